@@ -1,0 +1,43 @@
+"""Errors that cross a stage's border. Bad data is never one of them: it becomes a failed event.
+
+VaxelError
+├── UsageError          the call or a setting is wrong; calling again unchanged cannot work      exit code 2
+│   └── RecordingError  a recording that cannot be read as what it says it is                     exit code 2
+└── OutsideError        an outside system stands in the way                                       exit code 3
+    ├── UnreachableError  it does not answer; worth another try                                   exit code 3
+    └── PositionError     a kept position no longer fits its topic; a person has to decide        exit code 3
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class VaxelError(Exception):
+    """Base of every error that the command line shows as one line."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class UsageError(VaxelError):
+    """The operator's call or setting is wrong; the message says what is accepted."""
+
+    exit_code = 2
+
+
+class RecordingError(UsageError):
+    """A recording that cannot be read as what it says it is."""
+
+
+class OutsideError(VaxelError):
+    """An outside system stands in the way: a broker, a database, the disk."""
+
+    exit_code = 3
+
+
+class UnreachableError(OutsideError):
+    """An outside system does not answer; the same call may work later."""
+
+
+class PositionError(OutsideError):
+    """A kept position no longer fits its topic (re-created, or retention passed it); a person has to decide."""

@@ -1,0 +1,84 @@
+"""The one list of topics. Partition counts of all topics keyed by device are equal, so a device stays in its column."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from schemas.facts import Receipt, Run, ShoeReading, WashCycle, WasherReading
+from schemas.failures import FailedEvent
+from schemas.fields import Contract
+from schemas.uploads import ShoeUpload, WasherUpload
+
+Form = Literal["json", "arrow", "original"]
+"""json: one contract a record; arrow: an IPC stream (lz4) of many rows; original: the bytes as they came."""
+
+DAY_MS = 86_400_000
+DEFAULT_PARTITIONS = 4
+
+TELEMETRY_WASHER = "telemetry.washer.v1"
+TELEMETRY_SHOE = "telemetry.shoe.v1"
+RECEIPTS = "receipts.v1"
+READINGS_WASHER = "readings.washer.v1"
+READINGS_SHOE = "readings.shoe.v1"
+SESSIONS_WASHER = "sessions.washer.v1"
+SESSIONS_SHOE = "sessions.shoe.v1"
+FAILED_EVENTS = "failed-events.v1"
+
+
+@dataclass(frozen=True)
+class Topic:
+    """One row of the list.
+
+    Attributes:
+        key: What the record's key holds; empty for records without one.
+        retention_ms: How long Kafka keeps a record; None for compacted topics (the newest of each key stays).
+        max_message_bytes: Largest record batch the broker takes.
+    """
+
+    name: str
+    key: str
+    form: Form
+    contract: type[Contract] | None
+    owner: str
+    producers: tuple[str, ...]
+    consumers: tuple[str, ...]
+    retention_ms: int | None
+    max_message_bytes: int = 1_048_588
+    broker_stamps_time: bool = False
+
+    def config(self) -> dict[str, str]:
+        """The topic's settings as Kafka spells them."""
+        settings = {"max.message.bytes": str(self.max_message_bytes)}
+        if self.retention_ms is None:
+            settings["cleanup.policy"] = "compact"
+        else:
+            settings["retention.ms"] = str(self.retention_ms)
+        if self.broker_stamps_time:
+            settings["message.timestamp.type"] = "LogAppendTime"
+        return settings
+
+
+FRAME_BYTES = 16 * 1024 * 1024
+
+TOPICS: tuple[Topic, ...] = (
+    Topic(TELEMETRY_WASHER, "device_id", "json", WasherUpload, "producers", ("producers",), ("streams",), 7 * DAY_MS, broker_stamps_time=True),
+    Topic(TELEMETRY_SHOE, "device_id", "json", ShoeUpload, "producers", ("producers",), ("streams",), 7 * DAY_MS, broker_stamps_time=True),
+    Topic(RECEIPTS, "", "arrow", Receipt, "streams", ("streams",), ("sinks.lake",), 7 * DAY_MS, FRAME_BYTES),
+    Topic(READINGS_WASHER, "", "arrow", WasherReading, "streams", ("streams",), ("sinks.lake",), 3 * DAY_MS, FRAME_BYTES),
+    Topic(READINGS_SHOE, "", "arrow", ShoeReading, "streams", ("streams",), ("sinks.lake",), 3 * DAY_MS, FRAME_BYTES),
+    Topic(SESSIONS_WASHER, "device_id", "json", WashCycle, "streams", ("streams",), ("sinks.lake",), 30 * DAY_MS),
+    Topic(SESSIONS_SHOE, "device_id", "json", Run, "streams", ("streams",), ("sinks.lake",), 30 * DAY_MS),
+    Topic(FAILED_EVENTS, "device_id", "original", FailedEvent, "streams", ("streams",), ("sinks.lake",), 30 * DAY_MS, 2 * 1_048_588),
+)
+
+BY_NAME = {topic.name: topic for topic in TOPICS}
+TELEMETRY = (TELEMETRY_WASHER, TELEMETRY_SHOE)
+LAKE_INPUTS = tuple(topic.name for topic in TOPICS if "sinks.lake" in topic.consumers)
+
+
+def state_topic(app: str, input_topic: str) -> Topic:
+    """The compacted topic that holds an app's state of one input topic, partition by partition."""
+    return Topic(
+        f"state.{app}.{input_topic}", "page, delta or position", "arrow", None, "streams", ("streams",), ("streams",), None, FRAME_BYTES
+    )
