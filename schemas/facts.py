@@ -86,7 +86,9 @@ class Session(Contract):
 
     session_id: Annotated[str, described("Device and first known start: the same in every version", "usage")]
     version: Annotated[int, described("Uploads known when this version was written", "technical", "1", ge=1)]
-    status: Annotated[Status, described("open: still running; corrected: changed after it was closed; withdrawn: was none")]
+    status: Annotated[
+        Status, described("open: still running; corrected: changed after it was closed; withdrawn: was none")
+    ]
     device_id: DeviceId
     material: Material
     firmware: Firmware
@@ -100,7 +102,9 @@ class Session(Contract):
 class WashCycle(Session):
     """One version of a wash cycle."""
 
-    source: Annotated[Literal["reported", "power_curve"], described("The device named it, or its power curve showed it")]
+    source: Annotated[
+        Literal["reported", "power_curve"], described("The device named it, or its power curve showed it")
+    ]
     programme: Programme | None
     energy_wh: Annotated[float, described("Energy drawn in the cycle", "usage", "Wh", ge=0)]
     peak_w: Annotated[float, described("Highest mean power of a reading", "usage", "W", ge=0)]
@@ -113,6 +117,10 @@ class Run(Session):
     distance_m: Annotated[float, described("Distance of the run", "usage", "m", ge=0)]
     steps: Annotated[int | None, described("Steps of both feet; null without a cadence", "usage", "1", ge=0)]
     avg_cadence_spm: Annotated[float | None, described("Mean cadence over the time it was measured", "usage", "1/min")]
-    avg_heart_rate_bpm: Annotated[float | None, described("Mean heart rate over the time it was measured", "health", "1/min")]
+    avg_heart_rate_bpm: Annotated[
+        float | None, described("Mean heart rate over the time it was measured", "health", "1/min")
+    ]
     max_heart_rate_bpm: Annotated[float | None, described("Highest heart rate of a reading", "health", "1/min")]
-    avg_ground_contact_ms: Annotated[float | None, described("Mean contact time over the time it was measured", "health", "ms")]
+    avg_ground_contact_ms: Annotated[
+        float | None, described("Mean contact time over the time it was measured", "health", "ms")
+    ]

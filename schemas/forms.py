@@ -150,7 +150,14 @@ def _column(name: str, field: FieldInfo) -> Column:
     else:
         value = _shape(annotation, metadata, nullable)
     return Column(
-        name, value, is_list, is_list and nullable, max_length, meaning, str(described.get("unit", "")), str(described.get("class", ""))
+        name,
+        value,
+        is_list,
+        is_list and nullable,
+        max_length,
+        meaning,
+        str(described.get("unit", "")),
+        str(described.get("class", "")),
     )
 
 

@@ -62,14 +62,46 @@ class Topic:
 FRAME_BYTES = 16 * 1024 * 1024
 
 TOPICS: tuple[Topic, ...] = (
-    Topic(TELEMETRY_WASHER, "device_id", "json", WasherUpload, "producers", ("producers",), ("streams",), 7 * DAY_MS, broker_stamps_time=True),
-    Topic(TELEMETRY_SHOE, "device_id", "json", ShoeUpload, "producers", ("producers",), ("streams",), 7 * DAY_MS, broker_stamps_time=True),
+    Topic(
+        TELEMETRY_WASHER,
+        "device_id",
+        "json",
+        WasherUpload,
+        "producers",
+        ("producers",),
+        ("streams",),
+        7 * DAY_MS,
+        broker_stamps_time=True,
+    ),
+    Topic(
+        TELEMETRY_SHOE,
+        "device_id",
+        "json",
+        ShoeUpload,
+        "producers",
+        ("producers",),
+        ("streams",),
+        7 * DAY_MS,
+        broker_stamps_time=True,
+    ),
     Topic(RECEIPTS, "", "arrow", Receipt, "streams", ("streams",), ("sinks.lake",), 7 * DAY_MS, FRAME_BYTES),
-    Topic(READINGS_WASHER, "", "arrow", WasherReading, "streams", ("streams",), ("sinks.lake",), 3 * DAY_MS, FRAME_BYTES),
+    Topic(
+        READINGS_WASHER, "", "arrow", WasherReading, "streams", ("streams",), ("sinks.lake",), 3 * DAY_MS, FRAME_BYTES
+    ),
     Topic(READINGS_SHOE, "", "arrow", ShoeReading, "streams", ("streams",), ("sinks.lake",), 3 * DAY_MS, FRAME_BYTES),
     Topic(SESSIONS_WASHER, "device_id", "json", WashCycle, "streams", ("streams",), ("sinks.lake",), 30 * DAY_MS),
     Topic(SESSIONS_SHOE, "device_id", "json", Run, "streams", ("streams",), ("sinks.lake",), 30 * DAY_MS),
-    Topic(FAILED_EVENTS, "device_id", "original", FailedEvent, "streams", ("streams",), ("sinks.lake",), 30 * DAY_MS, 2 * 1_048_588),
+    Topic(
+        FAILED_EVENTS,
+        "device_id",
+        "original",
+        FailedEvent,
+        "streams",
+        ("streams",),
+        ("sinks.lake",),
+        30 * DAY_MS,
+        2 * 1_048_588,
+    ),
 )
 
 BY_NAME = {topic.name: topic for topic in TOPICS}
@@ -80,5 +112,13 @@ LAKE_INPUTS = tuple(topic.name for topic in TOPICS if "sinks.lake" in topic.cons
 def state_topic(app: str, input_topic: str) -> Topic:
     """The compacted topic that holds an app's state of one input topic, partition by partition."""
     return Topic(
-        f"state.{app}.{input_topic}", "page, delta or position", "arrow", None, "streams", ("streams",), ("streams",), None, FRAME_BYTES
+        f"state.{app}.{input_topic}",
+        "page, delta or position",
+        "arrow",
+        None,
+        "streams",
+        ("streams",),
+        ("streams",),
+        None,
+        FRAME_BYTES,
     )

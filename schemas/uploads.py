@@ -48,7 +48,9 @@ class Upload(Contract):
     material: Material
     firmware: Firmware
     start_ms: EventTimeMs
-    lead_ms: Annotated[int, described("How long before it the first reading covers", "usage", "ms", ge=0, le=MAX_SPAN_MS)]
+    lead_ms: Annotated[
+        int, described("How long before it the first reading covers", "usage", "ms", ge=0, le=MAX_SPAN_MS)
+    ]
     offset_ms: Annotated[list[OffsetMs], described("Ascending times of the readings", "usage", max_length=MAX_READINGS)]
 
     @model_validator(mode="after")
@@ -56,7 +58,9 @@ class Upload(Contract):
         for name in channels(type(self)):
             channel = getattr(self, name)
             if channel is not None and len(channel) != len(self.offset_ms):
-                raise ValueError(f"unequal_lengths: {name} has {len(channel)} values, offset_ms has {len(self.offset_ms)}")
+                raise ValueError(
+                    f"unequal_lengths: {name} has {len(channel)} values, offset_ms has {len(self.offset_ms)}"
+                )
         if any(later < earlier for earlier, later in zip(self.offset_ms, self.offset_ms[1:], strict=False)):
             raise ValueError("not_ascending: offset_ms falls")
         return self
@@ -81,7 +85,8 @@ class WasherUpload(Upload):
     power_w: Annotated[list[PowerW], described("Power over time", "usage", "W", max_length=MAX_READINGS)]
     water_l: Annotated[list[WaterL | None] | None, described("Water over time", "usage", "l", max_length=MAX_READINGS)]
     temperature_c: Annotated[
-        list[TemperatureC | None] | None, described("Suds temperature over time", "usage", "°C", max_length=MAX_READINGS)
+        list[TemperatureC | None] | None,
+        described("Suds temperature over time", "usage", "°C", max_length=MAX_READINGS),
     ]
     drum_rpm: Annotated[
         list[DrumRpm | None] | None, described("Drum speed over time", "usage", "1/min", max_length=MAX_READINGS)
@@ -121,7 +126,5 @@ class ShoeUpload(Upload):
 def channels(model: type[Upload]) -> list[str]:
     """Names of the measured channels of an upload, in the order of declaration, without `offset_ms`."""
     return [
-        name
-        for name, field in model.model_fields.items()
-        if name != "offset_ms" and "list[" in str(field.annotation)
+        name for name, field in model.model_fields.items() if name != "offset_ms" and "list[" in str(field.annotation)
     ]
