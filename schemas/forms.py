@@ -107,8 +107,8 @@ def json_schema(model: type[Contract]) -> dict[str, Any]:
 
 
 def duckdb_columns(model: type[Contract]) -> str:
-    """Column list of a CREATE TABLE in DuckDB."""
-    return ", ".join(f"{column.lake_name} {_duckdb_type(column)}" for column in columns(model))
+    """Column list of a CREATE TABLE in DuckDB; names are quoted because `offset` is a word of SQL."""
+    return ", ".join(f'"{column.lake_name}" {_duckdb_type(column)}' for column in columns(model))
 
 
 def lake_types(model: type[Contract]) -> pa.Schema:
