@@ -7,7 +7,7 @@ Numbers in quotes are accepted as numbers: some devices' JSON writers quote them
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import model_validator
 
@@ -42,6 +42,8 @@ SessionNo = Annotated[
 class Upload(Contract):
     """The part of an upload that all products share."""
 
+    session_word: ClassVar[str]
+
     device_id: DeviceId
     seq: Seq
     sent_at_ms: EventTimeMs
@@ -63,7 +65,17 @@ class Upload(Contract):
                 )
         if any(later < earlier for earlier, later in zip(self.offset_ms, self.offset_ms[1:], strict=False)):
             raise ValueError("not_ascending: offset_ms falls")
+        number, start, ended = (getattr(self, name) for name in self.session_fields())
+        if (number is None) != (start is None):
+            raise ValueError(f"wrong_session: {self.session_word} number and start go together, found {number} and {start}")
+        if ended and number is None:
+            raise ValueError(f"wrong_session: the end of a {self.session_word} without its number")
         return self
+
+    @classmethod
+    def session_fields(cls) -> tuple[str, str, str]:
+        """Names of the fields that hold a session's number, start and end."""
+        return f"{cls.session_word}_no", f"{cls.session_word}_started_ms", f"{cls.session_word}_ended"
 
 
 PowerW = Annotated[float, described("Mean electric power", "usage", "W", ge=0, le=10_000)]
@@ -74,6 +86,8 @@ DrumRpm = Annotated[float, described("Speed of the drum", "usage", "1/min", ge=0
 
 class WasherUpload(Upload):
     """Upload of a washing machine, or of a plug meter in front of one (power only, no session number)."""
+
+    session_word = "cycle"
 
     cycle_no: SessionNo | None
     cycle_started_ms: EventTimeMs | None
@@ -101,6 +115,8 @@ GroundContactMs = Annotated[float, described("Time the foot stays on the ground"
 
 class ShoeUpload(Upload):
     """Upload of a running shoe, sent by the phone it is paired with."""
+
+    session_word = "run"
 
     run_no: SessionNo | None
     run_started_ms: EventTimeMs | None

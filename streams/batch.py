@@ -1,0 +1,135 @@
+"""A batch of uploads of one partition as columns, and its readings laid out one per row. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from schemas.failures import FailedEvent
+from schemas.uploads import MAX_SPAN_MS
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a batch comes from: one partition of one input topic."""
+
+    topic: str
+    partition: int
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Uploads that obey their contract, in order of arrival.
+
+    Attributes:
+        uploads: Columns of the upload contract, n rows.
+        key: Kafka key of each upload (string, null where it is no text).
+        offset: Kafka offset of each upload.
+        received_at_ms: When Kafka took each upload in.
+    """
+
+    place: Place
+    uploads: pa.Table
+    key: pa.Array
+    offset: Ints
+    received_at_ms: Ints
+
+    def integers(self, name: str, null: int = 0) -> Ints:
+        """An integer column as NumPy; `null` stands for null."""
+        return np.asarray(pc.fill_null(self.uploads.column(name), null).to_numpy(), dtype=np.int64)
+
+    def flags(self, name: str) -> npt.NDArray[np.bool_]:
+        """A boolean column as NumPy."""
+        return np.asarray(self.uploads.column(name).to_numpy(), dtype=bool)
+
+    def take(self, rows: npt.NDArray[np.bool_]) -> Batch:
+        """The chosen uploads only, order kept."""
+        mask = pa.array(rows)
+        return Batch(
+            self.place, self.uploads.filter(mask), self.key.filter(mask), self.offset[rows], self.received_at_ms[rows]
+        )
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What a step says: facts and refusals, in the forms of `schemas`. Any part may be empty.
+
+    Attributes:
+        receipts, readings: Arrow tables of the contracts `Receipt` and the product's reading.
+        sessions: Session versions, oldest first.
+        failed: Refused uploads.
+    """
+
+    receipts: pa.Table
+    readings: pa.Table
+    sessions: list[dict[str, object]]
+    failed: list[FailedEvent]
+
+
+@dataclass(frozen=True)
+class Instants:
+    """The readings of a batch, one per row, uploads one after the other.
+
+    Attributes:
+        upload: Index of the upload in the batch.
+        first: Index of each upload's first reading; its readings end where the next upload's begin.
+        count: Readings per upload.
+        measured_at_ms: Time of the reading.
+        span_ms: How long before it the reading speaks for; 0 after a silence of over `MAX_SPAN_MS`.
+    """
+
+    upload: Ints
+    first: Ints
+    count: Ints
+    measured_at_ms: Ints
+    span_ms: Ints
+
+
+def instants(batch: Batch) -> Instants:
+    """Times of all readings of a batch."""
+    offsets = batch.uploads.column("offset_ms").combine_chunks()
+    count = np.asarray(pc.list_value_length(offsets).to_numpy(), dtype=np.int64)
+    upload = np.repeat(np.arange(len(count), dtype=np.int64), count)
+    first = np.cumsum(count) - count
+    offset_ms = np.asarray(offsets.flatten().to_numpy(), dtype=np.int64)
+    measured_at_ms = batch.integers("start_ms")[upload] + offset_ms
+    span_ms = np.diff(measured_at_ms, prepend=0)
+    leading = first[count > 0]
+    span_ms[leading] = batch.integers("lead_ms")[count > 0]
+    span_ms[span_ms > MAX_SPAN_MS] = 0
+    return Instants(upload, first, count, measured_at_ms, span_ms)
+
+
+def channel(batch: Batch, name: str, when: Instants) -> Floats:
+    """One channel, one value per reading; NaN where the device has no such channel or no value."""
+    lists = batch.uploads.column(name).combine_chunks()
+    values = np.asarray(lists.flatten().to_numpy(zero_copy_only=False), dtype=np.float64)
+    if lists.null_count == 0:
+        return values
+    present = np.asarray(pc.is_valid(lists).to_numpy(zero_copy_only=False), dtype=bool)[when.upload]
+    spread = np.full(len(when.upload), np.nan)
+    spread[present] = values
+    return spread
+
+
+def nullable(values: Floats) -> pa.Array:
+    """Floats as an Arrow column, NaN as null."""
+    return pa.array(values, pa.float64(), mask=np.isnan(values))
+
+
+def nullable_number(values: Ints) -> pa.Array:
+    """Integers as an Arrow column, 0 as null: session numbers begin at 1."""
+    return pa.array(values, pa.int64(), mask=values == 0)
+
+
+def per_upload(values: Ints, when: Instants) -> Ints:
+    """Sums of a value over the readings of each upload."""
+    total = np.concatenate([[0], np.cumsum(values)])
+    return np.asarray(total[when.first + when.count] - total[when.first], dtype=np.int64)

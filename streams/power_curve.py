@@ -1,0 +1,259 @@
+"""Wash cycles found in the power curve of a plug meter that knows nothing but watts.
+
+Two steps, both pure. `pieces` reduces every upload to one row (or more, where it contains a lull): small enough to be
+kept as state, and all that matters later. `cycles` lays the pieces of each device in the order of time and reads the
+cycles off. Nothing depends on the order in which the uploads arrived, nor on where the device cut its readings.
+What counts as a cycle, the evidence for each number, and the known limits: docs/wash-cycles.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+MS_PER_HOUR = 3_600_000
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What is activity, what joins it, what parts it, and how much of it is a wash cycle."""
+
+    active_w: float = 10.0
+    """A reading of at least this is activity; below it lies standby."""
+    lull_ms: int = 150_000
+    """Longer measured quiet ends a bout of activity. Silence is not quiet: nobody knows what the machine did."""
+    pause_ms: int = 900_000
+    """Longer time without activity, measured or silent, ends a cycle."""
+    bout_ms: int = 60_000
+    bout_wh: float = 2.0
+    """A bout below either is a blip or a jog of the drum: it neither begins, nor extends, nor joins a cycle."""
+    heating_w: float = 1_200.0
+    """A reading of at least this is the heater; motors stay below."""
+    heating_wh: float = 20.0
+    """A bout heats when the heater took at least this in it."""
+    washed_ms: int = 900_000
+    """A load is washed this long after its last heating; a bout that heats after that is the next load."""
+    cycle_ms: int = 300_000
+    cycle_wh: float = 10.0
+    """A cycle is at least this long and took at least this much."""
+
+
+PIECE = np.dtype(
+    [
+        ("start_ms", "i8"),  # where the first reading's span begins
+        ("end_ms", "i8"),  # time of the last reading
+        ("active_first_ms", "i8"),  # where the first active reading's span begins; 0 without activity
+        ("active_last_ms", "i8"),  # time of the last active reading; 0 without activity
+        ("heating_last_ms", "i8"),  # time of the last heating reading; 0 without heating
+        # Time covered, energy and readings: before the first active reading, up to the last one, after it.
+        # Without activity everything is before.
+        ("before_ms", "i8"),
+        ("after_ms", "i8"),
+        ("before_wh", "f8"),
+        ("within_wh", "f8"),
+        ("after_wh", "f8"),
+        ("before_count", "i4"),
+        ("within_count", "i4"),
+        ("after_count", "i4"),
+        ("peak_w", "f8"),
+        ("heating_wh", "f8"),
+    ]
+)
+
+CYCLE = np.dtype(
+    [
+        ("device", "i8"),
+        ("started_ms", "i8"),  # where the first active reading's span begins
+        ("ended_ms", "i8"),  # time of the last active reading
+        ("energy_wh", "f8"),  # of all readings in between, the quiet ones too
+        ("peak_w", "f8"),
+        ("reading_count", "i8"),
+        ("first_piece", "i8"),  # index into the pieces given
+        ("last_piece", "i8"),
+        ("is_open", "?"),  # the next reading may still extend it
+    ]
+)
+
+_TIME_ORDER = ("start_ms", "end_ms", "active_first_ms", "active_last_ms", "peak_w", "within_wh", "before_wh")
+
+
+def pieces(
+    measured_at_ms: NDArray[np.int64],
+    span_ms: NDArray[np.int64],
+    power_w: NDArray[np.float64],
+    starts: NDArray[np.int64],
+    rules: Rules,
+) -> tuple[NDArray[np.void], NDArray[np.int64]]:
+    """Pieces (`PIECE`) of a batch of uploads, and the upload each belongs to, ascending.
+
+    An upload without readings has no piece; one with a lull or a pause between two active readings has one more for each.
+
+    Args:
+        measured_at_ms: Times of all readings, upload after upload, not falling within an upload.
+        span_ms: Time each reading speaks for: (measured_at_ms - span_ms, measured_at_ms]; 0 after a silence.
+        starts: Index of each upload's first reading, ascending; equal to the next one's if it has none.
+    """
+    count = len(measured_at_ms)
+    if count == 0:
+        return np.empty(0, PIECE), np.empty(0, np.int64)
+    upload = np.repeat(np.arange(len(starts)), np.diff(starts, append=count))
+    begins = np.diff(upload, prepend=-1) > 0
+    begins[_after_lulls(measured_at_ms, span_ms, power_w, upload, rules)] = True
+
+    start = np.flatnonzero(begins)
+    stop = np.append(start[1:], count)
+    piece = np.cumsum(begins) - 1
+    index = np.arange(count)
+    active = power_w >= rules.active_w
+    heating = power_w >= rules.heating_w
+    first = np.minimum.reduceat(np.where(active, index, count), start)
+    has_activity = first < count
+    first = np.minimum(first, stop)
+    last = np.where(has_activity, np.maximum.reduceat(np.where(active, index, -1), start), stop - 1)
+    before = index < first[piece]
+    after = index > last[piece]
+    energy_wh = power_w * span_ms / MS_PER_HOUR
+
+    made = np.zeros(len(start), PIECE)
+    made["start_ms"] = (measured_at_ms - span_ms)[start]
+    made["end_ms"] = measured_at_ms[stop - 1]
+    made["active_first_ms"][has_activity] = (measured_at_ms - span_ms)[first[has_activity]]
+    made["active_last_ms"][has_activity] = measured_at_ms[last[has_activity]]
+    made["heating_last_ms"] = np.maximum.reduceat(np.where(heating, measured_at_ms, 0), start)
+    made["before_ms"] = np.add.reduceat(np.where(before, span_ms, 0), start)
+    made["after_ms"] = np.add.reduceat(np.where(after, span_ms, 0), start)
+    made["before_wh"] = np.add.reduceat(np.where(before, energy_wh, 0.0), start)
+    made["within_wh"] = np.add.reduceat(np.where(before | after, 0.0, energy_wh), start)
+    made["after_wh"] = np.add.reduceat(np.where(after, energy_wh, 0.0), start)
+    made["before_count"] = first - start
+    made["within_count"] = last + 1 - first
+    made["after_count"] = stop - 1 - last
+    made["peak_w"] = np.maximum.reduceat(power_w, start)
+    made["heating_wh"] = np.add.reduceat(np.where(heating, energy_wh, 0.0), start)
+    return made, upload[start]
+
+
+def cycles(device: NDArray[np.int64], given: NDArray[np.void], rules: Rules) -> NDArray[np.void]:
+    """Wash cycles (`CYCLE`) by device and start, from the pieces of one or many devices, in any order.
+
+    A piece given twice counts twice: keep one per upload. No pieces, no cycles.
+
+    Args:
+        device: Which device each piece belongs to, any number >= 0.
+    """
+    order = np.lexsort((*(given[key] for key in reversed(_TIME_ORDER)), device))
+    owner = np.unique(device[order], return_inverse=True)[1]
+    ordered = given[order]
+    bouts = _bouts(owner, ordered, rules)
+    bouts = bouts[(bouts["last_ms"] - bouts["first_ms"] >= rules.bout_ms) & (bouts["wh"] >= rules.bout_wh)]
+    if len(bouts) == 0:
+        return np.empty(0, CYCLE)
+
+    start = np.flatnonzero(_begins_cycle(bouts, rules))
+    first, last = bouts["first_piece"][start], np.maximum.reduceat(bouts["last_piece"], start)
+    found = np.zeros(len(start), CYCLE)
+    found["device"] = device[order[first]]
+    found["started_ms"] = np.minimum.reduceat(bouts["first_ms"], start)
+    found["ended_ms"] = np.maximum.reduceat(bouts["last_ms"], start)
+    found["energy_wh"] = _from_to(ordered, "wh", first, last)
+    found["reading_count"] = _from_to(ordered, "count", first, last)
+    found["peak_w"] = _over(np.maximum, ordered["peak_w"], first, last)
+    found["first_piece"] = order[first]
+    found["last_piece"] = order[last]
+
+    known_until_ms = np.maximum.reduceat(ordered["end_ms"], np.flatnonzero(np.diff(owner, prepend=-1)))[owner[first]]
+    is_last = np.diff(owner[first], append=-1) != 0
+    found["is_open"] = is_last & (known_until_ms - found["ended_ms"] <= rules.pause_ms)
+    is_cycle = (found["ended_ms"] - found["started_ms"] >= rules.cycle_ms) & (found["energy_wh"] >= rules.cycle_wh)
+    return found[is_cycle]
+
+
+_BOUT = np.dtype(
+    [(name, "i8") for name in ("owner", "first_ms", "last_ms", "first_piece", "last_piece", "heating_last_ms")]
+    + [("wh", "f8"), ("heating_wh", "f8")]
+)
+
+
+def _bouts(owner: NDArray[np.int64], ordered: NDArray[np.void], rules: Rules) -> NDArray[np.void]:
+    """Runs of active pieces of one device without a lull or a pause between them, in the order of time."""
+    where = np.flatnonzero(ordered["within_count"] > 0)
+    if len(where) == 0:
+        return np.empty(0, _BOUT)
+    active, of = ordered[where], owner[where]
+    reached_ms = _running_max(active["active_last_ms"], of)
+    covered_ms = np.cumsum(ordered["before_ms"] + ordered["after_ms"])[where]
+    quiet_ms = np.diff(covered_ms) + active["after_ms"][:-1] - active["after_ms"][1:]
+    gap_ms = active["active_first_ms"][1:] - reached_ms[:-1]
+    parted = (of[1:] != of[:-1]) | _is_parted(quiet_ms, gap_ms, rules)
+    start = np.append(0, np.flatnonzero(parted) + 1)
+    stop = np.append(start[1:], len(where))
+
+    made = np.zeros(len(start), _BOUT)
+    made["owner"] = of[start]
+    made["first_ms"] = np.minimum.reduceat(active["active_first_ms"], start)
+    made["last_ms"] = np.maximum.reduceat(active["active_last_ms"], start)
+    made["first_piece"] = where[start]
+    made["last_piece"] = where[stop - 1]
+    made["heating_last_ms"] = np.maximum.reduceat(active["heating_last_ms"], start)
+    made["wh"] = _from_to(ordered, "wh", made["first_piece"], made["last_piece"])
+    made["heating_wh"] = np.add.reduceat(active["heating_wh"], start)
+    return made
+
+
+def _begins_cycle(bouts: NDArray[np.void], rules: Rules) -> NDArray[np.bool_]:
+    """Whether a bout begins a cycle: after a pause, or by heating anew when the load before it is washed."""
+    reached_ms = _running_max(bouts["last_ms"], bouts["owner"])
+    begins = np.diff(bouts["owner"], prepend=-1) != 0
+    begins[1:] |= bouts["first_ms"][1:] - reached_ms[:-1] > rules.pause_ms
+    heats = bouts["heating_wh"] >= rules.heating_wh
+    heated_ms = _running_max(np.where(heats, bouts["heating_last_ms"], 0), np.cumsum(begins))
+    is_washed = (heated_ms > 0) & (reached_ms - heated_ms >= rules.washed_ms)
+    begins[1:] |= heats[1:] & is_washed[:-1]
+    return begins
+
+
+def _after_lulls(
+    measured_at_ms: NDArray[np.int64],
+    span_ms: NDArray[np.int64],
+    power_w: NDArray[np.float64],
+    upload: NDArray[np.intp],
+    rules: Rules,
+) -> NDArray[np.intp]:
+    """Indices of active readings that a lull or a pause parts from the active reading before them in their upload."""
+    at = np.flatnonzero(power_w >= rules.active_w)
+    if len(at) == 0:
+        return at
+    quiet_ms = np.diff(np.cumsum(span_ms)[at]) - span_ms[at[1:]]
+    gap_ms = np.diff(measured_at_ms[at]) - span_ms[at[1:]]
+    parted = (upload[at[1:]] == upload[at[:-1]]) & _is_parted(quiet_ms, gap_ms, rules)
+    return at[1:][parted]
+
+
+def _is_parted(quiet_ms: NDArray[np.int64], gap_ms: NDArray[np.int64], rules: Rules) -> NDArray[np.bool_]:
+    return (np.minimum(quiet_ms, gap_ms) > rules.lull_ms) | (gap_ms > rules.pause_ms)
+
+
+def _running_max(value: NDArray[np.int64], group: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Highest value so far within each group; groups ascend. On ranks, since time times group overflows 64 bits."""
+    known, rank = np.unique(value, return_inverse=True)
+    floor = group * len(known)
+    return known[np.maximum.accumulate(floor + rank) - floor]
+
+
+def _from_to(
+    ordered: NDArray[np.void], unit: str, first: NDArray[np.int64], last: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Energy or readings from the first activity of piece `first` to the last activity of piece `last`."""
+    before, within, after = (ordered[f"{part}_{unit}"] for part in ("before", "within", "after"))
+    # Summed over its own pieces alone: another device's must not change the last digit.
+    return _over(np.add, before + within + after, first, last) - before[first] - after[last]
+
+
+def _over(
+    how: np.ufunc, value: NDArray[np.float64], first: NDArray[np.int64], last: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """`how` of each value[first : last + 1]."""
+    borders = np.column_stack((first, last + 1)).ravel()
+    return how.reduceat(np.append(value, 0), borders)[::2]

@@ -1,0 +1,97 @@
+"""Names why an upload is refused: the slow path, taken only for uploads that the fast path would not let in.
+
+Pure. Its verdict is the contract's own: an upload that only looked wrong comes back as a model and is let in.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any, get_args
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from schemas.failures import Reason
+from schemas.uploads import MAX_UPLOAD_BYTES, Upload
+
+SHOWN_CHARACTERS = 60
+REASONS: frozenset[str] = frozenset(get_args(Reason))
+
+
+@dataclass(frozen=True)
+class Refused:
+    """Why an upload does not count, in a code and in a sentence that a person understands."""
+
+    reason: Reason
+    detail: str
+
+
+class _DuplicateKeyError(ValueError):
+    pass
+
+
+def examine(original: bytes | None, model: type[Upload]) -> Upload | Refused:
+    """The upload in those bytes, or why there is none."""
+    if not original:
+        return Refused("empty", "the record has no bytes")
+    if len(original) > MAX_UPLOAD_BYTES:
+        return Refused("too_large", f"{len(original)} bytes, at most {MAX_UPLOAD_BYTES} are accepted")
+    try:
+        text = original.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return Refused("not_utf8", f"byte {original[error.start]:#04x} at position {error.start} is not UTF-8")
+    try:
+        value = json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
+    except _DuplicateKeyError as error:
+        return Refused("duplicate_key", str(error))
+    except RecursionError:
+        return Refused("not_json", "nested too deeply")
+    except ValueError as error:
+        return Refused("not_json", str(error)[:200])
+    if not isinstance(value, dict):
+        return Refused("not_an_object", f"a JSON {type(value).__name__} where an object is expected")
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        return _named(error)
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        seen: set[str] = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        raise _DuplicateKeyError(f"key {twice[:SHOWN_CHARACTERS]!r} stands twice in one object")
+    return found
+
+
+def _no_constant(word: str) -> float:
+    raise ValueError(f"{word} is not JSON")
+
+
+def _named(error: ValidationError) -> Refused:
+    """The first fault as reason and sentence, and how many more there are."""
+    faults = error.errors(include_url=False)
+    first = faults[0]
+    reason, sentence = _reason(first)
+    more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+    return Refused(reason, sentence + more)
+
+
+def _reason(fault: ErrorDetails) -> tuple[Reason, str]:
+    place = ".".join(str(part) for part in fault["loc"])
+    found = repr(fault["input"])[:SHOWN_CHARACTERS]
+    kind, message = fault["type"], fault["msg"]
+    if kind == "missing":
+        return "missing_field", f"{place} is missing"
+    if kind == "value_error":
+        # Contracts raise their rules between fields as "reason: sentence".
+        code, _, sentence = str(fault["ctx"]["error"]).partition(": ")
+        return (code if code in REASONS else "bad_format"), sentence  # type: ignore[return-value]
+    sentence = f"{place}: {message}, found {found}"
+    if kind in ("greater_than_equal", "less_than_equal", "finite_number", "too_long"):
+        return "out_of_range", sentence
+    if kind in ("string_pattern_mismatch", "literal_error"):
+        return "bad_format", sentence
+    return "wrong_type", sentence

@@ -1,0 +1,150 @@
+"""State as columns: a structured NumPy array with a row per thing, saved as a rolling snapshot (decision D5). Pure.
+
+Checkpoint i saves the rows changed since the last one (`delta`) and all rows of page i mod PAGES (`page`). Row r lies on
+page r mod PAGES, wherever the array ends. Every page is saved again within PAGES checkpoints of a change, so the
+newest PAGES deltas and PAGES pages, laid over each other in order of checkpoint, are the state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+PAGES = 64
+SCHEMA_VERSION = 1
+_FIRST_CAPACITY = 256
+
+Rows = npt.NDArray[np.int64]
+Records = npt.NDArray[np.void]
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Some rows of a store, as they were at a checkpoint."""
+
+    checkpoint: int
+    rows: Rows
+    used: npt.NDArray[np.bool_]
+    values: Records
+
+
+class Store:
+    """Rows of one structured dtype: taken, changed in place, given back, saved by slices."""
+
+    def __init__(self, dtype: np.dtype[np.void]) -> None:
+        self.values: Records = np.zeros(_FIRST_CAPACITY, dtype=dtype)
+        self.used = np.zeros(_FIRST_CAPACITY, dtype=bool)
+        self._changed = np.zeros(_FIRST_CAPACITY, dtype=bool)
+        self._page_changed = np.zeros(PAGES, dtype=bool)
+        self._free: list[int] = []
+        self._end = 0
+
+    def __len__(self) -> int:
+        return int(self.used.sum())
+
+    def take(self, count: int) -> Rows:
+        """Rows for that many new things, zeroed; freed rows first."""
+        reused = [self._free.pop() for _ in range(min(count, len(self._free)))]
+        fresh = count - len(reused)
+        self._grow(self._end + fresh)
+        rows = np.array(reused + list(range(self._end, self._end + fresh)), dtype=np.int64)
+        self._end += fresh
+        self.values[rows] = np.zeros((), dtype=self.values.dtype)
+        self.used[rows] = True
+        self.touch(rows)
+        return rows
+
+    def free(self, rows: Rows) -> None:
+        """Give rows back; each at most once."""
+        self.used[rows] = False
+        self.touch(rows)
+        self._free.extend(int(row) for row in rows)
+
+    def touch(self, rows: Rows) -> None:
+        """Say that the rows have changed, so that the next checkpoint saves them."""
+        self._changed[rows] = True
+        self._page_changed[rows % PAGES] = True
+
+    def rows(self) -> Rows:
+        """All rows in use, ascending."""
+        return np.flatnonzero(self.used[: self._end]).astype(np.int64)
+
+    def delta(self, checkpoint: int) -> Slice | None:
+        """The rows changed since the last delta, if any; they count as saved from here on."""
+        rows = np.flatnonzero(self._changed[: self._end]).astype(np.int64)
+        self._changed[rows] = False
+        return self._slice(checkpoint, rows) if len(rows) else None
+
+    def page(self, checkpoint: int) -> Slice | None:
+        """The rows of the checkpoint's page, unless none of them has changed since it was last saved."""
+        index = checkpoint % PAGES
+        if not self._page_changed[index]:
+            return None
+        self._page_changed[index] = False
+        return self._slice(checkpoint, np.arange(index, self._end, PAGES, dtype=np.int64))
+
+    def restore(self, slices: Iterable[Slice]) -> None:
+        """Lay saved slices over this empty store, whatever their order."""
+        for part in sorted(slices, key=lambda part: part.checkpoint):
+            if len(part.rows):
+                self._grow(int(part.rows.max()) + 1)
+                self._end = max(self._end, int(part.rows.max()) + 1)
+                self.values[part.rows] = part.values
+                self.used[part.rows] = part.used
+        self._free = [int(row) for row in np.flatnonzero(~self.used[: self._end])]
+
+    def _slice(self, checkpoint: int, rows: Rows) -> Slice:
+        return Slice(checkpoint, rows, self.used[rows].copy(), self.values[rows].copy())
+
+    def _grow(self, needed: int) -> None:
+        capacity = len(self.values)
+        if needed <= capacity:
+            return
+        while capacity < needed:
+            capacity *= 2
+        for name in ("values", "used", "_changed"):
+            old = getattr(self, name)
+            new = np.zeros(capacity, dtype=old.dtype)
+            new[: len(old)] = old
+            setattr(self, name, new)
+
+
+def to_frame(part: Slice) -> pa.Table:
+    """A slice as an Arrow table: row, used, and one column per field; its checkpoint and version in the metadata."""
+    names = part.values.dtype.names
+    assert names is not None, "a store's rows are structured"
+    fields = {"row": pa.array(part.rows), "used": pa.array(part.used)}
+    for name in names:
+        values = np.ascontiguousarray(part.values[name])
+        fields[name] = pa.array(values.tolist(), pa.binary()) if values.dtype.kind == "S" else pa.array(values)
+    table = pa.table(fields)
+    return table.replace_schema_metadata({"checkpoint": str(part.checkpoint), "schema_version": str(SCHEMA_VERSION)})
+
+
+def from_frame(table: pa.Table, dtype: np.dtype[np.void]) -> Slice:
+    """The slice in a frame of `to_frame`.
+
+    Raises:
+        ValueError: written by a newer schema version, or for other fields.
+    """
+    metadata = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
+    version = int(metadata.get("schema_version", "0"))
+    if version != SCHEMA_VERSION:
+        raise ValueError(f"state of schema version {version} found, version {SCHEMA_VERSION} is known")
+    expected = ["row", "used", *(dtype.names or ())]
+    if table.column_names != expected:
+        raise ValueError(f"state with columns {table.column_names} found, {expected} are known")
+    values = np.zeros(table.num_rows, dtype=dtype)
+    for name in dtype.names or ():
+        column: Sequence[object] = table.column(name).to_pylist() if dtype[name].kind == "S" else table.column(name).to_numpy()
+        values[name] = column
+    return Slice(
+        int(metadata["checkpoint"]),
+        np.asarray(table.column("row").to_numpy(), dtype=np.int64),
+        np.asarray(table.column("used").combine_chunks().to_numpy(zero_copy_only=False), dtype=bool),
+        values,
+    )
