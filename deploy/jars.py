@@ -98,7 +98,9 @@ def _is_cached(jar: Jar, cache_dir: Path) -> bool:
     if not path.is_file():
         return False
     if _sha256(path) != jar.sha256:
-        raise OutsideError(f"{path} is not the jar that {LOCK_FILE.name} names: its sha256 differs. Remove it and retry")
+        raise OutsideError(
+            f"{path} is not the jar that {LOCK_FILE.name} names: its sha256 differs. Remove it and retry"
+        )
     return True
 
 
@@ -136,7 +138,9 @@ def _download_from_maven(jar: Jar, repository: Path) -> Path:
 def _reason(error: Exception) -> str:
     """The last words of a nested network error, which are the ones a person understands."""
     text = str(error)
-    return "it is not there" if "not found in remote" in text else text.rsplit(": ", 1)[-1].strip("')\" ") or repr(error)
+    return (
+        "it is not there" if "not found in remote" in text else text.rsplit(": ", 1)[-1].strip("')\" ") or repr(error)
+    )
 
 
 def _sha256(path: Path) -> str:
