@@ -1,0 +1,58 @@
+-- One row for each row of erp.monthly_sales, as of the newest session end in the lake (not the wall clock).
+-- Readings are floats: each is made a decimal before it is added, so that the sum does not depend on the order.
+with sessions as (
+  select device_id, session_id, ended_at, energy_wh::decimal(18, 3) as amount, programme is not distinct from 'eco' as is_eco
+  from lake.wash_cycles
+  where status in ('closed', 'corrected')
+  union all
+  select device_id, session_id, ended_at, distance_m::decimal(18, 3), false
+  from lake.runs
+  where status in ('closed', 'corrected')
+),
+as_of as (
+  select max(ended_at) as instant from sessions
+),
+heard_of as (
+  select distinct device_id from lake.uploads where outcome = 'accepted'
+),
+units as (
+  select
+    material,
+    date_trunc('month', sold_on)::date as month,
+    count(heard_of.device_id) as activated_qty
+  from records.erp.serial_number as unit
+  left join heard_of on heard_of.device_id = unit.serial
+  group by all
+),
+usage as (
+  select
+    unit.material,
+    date_trunc('month', unit.sold_on)::date as month,
+    count(distinct unit.serial) filter (sessions.ended_at > as_of.instant - interval 7 days) as in_use_qty,
+    count(*) as session_count,
+    sum(amount) as amount,
+    sum(amount) filter (is_eco) / count(*) filter (is_eco) as eco_wh,
+    min(session_id, 3) as session_sample
+  from sessions
+  cross join as_of
+  join records.erp.serial_number as unit on unit.serial = sessions.device_id
+  group by all
+)
+select
+  sales.material,
+  sales.month,
+  coalesce(units.activated_qty, 0) as activated_qty,
+  coalesce(usage.in_use_qty, 0) as in_use_qty,
+  coalesce(units.activated_qty, 0) - coalesce(usage.in_use_qty, 0) as dormant_qty,
+  (coalesce(usage.session_count, 0) / nullif(units.activated_qty, 0))::decimal(14, 2) as sessions_per_unit,
+  (usage.amount / usage.session_count)::decimal(14, 2) as usage_per_session,
+  -- The label speaks of the eco programme, so only eco cycles are held against it.
+  ((usage.eco_wh / material.label_wh_per_cycle - 1) * 100)::decimal(14, 2) as label_deviation_pct,
+  coalesce(usage.session_count, 0) as why_session_count,
+  usage.session_sample as why_session_sample,
+  strftime(as_of.instant, '%Y-%m-%dT%H:%M:%S.%gZ') as why_as_of
+from records.erp.monthly_sales as sales
+cross join as_of
+join records.erp.material as material on material.material = sales.material
+left join units on units.material = sales.material and units.month = sales.month
+left join usage on usage.material = sales.material and usage.month = sales.month

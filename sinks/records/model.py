@@ -1,0 +1,82 @@
+"""Runs a flow's model in DuckDB: over the lake at one snapshot, beside the record systems' tables (read-only).
+
+In:            a flow; addresses of the lake's catalogue and of the record systems.
+Out:           the rows the model produced, in the target's types, and the lake snapshot they come from.
+Guarantee:     all of the model reads the same snapshot; nothing is written anywhere.
+On failure:    UnreachableError when lake or record systems do not answer, UsageError when the model does not fit them.
+"""
+
+from __future__ import annotations
+
+from importlib import resources
+
+import duckdb
+import pyarrow as pa
+
+from schemas.errors import UnreachableError, UsageError
+from sinks.records.database import first_line, where
+from sinks.records.flow import Flow
+from sinks.records.wanted import conform
+
+_NO_DOWNLOADS: dict[str, str | bool | int | float | list[str]] = {
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+}
+
+
+def run(flow: Flow, catalog: str, records_dsn: str, snapshot: int | None = None) -> tuple[pa.Table, int]:
+    """The rows the flow's model wants, and the lake snapshot it read.
+
+    Args:
+        catalog: Address of the lake's catalogue: a PostgreSQL DSN, or the path of a DuckDB file.
+        snapshot: Lake snapshot to read; None takes the newest.
+    """
+    with duckdb.connect(config=_NO_DOWNLOADS) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        for wheel in ("duckdb_extension_ducklake", "duckdb_extension_postgres_scanner"):
+            _load(connection, wheel)
+        read = _attach_lake(connection, catalog, snapshot)
+        _attach(
+            connection, records_dsn, f"{_quoted(records_dsn)} AS records (TYPE postgres, READ_ONLY)", "record systems"
+        )
+        try:
+            produced = connection.execute(flow.model_sql).to_arrow_table()
+        except (duckdb.CatalogException, duckdb.BinderException, duckdb.ParserException) as error:
+            raise UsageError(f"The model of flow {flow.name!r} does not fit: {first_line(error)}") from error
+        except duckdb.Error as error:
+            raise UnreachableError(f"The model of flow {flow.name!r} stopped: {first_line(error)}") from error
+    return conform(flow, produced), read
+
+
+def _attach_lake(connection: duckdb.DuckDBPyConnection, catalog: str, snapshot: int | None) -> int:
+    source = catalog if "://" not in catalog else f"postgres:{catalog}"
+    lake = f"{_quoted(f'ducklake:{source}')} AS lake"
+    if snapshot is None:
+        _attach(connection, catalog, f"{lake} (READ_ONLY)", "lake")
+        newest = connection.execute("SELECT id FROM lake.current_snapshot()").fetchone()
+        assert newest is not None, "a DuckLake always has a snapshot"
+        snapshot = int(newest[0])
+        connection.execute("DETACH lake")
+    _attach(connection, catalog, f"{lake} (READ_ONLY, SNAPSHOT_VERSION {snapshot:d})", "lake")
+    return snapshot
+
+
+def _attach(connection: duckdb.DuckDBPyConnection, address: str, what: str, name: str) -> None:
+    try:
+        connection.execute(f"ATTACH {what}")
+    except duckdb.Error as error:
+        place = where(address) if "://" in address else address
+        # DuckDB repeats the address, password included.
+        told = first_line(error).replace(address, place)
+        raise UnreachableError(f"The {name} at {place} cannot be opened: {told}") from error
+
+
+def _load(connection: duckdb.DuckDBPyConnection, wheel: str) -> None:
+    """Loads the extension a wheel carries, signed by DuckDB, without any network."""
+    folder = resources.files(wheel) / "extensions" / f"v{duckdb.__version__}"
+    with resources.as_file(folder / f"{wheel.removeprefix('duckdb_extension_')}.duckdb_extension") as path:
+        connection.execute(f"LOAD {_quoted(str(path))}")
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
