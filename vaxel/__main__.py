@@ -1,0 +1,60 @@
+"""The command `vaxel`: registers every command and turns errors into one line and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import typer
+
+from schemas.errors import VaxelError
+from vaxel.commands import stack
+
+INTERRUPTED = 130
+CLI_ERRORS: Any = typer.BadParameter.__mro__[2]
+"""Base of what typer raises for a wrong call (click's ClickException, which typer carries but does not name)."""
+
+app = typer.Typer(
+    name="vaxel",
+    help="The gearbox between connected products and the systems of record of the company that makes them.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+for command in (stack.up, stack.down, stack.status):
+    app.command(rich_help_panel="Local stack")(command)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Exit code of the call; whatever stands in the way is told in one line on stderr."""
+    try:
+        code = typer.main.get_command(app).main(list(arguments), prog_name="vaxel", standalone_mode=False)
+        sys.stdout.flush()
+    except VaxelError as error:
+        return _complain(str(error), error.exit_code)
+    except CLI_ERRORS as error:
+        message = error.format_message()
+        return _complain(message, error.exit_code) if message else error.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        return _complain("interrupted", INTERRUPTED)
+    except BrokenPipeError:  # the reader of our output, `head` say, has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return code if isinstance(code, int) else 0
+
+
+def _complain(message: str, exit_code: int) -> int:
+    print("vaxel:", " ".join(message.split()), file=sys.stderr)  # noqa: T201
+    return exit_code
+
+
+def main() -> None:
+    """Entry point of the installed command."""
+    sys.exit(run(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    main()
