@@ -1,0 +1,81 @@
+"""An upload on its way, the session it tells of, and its JSON."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from schemas.fleet import Product
+from schemas.truth import Fault
+
+_encode = json.JSONEncoder(separators=(",", ":"), check_circular=False, allow_nan=False).encode
+
+
+def encode(fields: dict[str, Any]) -> bytes:
+    """The upload as JSON bytes. Floats are written with the fewest digits that read back the same."""
+    return _encode(fields).encode()
+
+
+@dataclass(slots=True, eq=False)
+class Session:
+    """One wash cycle or run as it happened.
+
+    Attributes:
+        amount: Energy of the whole cycle in Wh, or distance of the whole run in m.
+        last_seq: Number of its last upload.
+    """
+
+    product: Product
+    device_id: str
+    material: str
+    session_no: int | None
+    started_at_ms: int
+    ended_at_ms: int
+    amount: float
+    last_seq: int
+
+
+@dataclass(slots=True, frozen=True)
+class Part:
+    """What one upload tells of its session.
+
+    Attributes:
+        amount: Energy of its readings in Wh (parts add up), or the largest distance in m (the largest part counts).
+    """
+
+    session: Session
+    amount: float
+    last_reading_ms: int
+    ends_session: bool
+
+
+@dataclass(slots=True, frozen=True, eq=False)
+class Upload:
+    """One upload as the device made it. Copies of it that are sent again are the same object."""
+
+    topic: str
+    device_id: str
+    seq: int
+    sent_at_ms: int
+    reading_count: int
+    value: bytes = field(repr=False)
+    part: Part | None
+
+
+@dataclass(slots=True, frozen=True)
+class Delivery:
+    """One record to hand to Kafka: an upload, or what a fault made of it.
+
+    Attributes:
+        due_ms: When it leaves in the simulated time; never falls within one device.
+    """
+
+    upload: Upload
+    value: bytes = field(repr=False)
+    due_ms: int
+    fault: Fault | None
+
+    @property
+    def intact(self) -> bool:
+        return self.fault != "corrupt"

@@ -1,0 +1,140 @@
+"""What `simulate` and `replay` share: finding Kafka, showing progress, stopping on Ctrl-C, the summary."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Event
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vaxel.settings import VARIABLES, addresses
+
+if TYPE_CHECKING:
+    from producers.ledger import Ledger
+    from producers.uploads import Delivery
+    from schemas.fleet import FleetDevice
+
+Rate = Annotated[
+    float | None, typer.Option(min=0.1, help="Highest number of uploads a second.", show_default="as fast as possible")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress.")]
+
+_INTERRUPTED = 130
+
+
+def kafka_settings(data_dir: Path) -> dict[str, str]:
+    """How to reach Kafka: the variable if set, else the local stack's address."""
+    address = os.environ.get(VARIABLES["kafka"], "")
+    return {"bootstrap.servers": address if address != "" else addresses(os.environ, data_dir).kafka}
+
+
+def publish_and_tell(
+    name: str,
+    deliveries: Iterable[Delivery],
+    *,
+    span_ms: tuple[int, int],
+    data_dir: Path,
+    per_second: float | None,
+    quiet: bool,
+    devices: list[FleetDevice],
+) -> dict[str, Any]:
+    """Publish until the end or Ctrl-C, write the truth, and return the summary.
+
+    Args:
+        span_ms: First and last `due_ms`, for the progress bar.
+    """
+    from producers.publish import connect, publish  # noqa: PLC0415
+    from producers.truth_folder import new_truth_folder  # noqa: PLC0415
+
+    producer = connect(kafka_settings(data_dir))
+    now = datetime.now(UTC)  # noqa: TID251  (a shell: names the run)
+    folder = new_truth_folder(data_dir, f"{now:%Y%m%dT%H%M%SZ}-{name}")
+    started_s = time.monotonic()
+    with _until_interrupted() as stop, _progress(name, span_ms, quiet=quiet) as on_progress:
+        ledger = publish(
+            deliveries,
+            producer,
+            folder,
+            devices=devices,
+            stop=stop,
+            on_progress=on_progress,
+            per_second=per_second,
+        )
+    seconds = time.monotonic() - started_s
+    counts = ledger.counts
+    return {
+        "run": folder.path.name,
+        "sent": counts.sent,
+        "acknowledged": counts.acknowledged,
+        "intact_uploads": counts.intact_uploads,
+        "faults": dict(sorted(counts.faults.items())),
+        "sessions": sum(1 for _ in ledger.sessions()),
+        "seconds": round(seconds, 1),
+        "uploads_per_second": round(counts.acknowledged / seconds),
+        "interrupted": stop.is_set(),
+        "truth": str(folder.path),
+    }
+
+
+def tell(summary: dict[str, Any], *, as_json: bool) -> None:
+    """Print the summary; an interrupted run ends with exit code 130."""
+    if as_json:
+        typer.echo(json.dumps(summary))
+    else:
+        faults = ", ".join(f"{count} {kind}" for kind, count in summary["faults"].items())
+        typer.echo(
+            ("interrupted: " if summary["interrupted"] else "")
+            + f"{summary['acknowledged']} of {summary['sent']} uploads acknowledged in {summary['seconds']} s ({summary['uploads_per_second']}/s); "
+            f"faults: {faults or 'none'}; sessions: {summary['sessions']}; truth: {summary['truth']}"
+        )
+    if summary["interrupted"]:
+        raise typer.Exit(_INTERRUPTED)
+
+
+@contextmanager
+def _until_interrupted() -> Iterator[Event]:
+    """An event that Ctrl-C or a polite kill sets, instead of tearing an acknowledgement in two."""
+    stop = Event()
+    previous = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _progress(name: str, span_ms: tuple[int, int], *, quiet: bool) -> Iterator[Callable[[Delivery, Ledger], None]]:
+    """A bar on stderr over the time that the uploads tell of."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda _delivery, _ledger: None
+        return
+    from rich.console import Console  # noqa: PLC0415
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+
+    start_ms, end_ms = span_ms
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %  {task.fields[sent]} uploads, {task.fields[rate]}/s, left"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(name, total=max(end_ms - start_ms, 1), sent=0, rate=0)
+        started_s = time.monotonic()
+
+        def show(delivery: Delivery, ledger: Ledger) -> None:
+            sent = ledger.counts.sent
+            rate = round(sent / max(time.monotonic() - started_s, 0.001))
+            bar.update(task, completed=delivery.due_ms - start_ms, sent=sent, rate=rate)
+
+        yield show
