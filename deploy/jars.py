@@ -69,12 +69,21 @@ def default_cache(environ: Mapping[str, str]) -> Path:
 
 
 def fetch_jars(
-    cache_dir: Path, *, jars: list[Jar] | None = None, say: Callable[[str], None] = lambda _line: None
+    cache_dir: Path,
+    *,
+    jars: list[Jar] | None = None,
+    repository_url: str | None = None,
+    say: Callable[[str], None] = lambda _line: None,
 ) -> list[Path]:
     """Paths of all locked jars, in the lock's order; only the missing ones are downloaded, a few at a time.
 
     What arrived stays when the rest fails, so the next call goes on from there. Without a missing jar nothing is
     asked of the network.
+
+    Args:
+        jars: None for what the committed lock names.
+        repository_url: A Maven repository; None for Maven Central.
+        say: Gets a line before a download.
 
     Raises:
         UnreachableError: a jar cannot be downloaded.
@@ -88,7 +97,7 @@ def fetch_jars(
         try:
             cache_dir.mkdir(parents=True, exist_ok=True)
             with ThreadPoolExecutor(DOWNLOADS_AT_ONCE) as pool:
-                list(pool.map(partial(_download, cache_dir=cache_dir), missing))
+                list(pool.map(partial(_download, cache_dir=cache_dir, repository_url=repository_url), missing))
         except OSError as error:
             raise OutsideError(f"cannot keep Kafka's jars in {cache_dir}: {error}. Choose XDG_CACHE_HOME") from error
     return [cache_dir / jar.file_name for jar in wanted]
@@ -105,10 +114,10 @@ def _is_cached(jar: Jar, cache_dir: Path) -> bool:
     return True
 
 
-def _download(jar: Jar, cache_dir: Path) -> None:
+def _download(jar: Jar, cache_dir: Path, repository_url: str | None) -> None:
     """Put one jar into the cache: 1 download aside, 2 compare the sum, 3 rename; a broken download leaves nothing."""
     with tempfile.TemporaryDirectory(prefix=".download-", dir=cache_dir) as aside:
-        path = _download_from_maven(jar, Path(aside))
+        path = _download_from_maven(jar, Path(aside), repository_url)
         found = _sha256(path)
         if found != jar.sha256:
             raise OutsideError(
@@ -117,20 +126,22 @@ def _download(jar: Jar, cache_dir: Path) -> None:
         path.replace(cache_dir / jar.file_name)
 
 
-def _download_from_maven(jar: Jar, repository: Path) -> Path:
+def _download_from_maven(jar: Jar, aside: Path, repository_url: str | None) -> Path:
     import requests  # noqa: PLC0415  (a tenth of a second that an offline start does not pay)
     from jgo.maven import MavenContext  # noqa: PLC0415
 
-    context = MavenContext(repo_cache=repository, timeout=30)
+    remote = None if repository_url is None else {"repository": repository_url}
+    context = MavenContext(repo_cache=aside, remote_repos=remote, timeout=30)
     artifact = context.project(jar.group, jar.artifact).at_version(jar.version).artifact(classifier=jar.classifier)
     for attempt in range(1, ATTEMPTS + 1):
-        shutil.rmtree(repository / jar.group.split(".")[0], ignore_errors=True)  # half a file of the attempt before
+        shutil.rmtree(aside / jar.group.split(".")[0], ignore_errors=True)  # half a file of the attempt before
         try:
             return Path(artifact.resolve())
         except (requests.RequestException, RuntimeError) as error:
             if attempt == ATTEMPTS:
+                source = "Maven Central" if repository_url is None else repository_url
                 raise UnreachableError(
-                    f"cannot download {jar.file_name} from Maven Central: {_reason(error)}. What arrived is kept; "
+                    f"cannot download {jar.file_name} from {source}: {_reason(error)}. What arrived is kept; "
                     "try again with a connection: vaxel up --fetch-only"
                 ) from error
     raise AssertionError("the loop returns or raises")

@@ -42,7 +42,7 @@ SETTINGS = {
     "log.cleaner.dedupe.buffer.size": str(32 * 1024 * 1024),
 }
 LOG4J = """<?xml version="1.0" encoding="UTF-8"?>
-<Configuration status="WARN">
+<Configuration status="WARN" shutdownHook="disable">
   <Appenders>
     <RollingFile name="file" fileName="{log}" filePattern="{log}.%i">
       <PatternLayout pattern="[%d{{ISO8601}}] %p %m (%c)%n"/>

@@ -115,6 +115,14 @@ def take_lock(layout: Layout) -> int | None:
     return handle
 
 
+def holds(layout: Layout, handle: int) -> bool:
+    """Whether an open file is still the lock that others look at; not so when the data directory was removed."""
+    try:
+        return os.path.samestat(os.fstat(handle), layout.lock.stat())
+    except OSError:
+        return False
+
+
 def is_locked(layout: Layout) -> bool:
     """Whether a keeper lives. Asking takes a shared lock for a moment, so takers of the lock try more than once."""
     try:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,16 +14,20 @@ import psutil  # type: ignore[import-untyped]
 from deploy import children
 from deploy.jars import default_cache, fetch_jars
 from deploy.layout import Layout, create, is_locked, layout_of, read_json, take_lock
-from deploy.logs import reason_of_death
+from deploy.spawn import (
+    LOCKED_EXIT_CODE,
+    START_WITHIN_S,
+    STOP_WITHIN_S,
+    forget_ended_keepers,
+    spawn_keeper,
+    why_it_ended,
+)
 from deploy.topics import ensure_topics, partition_counts
 from schemas import errors
 from schemas.topics import DEFAULT_PARTITIONS, TELEMETRY, TOPICS, state_topic
 
 APP = "vaxel"
-START_WITHIN_S = 120.0
-STOP_WITHIN_S = 90.0
 LOOK_EVERY_S = 0.05
-LOCKED_EXIT_CODE = 75  # EX_TEMPFAIL of <sysexits.h>
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,7 @@ def down(data_dir: Path) -> bool:
         if time.monotonic() > deadline_s:
             raise errors.OutsideError(f"the stack in {layout.data_dir} (keeper {pid}) did not stop. End it: kill {pid}")
         time.sleep(LOOK_EVERY_S)
+    forget_ended_keepers()
     if layout.children.exists():  # a killed keeper's servers are still on their way out
         handle = take_lock(layout)
         if handle is not None:
@@ -150,7 +153,7 @@ def _keeper_pid(layout: Layout) -> int | None:
 
 
 def _start(layout: Layout, kafka_port: int | None, postgres_port: int | None, bound: bool) -> Stack:
-    keeper = _spawn_keeper(layout, kafka_port, postgres_port, bound)
+    keeper = spawn_keeper(layout, kafka_port, postgres_port, bound)
     try:
         deadline_s = time.monotonic() + START_WITHIN_S + STOP_WITHIN_S
         while time.monotonic() < deadline_s:
@@ -159,49 +162,11 @@ def _start(layout: Layout, kafka_port: int | None, postgres_port: int | None, bo
                 return stack
             if keeper.poll() is not None and not is_locked(layout):
                 if keeper.returncode != LOCKED_EXIT_CODE:
-                    raise _why(layout, keeper)
-                keeper = _spawn_keeper(layout, kafka_port, postgres_port, bound)  # the other one is gone: our turn
+                    raise why_it_ended(layout, keeper)
+                keeper = spawn_keeper(layout, kafka_port, postgres_port, bound)  # the other one is gone: our turn
             time.sleep(LOOK_EVERY_S)
         raise errors.UnreachableError(f"the stack did not start. See {layout.log('keeper')}")
     except KeyboardInterrupt:
         if keeper.poll() is None:
             keeper.terminate()
         raise
-
-
-def _spawn_keeper(
-    layout: Layout, kafka_port: int | None, postgres_port: int | None, bound: bool
-) -> subprocess.Popen[bytes]:
-    arguments = [sys.executable, "-m", "deploy.keeper", str(layout.data_dir)]
-    if kafka_port is not None:
-        arguments += ["--kafka-port", str(kafka_port)]
-    if postgres_port is not None:
-        arguments += ["--postgres-port", str(postgres_port)]
-    pipe: tuple[int, ...] = ()
-    if bound:
-        read_end, _write_end = os.pipe()  # the write end stays open until this process ends: that is its whole use
-        arguments += ["--parent-pid", str(os.getpid()), "--parent-pipe", str(read_end)]
-        pipe = (read_end,)
-    with layout.log("keeper").open("ab") as log:
-        keeper = subprocess.Popen(
-            arguments,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            cwd=Path(__file__).parent.parent,
-            start_new_session=True,
-            pass_fds=pipe,
-        )
-    for read_end in pipe:
-        os.close(read_end)
-    return keeper
-
-
-def _why(layout: Layout, keeper: subprocess.Popen[bytes]) -> errors.VaxelError:
-    """The keeper's own last word as an error, or the last line of its log."""
-    content = read_json(layout.error)
-    if content is not None and content["pid"] == keeper.pid:
-        kind: type[errors.VaxelError] = getattr(errors, content["error"])
-        return kind(content["message"])
-    reason = "it was stopped" if keeper.returncode == 0 else reason_of_death(layout.log("keeper"))
-    return errors.OutsideError(f"the stack did not start: {reason} See {layout.log('keeper')}")
