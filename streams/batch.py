@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,6 +34,7 @@ class Batch:
         key: Kafka key of each upload (string, null where it is no text).
         offset: Kafka offset of each upload.
         received_at_ms: When Kafka took each upload in.
+        original: The bytes of each upload as they came.
     """
 
     place: Place
@@ -40,6 +42,7 @@ class Batch:
     key: pa.Array
     offset: Ints
     received_at_ms: Ints
+    original: Sequence[bytes]
 
     def integers(self, name: str, null: int = 0) -> Ints:
         """An integer column as NumPy; `null` stands for null."""
@@ -53,7 +56,12 @@ class Batch:
         """The chosen uploads only, order kept."""
         mask = pa.array(rows)
         return Batch(
-            self.place, self.uploads.filter(mask), self.key.filter(mask), self.offset[rows], self.received_at_ms[rows]
+            self.place,
+            self.uploads.filter(mask),
+            self.key.filter(mask),
+            self.offset[rows],
+            self.received_at_ms[rows],
+            [self.original[row] for row in np.flatnonzero(rows)],
         )
 
 

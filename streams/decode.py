@@ -52,7 +52,9 @@ class Decoder:
         doubtful = doubtful_rows(parsed, self._model)
         clean = parsed.filter(pa.array(~doubtful))
         uploads, accepted_rows = typed(clean, self._model), clean.column("row").combine_chunks()
-        suspects = sorted(set(range(len(values))) - set(accepted_rows.to_pylist())) if len(uploads) < len(values) else []
+        suspects = (
+            sorted(set(range(len(values))) - set(accepted_rows.to_pylist())) if len(uploads) < len(values) else []
+        )
         return self._examined(values, suspects, uploads, accepted_rows)
 
     def _parse(self, rows: pa.Array, texts: pa.Array) -> pa.Table:
@@ -63,7 +65,9 @@ class Decoder:
         finally:
             self._connection.unregister("batch")
 
-    def _examined(self, values: Sequence[bytes | None], suspects: list[int], uploads: pa.Table, rows: pa.Array) -> Decoded:
+    def _examined(
+        self, values: Sequence[bytes | None], suspects: list[int], uploads: pa.Table, rows: pa.Array
+    ) -> Decoded:
         refused: list[tuple[int, Refused]] = []
         saved: list[dict[str, object]] = []
         saved_rows: list[int] = []

@@ -11,7 +11,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+import numpy.typing as npt
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+Table = npt.NDArray[np.void]
 
 MS_PER_HOUR = 3_600_000
 
@@ -22,7 +27,7 @@ class Rules:
 
     active_w: float = 10.0
     """A reading of at least this is activity; below it lies standby."""
-    lull_ms: int = 150_000
+    lull_ms: int = 120_000
     """Longer measured quiet ends a bout of activity. Silence is not quiet: nobody knows what the machine did."""
     pause_ms: int = 900_000
     """Longer time without activity, measured or silent, ends a cycle."""
@@ -80,15 +85,15 @@ _TIME_ORDER = ("start_ms", "end_ms", "active_first_ms", "active_last_ms", "peak_
 
 
 def pieces(
-    measured_at_ms: NDArray[np.int64],
-    span_ms: NDArray[np.int64],
-    power_w: NDArray[np.float64],
-    starts: NDArray[np.int64],
+    measured_at_ms: Ints,
+    span_ms: Ints,
+    power_w: Floats,
+    starts: Ints,
     rules: Rules,
-) -> tuple[NDArray[np.void], NDArray[np.int64]]:
+) -> tuple[Table, Ints]:
     """Pieces (`PIECE`) of a batch of uploads, and the upload each belongs to, ascending.
 
-    An upload without readings has no piece; one with a lull or a pause between two active readings has one more for each.
+    An upload without readings has no piece. A lull or a pause between two active readings begins another piece.
 
     Args:
         measured_at_ms: Times of all readings, upload after upload, not falling within an upload.
@@ -135,7 +140,7 @@ def pieces(
     return made, upload[start]
 
 
-def cycles(device: NDArray[np.int64], given: NDArray[np.void], rules: Rules) -> NDArray[np.void]:
+def cycles(device: Ints, given: Table, rules: Rules) -> Table:
     """Wash cycles (`CYCLE`) by device and start, from the pieces of one or many devices, in any order.
 
     A piece given twice counts twice: keep one per upload. No pieces, no cycles.
@@ -167,7 +172,8 @@ def cycles(device: NDArray[np.int64], given: NDArray[np.void], rules: Rules) -> 
     is_last = np.diff(owner[first], append=-1) != 0
     found["is_open"] = is_last & (known_until_ms - found["ended_ms"] <= rules.pause_ms)
     is_cycle = (found["ended_ms"] - found["started_ms"] >= rules.cycle_ms) & (found["energy_wh"] >= rules.cycle_wh)
-    return found[is_cycle]
+    kept: Table = found[is_cycle]
+    return kept
 
 
 _BOUT = np.dtype(
@@ -176,7 +182,7 @@ _BOUT = np.dtype(
 )
 
 
-def _bouts(owner: NDArray[np.int64], ordered: NDArray[np.void], rules: Rules) -> NDArray[np.void]:
+def _bouts(owner: Ints, ordered: Table, rules: Rules) -> Table:
     """Runs of active pieces of one device without a lull or a pause between them, in the order of time."""
     where = np.flatnonzero(ordered["within_count"] > 0)
     if len(where) == 0:
@@ -202,10 +208,10 @@ def _bouts(owner: NDArray[np.int64], ordered: NDArray[np.void], rules: Rules) ->
     return made
 
 
-def _begins_cycle(bouts: NDArray[np.void], rules: Rules) -> NDArray[np.bool_]:
+def _begins_cycle(bouts: Table, rules: Rules) -> Mask:
     """Whether a bout begins a cycle: after a pause, or by heating anew when the load before it is washed."""
     reached_ms = _running_max(bouts["last_ms"], bouts["owner"])
-    begins = np.diff(bouts["owner"], prepend=-1) != 0
+    begins: Mask = np.diff(bouts["owner"], prepend=-1) != 0
     begins[1:] |= bouts["first_ms"][1:] - reached_ms[:-1] > rules.pause_ms
     heats = bouts["heating_wh"] >= rules.heating_wh
     heated_ms = _running_max(np.where(heats, bouts["heating_last_ms"], 0), np.cumsum(begins))
@@ -215,12 +221,12 @@ def _begins_cycle(bouts: NDArray[np.void], rules: Rules) -> NDArray[np.bool_]:
 
 
 def _after_lulls(
-    measured_at_ms: NDArray[np.int64],
-    span_ms: NDArray[np.int64],
-    power_w: NDArray[np.float64],
-    upload: NDArray[np.intp],
+    measured_at_ms: Ints,
+    span_ms: Ints,
+    power_w: Floats,
+    upload: Ints,
     rules: Rules,
-) -> NDArray[np.intp]:
+) -> Ints:
     """Indices of active readings that a lull or a pause parts from the active reading before them in their upload."""
     at = np.flatnonzero(power_w >= rules.active_w)
     if len(at) == 0:
@@ -228,32 +234,33 @@ def _after_lulls(
     quiet_ms = np.diff(np.cumsum(span_ms)[at]) - span_ms[at[1:]]
     gap_ms = np.diff(measured_at_ms[at]) - span_ms[at[1:]]
     parted = (upload[at[1:]] == upload[at[:-1]]) & _is_parted(quiet_ms, gap_ms, rules)
-    return at[1:][parted]
+    after: Ints = at[1:][parted]
+    return after
 
 
-def _is_parted(quiet_ms: NDArray[np.int64], gap_ms: NDArray[np.int64], rules: Rules) -> NDArray[np.bool_]:
-    return (np.minimum(quiet_ms, gap_ms) > rules.lull_ms) | (gap_ms > rules.pause_ms)
+def _is_parted(quiet_ms: Ints, gap_ms: Ints, rules: Rules) -> Mask:
+    parted: Mask = (np.minimum(quiet_ms, gap_ms) > rules.lull_ms) | (gap_ms > rules.pause_ms)
+    return parted
 
 
-def _running_max(value: NDArray[np.int64], group: NDArray[np.int64]) -> NDArray[np.int64]:
+def _running_max(value: Ints, group: Ints) -> Ints:
     """Highest value so far within each group; groups ascend. On ranks, since time times group overflows 64 bits."""
     known, rank = np.unique(value, return_inverse=True)
     floor = group * len(known)
-    return known[np.maximum.accumulate(floor + rank) - floor]
+    reached: Ints = known[np.maximum.accumulate(floor + rank) - floor]
+    return reached
 
 
-def _from_to(
-    ordered: NDArray[np.void], unit: str, first: NDArray[np.int64], last: NDArray[np.int64]
-) -> NDArray[np.float64]:
+def _from_to(ordered: Table, unit: str, first: Ints, last: Ints) -> Floats:
     """Energy or readings from the first activity of piece `first` to the last activity of piece `last`."""
     before, within, after = (ordered[f"{part}_{unit}"] for part in ("before", "within", "after"))
     # Summed over its own pieces alone: another device's must not change the last digit.
-    return _over(np.add, before + within + after, first, last) - before[first] - after[last]
+    total: Floats = _over(np.add, before + within + after, first, last) - before[first] - after[last]
+    return total
 
 
-def _over(
-    how: np.ufunc, value: NDArray[np.float64], first: NDArray[np.int64], last: NDArray[np.int64]
-) -> NDArray[np.float64]:
+def _over(how: np.ufunc, value: Floats, first: Ints, last: Ints) -> Floats:
     """`how` of each value[first : last + 1]."""
     borders = np.column_stack((first, last + 1)).ravel()
-    return how.reduceat(np.append(value, 0), borders)[::2]
+    made: Floats = how.reduceat(np.append(value, 0), borders)[::2]
+    return made

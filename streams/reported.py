@@ -70,7 +70,9 @@ class SessionIndex:
     def forget(self, rows: Rows) -> None:
         """Give the rows of sessions back that nothing can change any more."""
         for slot, started_ms in zip(
-            self._sessions.values["slot"][rows].tolist(), self._sessions.values["started_ms"][rows].tolist(), strict=True
+            self._sessions.values["slot"][rows].tolist(),
+            self._sessions.values["started_ms"][rows].tolist(),
+            strict=True,
         ):
             del self._rows[slot, started_ms]
         self._sessions.free(rows)

@@ -140,7 +140,9 @@ def from_frame(table: pa.Table, dtype: np.dtype[np.void]) -> Slice:
         raise ValueError(f"state with columns {table.column_names} found, {expected} are known")
     values = np.zeros(table.num_rows, dtype=dtype)
     for name in dtype.names or ():
-        column: Sequence[object] = table.column(name).to_pylist() if dtype[name].kind == "S" else table.column(name).to_numpy()
+        column: Sequence[object] = (
+            table.column(name).to_pylist() if dtype[name].kind == "S" else table.column(name).to_numpy()
+        )
         values[name] = column
     return Slice(
         int(metadata["checkpoint"]),

@@ -1,0 +1,183 @@
+"""One partition of one input topic: takes runs in, and commits what they caused in one Kafka transaction each time.
+
+Order of durable effects. Only 4 makes any of them visible, all at once; a crash anywhere before leaves nothing behind:
+    1. outputs written into the transaction, run by run
+    2. changed state and the next input position written into the transaction
+    3. (nothing durable: the transaction is complete, not committed)
+    4. the transaction committed
+    5. the group's offset moved, for tools that show lag; never read
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from aiokafka import ConsumerRecord
+from confluent_kafka import Producer
+
+from schemas.failures import HEADERS, FailedEvent
+from schemas.topics import FAILED_EVENTS, FRAME_BYTES, RECEIPTS, state_topic
+from streams.admission import STAGE
+from streams.batch import Batch, Outputs, Place
+from streams.crash_points import crash_point
+from streams.decode import Decoder
+from streams.frames import frames
+from streams.memory import Position, changes, recall
+from streams.product import Product
+from streams.settings import EngineSettings
+from streams.step import step
+
+INIT_TIMEOUT_S = 60.0
+COMMIT_TIMEOUT_S = 60.0
+
+
+@dataclass(frozen=True)
+class Run:
+    """Records fetched at once from one partition: all there are in offsets [start, end)."""
+
+    place: Place
+    records: list[ConsumerRecord]
+    start: int
+    end: int
+
+
+class Partition:
+    """Owner of one partition. Its methods block; calls from several threads take turns."""
+
+    def __init__(
+        self,
+        settings: EngineSettings,
+        product: Product,
+        place: Place,
+        first_offset: Callable[[Position | None], Position],
+    ) -> None:
+        """Fence whoever owned the partition before, then read what they committed.
+
+        Args:
+            first_offset: Checks a kept position against the topic, or gives the first one.
+        """
+        self.place = place
+        self._settings = settings
+        self._product = product
+        self._decoder = Decoder(product.upload)
+        self._lock = threading.Lock()
+        self._producer = _producer(settings, place)
+        # Before the state is read: a former owner can commit nothing after this.
+        self._producer.init_transactions(INIT_TIMEOUT_S)
+        self._state, kept = recall(settings, product, place)
+        self.position = first_offset(kept)
+        self._applied = self.position.next_offset
+        self._in_transaction = False
+        self.uncommitted_uploads = 0
+
+    def apply(self, run: Run) -> bool:
+        """Take a run in; False when it does not follow what was taken in before, so that the input must be sought again."""
+        with self._lock:
+            if run.start != self._applied:
+                return False
+            outputs = self._step(run)
+            if not self._in_transaction:
+                self._producer.begin_transaction()
+                self._in_transaction = True
+            self._write(outputs)  # 1
+            crash_point("streams.after-outputs")
+            self._applied = run.end
+            self.uncommitted_uploads += len(run.records)
+            return True
+
+    @property
+    def applied(self) -> int:
+        """The next offset to take in."""
+        return self._applied
+
+    def commit(self) -> int | None:
+        """Commit all that was taken in; returns the new position, or None if there was nothing to commit."""
+        with self._lock:
+            if not self._in_transaction:
+                return None
+            position = Position(self.position.topic_id, self._applied, self.position.checkpoint + 1)
+            self._state.tidy()
+            topic = state_topic(self._settings.app, self.place.topic).name
+            for key, value in changes(self._state, position):  # 2
+                self._produce(topic, key, value)
+            crash_point("streams.before-commit")  # 3
+            self._producer.commit_transaction(COMMIT_TIMEOUT_S)  # 4
+            crash_point("streams.after-commit")
+            self.position, self._in_transaction, self.uncommitted_uploads = position, False, 0
+            return position.next_offset
+
+    def _step(self, run: Run) -> Outputs:
+        """Decode a run and let the logic speak."""
+        values = [record.value for record in run.records]
+        decoded = self._decoder.decode(values)
+        rows = decoded.rows.to_numpy()
+        batch = Batch(
+            self.place,
+            decoded.uploads,
+            pa.array([_text(run.records[row].key) for row in rows], pa.string()),
+            np.array([run.records[row].offset for row in rows], dtype=np.int64),
+            np.array([run.records[row].timestamp for row in rows], dtype=np.int64),
+            [values[row] for row in rows],
+        )
+        refused = [
+            FailedEvent(
+                topic=self.place.topic,
+                partition=self.place.partition,
+                offset=run.records[row].offset,
+                received_at_ms=run.records[row].timestamp,
+                device_id=_text(run.records[row].key),
+                reason=why.reason,
+                detail=why.detail,
+                stage=STAGE,
+                original=values[row] or b"",
+            )
+            for row, why in decoded.refused
+        ]
+        outputs = step(self._product, self._state, batch)
+        return Outputs(outputs.receipts, outputs.readings, outputs.sessions, refused + outputs.failed)
+
+    def _write(self, outputs: Outputs) -> None:
+        for topic, table in ((RECEIPTS, outputs.receipts), (self._product.readings, outputs.readings)):
+            for value in frames(table):
+                self._produce(topic, None, value)
+        for session in outputs.sessions:
+            self._produce(self._product.sessions, str(session["device_id"]).encode(), json.dumps(session).encode())
+        for event in outputs.failed:
+            key = event.device_id.encode() if event.device_id is not None else None
+            headers = [(name, str(getattr(event, name)).encode()) for name in HEADERS]
+            self._produce(FAILED_EVENTS, key, event.original, headers)
+
+    def _produce(
+        self, topic: str, key: bytes | None, value: bytes, headers: list[tuple[str, bytes]] | None = None
+    ) -> None:
+        while True:
+            try:
+                self._producer.produce(topic, value, key, self.place.partition, headers=headers)
+                return
+            except BufferError:
+                self._producer.poll(0.1)
+
+
+def _producer(settings: EngineSettings, place: Place) -> Producer:
+    return Producer(
+        {
+            "bootstrap.servers": settings.kafka,
+            "transactional.id": f"{settings.app}.{place.topic}.{place.partition}",
+            "transaction.timeout.ms": 60_000,
+            "linger.ms": 5,
+            "message.max.bytes": FRAME_BYTES,
+            "queue.buffering.max.kbytes": 128 * 1024,
+        }
+    )
+
+
+def _text(key: bytes | None) -> str | None:
+    try:
+        return key.decode("utf-8") if key is not None else None
+    except UnicodeDecodeError:
+        return None

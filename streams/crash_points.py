@@ -1,0 +1,22 @@
+"""Named points at which a crash test may kill the process: an environment variable arms one, otherwise nothing."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+VARIABLE = "VAXEL_CRASH_AT"
+
+
+def crash_point(name: str) -> None:
+    """Kill this process as `kill -9` would, if the variable names this point.
+
+    `streams.step@3` kills at the third time the point is passed.
+    """
+    wanted, _, times = os.environ.get(VARIABLE, "").partition("@")
+    if wanted != name:
+        return
+    remaining = int(times or 1) - 1
+    if remaining == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    os.environ[VARIABLE] = f"{wanted}@{remaining}"

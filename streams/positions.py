@@ -1,0 +1,68 @@
+"""Whether a kept position still fits its topic. Offsets mean nothing in a re-created topic, or before its log begins."""
+
+from __future__ import annotations
+
+from confluent_kafka import Consumer, KafkaException, TopicCollection, TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from schemas.errors import PositionError, UnreachableError
+from streams.batch import Place
+from streams.memory import Position
+
+ANSWER_S = 15.0
+
+
+class Topics:
+    """Asks the broker for topic ids and the ends of partitions."""
+
+    def __init__(self, kafka: str) -> None:
+        self._kafka = kafka
+        self._admin = AdminClient({"bootstrap.servers": kafka})
+
+    def topic_id(self, topic: str) -> str:
+        """Kafka's id of a topic: another one after it was re-created.
+
+        Raises:
+            PositionError: there is no such topic.
+            UnreachableError: the broker does not answer.
+        """
+        described = self._admin.describe_topics(TopicCollection([topic]), request_timeout=ANSWER_S)[topic]
+        try:
+            return str(described.result().topic_id)
+        except KafkaException as error:
+            if error.args[0].name() == "UNKNOWN_TOPIC_OR_PART":
+                raise PositionError(f"topic {topic} does not exist at {self._kafka}. Create it: vaxel up") from error
+            raise UnreachableError(
+                f"Kafka at {self._kafka} does not describe {topic}: {error.args[0].str()}"
+            ) from error
+
+    def first_position(self, place: Place, kept: Position | None) -> Position:
+        """The kept position if it fits the topic, else the first one of a partition never read.
+
+        Raises:
+            PositionError: the topic was re-created, or the log begins after the position or ends before it.
+        """
+        topic_id = self.topic_id(place.topic)
+        low, high = self._ends(place)
+        if kept is None:
+            return Position(topic_id, low, 0)
+        where = f"{place.topic}[{place.partition}]"
+        choices = (
+            "Choose: restore the topic and start again, or accept the loss and begin anew by removing the state topic "
+            f"of {place.topic}"
+        )
+        if kept.topic_id != topic_id:
+            raise PositionError(f"{where} was re-created: id {kept.topic_id} expected, {topic_id} found. {choices}")
+        if not low <= kept.next_offset <= high:
+            raise PositionError(f"{where} holds offsets {low} to {high}, the position is {kept.next_offset}. {choices}")
+        return kept
+
+    def _ends(self, place: Place) -> tuple[int, int]:
+        consumer = Consumer({"bootstrap.servers": self._kafka, "group.id": "vaxel.ends"})
+        try:
+            low, high = consumer.get_watermark_offsets(TopicPartition(place.topic, place.partition), timeout=ANSWER_S)
+        except KafkaException as error:
+            raise UnreachableError(f"Kafka at {self._kafka} does not answer: {error.args[0].str()}") from error
+        finally:
+            consumer.close()
+        return low, high

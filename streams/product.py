@@ -1,0 +1,70 @@
+"""What tells one product's stream from another's: contracts, topics and the functions of its own. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from schemas import topics
+from schemas.facts import Reading, ShoeReading, WasherReading
+from schemas.uploads import ShoeUpload, Upload, WasherUpload
+from streams import runs, wash_cycles
+from streams.batch import Batch, Instants, Ints
+from streams.store import Rows, Store
+
+
+@dataclass(frozen=True)
+class Product:
+    """One product's stream.
+
+    Attributes:
+        detects: Whether uploads without a session are searched for wash cycles (plug meters).
+        reading_columns: The product's own columns of its reading.
+        lifetime_columns: Its lifetime counters, by their names in `Receipt`.
+        add_amounts: Adds what uploads say to the rows of their sessions.
+        fact: A session row as its contract writes it.
+    """
+
+    telemetry: str
+    readings: str
+    sessions: str
+    upload: type[Upload]
+    reading: type[Reading]
+    session_dtype: np.dtype[np.void]
+    detects: bool
+    reading_columns: Callable[[Batch, Instants], dict[str, pa.Array]]
+    lifetime_columns: Callable[[Batch], dict[str, pa.ChunkedArray]]
+    add_amounts: Callable[[Store, Rows, Ints, Batch, Instants], None]
+    fact: Callable[[np.void, str, str], dict[str, object]]
+
+
+WASHER = Product(
+    topics.TELEMETRY_WASHER,
+    topics.READINGS_WASHER,
+    topics.SESSIONS_WASHER,
+    WasherUpload,
+    WasherReading,
+    wash_cycles.CYCLE,
+    True,
+    wash_cycles.reading_columns,
+    wash_cycles.lifetime_columns,
+    wash_cycles.add_amounts,
+    wash_cycles.fact,
+)
+SHOE = Product(
+    topics.TELEMETRY_SHOE,
+    topics.READINGS_SHOE,
+    topics.SESSIONS_SHOE,
+    ShoeUpload,
+    ShoeReading,
+    runs.RUN,
+    False,
+    runs.reading_columns,
+    runs.lifetime_columns,
+    runs.add_amounts,
+    runs.fact,
+)
+PRODUCTS = (WASHER, SHOE)

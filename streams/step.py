@@ -1,0 +1,178 @@
+"""One step of a stream: uploads and what is remembered in, facts out. Pure; the same live, in backfill and what-if.
+
+batch ─ admit ─┬─ failed events (wrong key, impossible time)
+               └─ dedupe ─┬─ failed events (late)
+                          ├─ receipts: accepted and duplicate
+                          └─ accepted ─┬─ readings
+                                       ├─ sessions that devices report
+                                       └─ sessions found in power curves
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from schemas.facts import Receipt
+from schemas.failures import FailedEvent
+from schemas.forms import arrow_schema
+from streams.admission import AHEAD_MS, from_the_future, refused, wrongly_keyed
+from streams.batch import Batch, Instants, Ints, Outputs, instants, nullable_number
+from streams.dedupe import WINDOW, Deduped, Verdict
+from streams.devices import DEVICE, Devices
+from streams.product import Product
+from streams.reported import Parts, SessionIndex, add_parts, announce, beyond_reach
+from streams.store import Rows, Slice, Store
+
+
+class State:
+    """What the stream of one partition remembers: devices, live sessions, pieces of power curves."""
+
+    def __init__(self, product: Product, saved: dict[str, list[Slice]] | None = None) -> None:
+        self.stores = {"devices": Store(DEVICE), "sessions": Store(product.session_dtype)}
+        for name, store in self.stores.items():
+            store.restore((saved or {}).get(name, []))
+        self.devices = Devices(self.stores["devices"])
+        self.sessions = self.stores["sessions"]
+        self.index = SessionIndex(self.sessions)
+
+    def tidy(self) -> None:
+        """Forget sessions that no upload can change any more. Before each checkpoint."""
+        self.index.forget(beyond_reach(self.sessions, self.devices.store.values["newest"]))
+
+
+def step(product: Product, state: State, batch: Batch) -> Outputs:
+    """Everything the stream has to say of a batch; the state is changed in place.
+
+    The result does not depend on how the input was cut into batches, except that versions of a session written in
+    between may be missing.
+    """
+    batch, failed = _admitted(batch)
+    number, start, _ = product.upload.session_fields()
+    slot = state.devices.slots(batch.uploads.column("device_id"))
+    seq = batch.integers("seq")
+    judged = state.devices.judge(slot, seq, batch.integers(start))
+    failed += [_late(batch, int(row), state, int(slot[row])) for row in np.flatnonzero(judged.verdict == Verdict.LATE)]
+
+    when = instants(batch)
+    receipts = _receipts(product, batch, judged.verdict, when)
+    sessions = _reported(product, state, batch, slot, judged, when)
+    accepted = judged.verdict == Verdict.ACCEPTED
+    readings = _readings(product, batch, when, accepted)
+    return Outputs(receipts, readings, sessions, failed)
+
+
+def _admitted(batch: Batch) -> tuple[Batch, list[FailedEvent]]:
+    """The uploads under their own name and at a possible time, and the refusal of the others."""
+    when = instants(batch)
+    wrong_key, too_new = wrongly_keyed(batch), from_the_future(batch, when)
+    failed = []
+    for row in np.flatnonzero(wrong_key | too_new):
+        if wrong_key[row]:
+            written_as = batch.uploads.column("device_id")[row].as_py()
+            detail = (
+                f"device_id is {written_as!r}, the record's key is {batch.key[row].as_py()!r}; both must be the same"
+            )
+            failed.append(refused(batch, row, "wrong_key", detail))
+        else:
+            detail = f"speaks of an instant more than {AHEAD_MS} ms after it was received"
+            failed.append(refused(batch, row, "time_out_of_bounds", detail))
+    return (batch.take(~(wrong_key | too_new)) if failed else batch), failed
+
+
+def _late(batch: Batch, row: int, state: State, slot: int) -> FailedEvent:
+    newest = int(state.devices.store.values["newest"][slot])
+    seq = batch.uploads.column("seq")[row].as_py()
+    detail = f"seq {seq} is {newest - seq} behind the device's newest {newest}; at most {WINDOW - 1} can be told from a duplicate"
+    return refused(batch, row, "late", detail)
+
+
+def _receipts(product: Product, batch: Batch, verdict: npt.NDArray[np.int8], when: Instants) -> pa.Table:
+    """Receipts of accepted uploads and duplicates, in order of arrival."""
+    schema = arrow_schema(Receipt)
+    rows = len(batch.offset)
+    number, _, _ = product.upload.session_fields()
+    known = {
+        "topic": pa.repeat(batch.place.topic, rows),
+        "partition": pa.repeat(batch.place.partition, rows),
+        "offset": pa.array(batch.offset),
+        "received_at_ms": pa.array(batch.received_at_ms),
+        "outcome": pa.array(np.where(verdict == Verdict.ACCEPTED, "accepted", "duplicate").tolist(), pa.string()),
+        "session_no": batch.uploads.column(number),
+        "reading_count": pa.array(when.count),
+        **{name: batch.uploads.column(name) for name in ("device_id", "seq", "sent_at_ms", "material", "firmware")},
+        **product.lifetime_columns(batch),
+    }
+    table = pa.table([_column(known, field, rows) for field in schema], schema=schema)
+    return table.filter(pa.array(verdict != Verdict.LATE))
+
+
+def _readings(product: Product, batch: Batch, when: Instants, accepted: npt.NDArray[np.bool_]) -> pa.Table:
+    """Readings of the accepted uploads."""
+    schema = arrow_schema(product.reading)
+    number, _, _ = product.upload.session_fields()
+    upload = pa.array(when.upload)
+    known = {
+        "device_id": batch.uploads.column("device_id").combine_chunks().take(upload),
+        "seq": pa.array(batch.integers("seq")[when.upload]),
+        "session_no": nullable_number(batch.integers(number)[when.upload]),
+        "measured_at_ms": pa.array(when.measured_at_ms),
+        "span_ms": pa.array(when.span_ms),
+        **product.reading_columns(batch, when),
+    }
+    table = pa.table([_column(known, field, len(when.upload)) for field in schema], schema=schema)
+    return table if accepted.all() else table.filter(pa.array(accepted[when.upload]))
+
+
+def _column(known: dict[str, pa.Array], field: pa.Field, rows: int) -> pa.Array:
+    return known[field.name] if field.name in known else pa.nulls(rows, field.type)
+
+
+def _reported(
+    product: Product, state: State, batch: Batch, slot: Ints, judged: Deduped, when: Instants
+) -> list[dict[str, object]]:
+    """Versions of the sessions that accepted uploads name."""
+    accepted = np.flatnonzero(judged.verdict == Verdict.ACCEPTED)
+    number, start, ended = product.upload.session_fields()
+    last_measured_ms = np.zeros(len(slot), dtype=np.int64)
+    np.maximum.at(last_measured_ms, when.upload, when.measured_at_ms)
+    parts = Parts(
+        slot=slot[accepted],
+        started_ms=batch.integers(start)[accepted],
+        left_ms=judged.left[accepted],
+        overtaken=judged.overtaken[accepted],
+        ended=batch.flags(ended)[accepted],
+        session_no=batch.integers(number)[accepted],
+        received_at_ms=batch.received_at_ms[accepted],
+        readings=when.count[accepted],
+        last_measured_ms=last_measured_ms[accepted],
+        material=_bytes(batch, "material")[accepted],
+        firmware=_bytes(batch, "firmware")[accepted],
+    )
+    rows, changed = add_parts(state.sessions, state.index, parts, state.devices.store.values["newest"])
+    product.add_amounts(state.sessions, rows, accepted[parts.started_ms > 0], batch, when)
+    return facts(product, state, announce(state.sessions, changed))
+
+
+def facts(product: Product, state: State, rows: Rows) -> list[dict[str, object]]:
+    """The newest version of each of the given sessions, as its contract writes it."""
+    written = []
+    for row in _in_order_of_start(state.sessions, rows):
+        session = state.sessions.values[row]
+        device_id = state.devices.name(int(session["slot"]))
+        written.append(product.fact(session, device_id, f"{device_id}:{session['started_ms']}"))
+    return written
+
+
+def _in_order_of_start(sessions: Store, rows: Rows) -> Iterable[int]:
+    return (int(row) for row in rows[np.argsort(sessions.values["started_ms"][rows], kind="stable")])
+
+
+def _bytes(batch: Batch, name: str) -> npt.NDArray[np.bytes_]:
+    encoded = batch.uploads.column(name).combine_chunks().dictionary_encode()
+    if not len(encoded):
+        return np.empty(0, dtype="S1")
+    return np.array([text.encode() for text in encoded.dictionary.to_pylist()])[encoded.indices.to_numpy()]

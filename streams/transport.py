@@ -1,0 +1,209 @@
+"""Faust's Kafka driver, changed in two ways: one event is a whole fetched run, and positions are the engine's own.
+
+Stock Faust costs four asyncio tasks per message and commits offsets it has not earned (decision D2, D4). Here the
+consumer thread hands over what it fetched of a partition as one event, and where to begin is asked of the engine, which
+reads it from the state topic. Every method below overrides one of `faust.transport`; the names are Faust's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import sys
+from collections.abc import AsyncIterator, Iterable, Mapping
+from typing import Any, NoReturn
+
+import aiokafka
+import faust
+from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
+from aiokafka.structs import OffsetAndMetadata, TopicPartition
+from faust.transport.drivers import aiokafka as stock
+from faust.types import TP, ConsumerMessage
+
+from streams.batch import Place
+from streams.checkpoint import Run
+
+EXIT_CRASHED = 70
+"""sysexits.h EX_SOFTWARE: the supervisor starts the worker again."""
+
+IDLE_S = 0.02
+PRIVATE_ATTRIBUTES = ("_isolation_level", "_partition_assignment_strategy")
+
+
+def die(what: str) -> NoReturn:
+    """End the process at once, so that nothing half-done can become visible."""
+    print(f"vaxel: worker stops: {what}", file=sys.stderr, flush=True)  # noqa: T201
+    os._exit(EXIT_CRASHED)
+
+
+class WholeRun(faust.Schema):
+    """Passes a run through undecoded; the engine decodes it."""
+
+    def loads_key(self, app: Any, message: Any, *, loads: Any = None, serializer: Any = None) -> None:
+        """No key: a run holds many."""
+
+    def loads_value(self, app: Any, message: Any, *, loads: Any = None, serializer: Any = None) -> Run:
+        """The run itself."""
+        run: Run = message.value
+        return run
+
+
+class ConsumerThread(stock.AIOKafkaConsumerThread):  # type: ignore[misc]
+    """The thread that fetches. Only this thread touches `_next`, so starts and ends of runs cannot lie."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._next: dict[TopicPartition, int] = {}
+
+    def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
+        consumer = super()._create_worker_consumer(transport)
+        for name in PRIVATE_ATTRIBUTES:
+            assert hasattr(consumer, name), f"aiokafka has no {name}: pinned versions only"
+        consumer._isolation_level = "read_committed"
+        # Faust's sticky assignor: stock Faust falls back to round robin without tables, which moves partitions needlessly.
+        consumer._partition_assignment_strategy = [self.app.assignor]
+        return consumer
+
+    async def _fetch_records(
+        self, consumer: Any, active_partitions: set[TP], timeout: float | None = None, max_records: int | None = None
+    ) -> dict[TP, Run]:
+        """What was fetched, a run per partition, each with the offsets it covers (transaction markers included)."""
+        if not self.consumer.flow_active:
+            return {}
+        fetcher = consumer._fetcher
+        if consumer._closed or fetcher._closed:
+            raise stock.ConsumerStoppedError
+        # Faust never asks for the coordinator's errors; one that nobody sees would hang the worker for ever.
+        consumer._coordinator.check_errors()
+        with fetcher._subscriptions.fetch_context():
+            try:
+                fetched = await fetcher.fetched_records(active_partitions, timeout=timeout, max_records=max_records)
+            except NoOffsetForPartitionError:
+                # A partition not yet sought: the engine will.
+                return {}
+            except OffsetOutOfRangeError as error:
+                die(f"the log no longer holds the position: {error}")
+        assignment = fetcher._subscriptions.subscription.assignment
+        runs = {}
+        for tp, records in fetched.items():
+            start, end = self._next.get(tp, -1), assignment.state_value(tp).position
+            self._next[tp] = end
+            runs[tp] = Run(Place(tp.topic, tp.partition), records, start, end)
+        return runs
+
+    async def begin_at(self, tp: TP, offset: int) -> None:
+        """Fetch from there on."""
+        self._ensure_consumer().seek(tp, offset)
+        self._next[tp] = offset
+
+    async def show_position(self, offsets: Mapping[TP, int]) -> None:
+        """Move the group's offsets, for tools that show lag. Nobody here reads them, so failing is no fault."""
+        await self._ensure_consumer().commit({tp: OffsetAndMetadata(offset, "") for tp, offset in offsets.items()})
+
+    def verify_event_path(self, now: float, tp: TP) -> None:
+        """Stock Faust compares two different clocks here and logs false alarms."""
+
+    async def crash(self, reason: BaseException) -> None:
+        """The thread cannot go on, so the worker does not."""
+        die(f"consumer thread: {reason!r}")
+
+
+class Consumer(stock.Consumer):  # type: ignore[misc]
+    """Where the stream begins, pauses and ends is asked of the engine (`app.engine`)."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._order = itertools.count()
+        self._generation = -1
+        self._opening: set[asyncio.Task[None]] = set()
+
+    def _new_consumer_thread(self) -> ConsumerThread:
+        return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    async def perform_seek(self) -> None:
+        """Take up the assignment: kept partitions go on, new ones are opened in the background and join when ready."""
+        engine, assignment = self.app.engine, set(self.assignment())
+        generation, self._generation = self._generation, self.app.consumer_generation_id
+        # Having missed a generation, another worker may have owned a partition in between.
+        kept = assignment & engine.owned() if self._generation == generation + 1 else set()
+        await engine.release(engine.owned() - kept)
+        for tp in assignment:
+            if tp in kept:
+                await self.seek_to_position(tp)
+            else:
+                self.pause_partitions({tp})
+                task = asyncio.ensure_future(self._open(tp, self._generation))
+                self._opening.add(task)
+                task.add_done_callback(self._opening.discard)
+
+    async def _open(self, tp: TP, generation: int) -> None:
+        try:
+            await self.app.engine.take_over(tp)
+            if generation == self.app.consumer_generation_id and tp in self.assignment():
+                await self.seek_to_position(tp)
+                self.resume_partitions({tp})
+        except Exception as error:  # noqa: BLE001 - nothing may swallow it: the partition would stand still for ever
+            die(f"cannot take over {tp.topic}[{tp.partition}]: {error}")
+
+    async def seek_to_position(self, tp: TP) -> None:
+        """Fetch on from what the engine has taken in."""
+        self._read_offset[tp] = None
+        await self._thread.call_thread(self._thread.begin_at, tp, self.app.engine.applied(tp))
+
+    async def show_position(self, tp: TP, offset: int) -> None:
+        """Move the group's offset, for tools that show lag."""
+        await self._thread.call_thread(self._thread.show_position, {tp: offset})
+
+    async def wait_empty(self) -> None:
+        """Called when partitions are revoked and at shutdown: finish the running steps and commit them."""
+        await self.app.engine.pause()
+
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
+        """Fetched runs. Unlike the stock method it never seeks: a seek here would fence a new owner."""
+        runs, _ = await self._wait_next_records(timeout)
+        for tp, run in (runs or {}).items():
+            while not self.flow_active and not self.should_stop:
+                await self.wait_first(self.can_resume_flow.wait(), timeout=1.0)
+            if self.should_stop:
+                return
+            yield tp, self._to_message(tp, run)
+
+    async def _wait_next_records(self, timeout: float) -> Any:
+        """As stock, but a worker whose buffers are all full looks again at once and not after a second."""
+        if self.flow_active and not self._get_active_partitions():
+            await self.sleep(IDLE_S)
+            return None, None
+        return await super()._wait_next_records(timeout)
+
+    def _to_message(self, tp: TP, run: Run) -> ConsumerMessage:
+        # Faust drops what has a lower offset than the last: a running number keeps it from judging runs fetched anew.
+        return ConsumerMessage(
+            tp.topic,
+            tp.partition,
+            next(self._order),
+            0.0,
+            0,
+            [],
+            None,
+            run,
+            None,
+            0,
+            0,
+            tp,
+            generation_id=self._generation,
+        )
+
+    async def commit(self, topics: Iterable[Any] | None = None, start_new_transaction: bool = True) -> bool:
+        """Faust's own commits do nothing: positions are the engine's."""
+        return False
+
+    async def crash(self, reason: BaseException) -> None:
+        """The consumer cannot go on, so the worker does not."""
+        die(f"consumer: {reason!r}")
+
+
+class Transport(stock.Transport):  # type: ignore[misc]
+    """The driver."""
+
+    Consumer = Consumer

@@ -1,0 +1,114 @@
+"""What a washing machine's readings are, and what they add to its wash cycles. Pure.
+
+Energy is summed in whole microwatt-hours, so that a sum does not depend on the order of its parts.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from schemas.facts import WashCycle
+from schemas.uploads import Programme
+from streams.batch import Batch, Floats, Instants, Ints, channel, nullable, per_upload
+from streams.reported import SESSION_FIELDS, status
+from streams.store import Rows, Store
+
+MS_PER_HOUR = 3_600_000
+PROGRAMMES: tuple[Programme, ...] = ("cotton", "synthetics", "eco", "quick", "wool")
+
+CYCLE = np.dtype(
+    [
+        *SESSION_FIELDS,
+        ("energy_uwh", "i8"),
+        ("peak_w", "f8"),
+        ("water_ml", "i8"),
+        ("has_water", "?"),
+        ("programme", "i1"),
+        ("from_power", "?"),
+    ]
+)
+"""A wash cycle in the state. `programme` counts from 1 in PROGRAMMES, 0 for unknown."""
+
+
+def energy_uwh(power_w: Floats, span_ms: Ints) -> Ints:
+    """Energy of each reading in microwatt-hours: mean power times the time it speaks for."""
+    return np.rint(power_w * span_ms * (1_000_000 / MS_PER_HOUR)).astype(np.int64)
+
+
+def reading_columns(batch: Batch, when: Instants) -> dict[str, pa.Array]:
+    """The product's own columns of `WasherReading`."""
+    power_w = channel(batch, "power_w", when)
+    return {
+        "power_w": pa.array(power_w),
+        "energy_wh": pa.array(energy_uwh(power_w, when.span_ms) / 1e6),
+        "water_l": nullable(channel(batch, "water_l", when)),
+        "temperature_c": nullable(channel(batch, "temperature_c", when)),
+        "drum_rpm": nullable(channel(batch, "drum_rpm", when)),
+    }
+
+
+def lifetime_columns(batch: Batch) -> dict[str, pa.ChunkedArray]:
+    """The device's own counters, by their names in `Receipt`."""
+    return {
+        "lifetime_sessions": batch.uploads.column("lifetime_cycles"),
+        "lifetime_energy_wh": batch.uploads.column("lifetime_energy_wh"),
+        "lifetime_water_l": batch.uploads.column("lifetime_water_l"),
+    }
+
+
+def add_amounts(cycles: Store, rows: Rows, uploads: Ints, batch: Batch, when: Instants) -> None:
+    """Add energy, water, peak and programme of some uploads to their cycles.
+
+    Args:
+        rows: Cycle of each of the `uploads` (indices into the batch).
+    """
+    power_w = channel(batch, "power_w", when)
+    np.add.at(cycles.values["energy_uwh"], rows, per_upload(energy_uwh(power_w, when.span_ms), when)[uploads])
+    np.maximum.at(cycles.values["peak_w"], rows, highest(power_w, when)[uploads])
+    water_l = highest(channel(batch, "water_l", when), when)[uploads]
+    known = ~np.isnan(water_l)
+    np.maximum.at(cycles.values["water_ml"], rows[known], np.rint(water_l[known] * 1000).astype(np.int64))
+    cycles.values["has_water"][rows[known]] = True
+    chosen = _programme_numbers(batch)[uploads]
+    np.maximum.at(cycles.values["programme"], rows, chosen)
+
+
+def highest(values: Floats, when: Instants) -> Floats:
+    """Highest value of each upload; NaN without any (0 readings, or none with a value)."""
+    top = np.full(len(when.count), np.nan)
+    filled = np.flatnonzero(when.count)
+    if len(filled):
+        with np.errstate(invalid="ignore"):
+            top[filled] = np.fmax.reduceat(values, when.first[filled])
+    return top
+
+
+def fact(cycle: np.void, device_id: str, session_id: str) -> dict[str, object]:
+    """The cycle's newest version, as the contract writes it."""
+    programme = int(cycle["programme"])
+    return WashCycle(
+        session_id=session_id,
+        version=int(cycle["announced"]),
+        status=status(cycle),
+        device_id=device_id,
+        material=cycle["material"].decode(),
+        firmware=cycle["firmware"].decode(),
+        session_no=int(cycle["session_no"]) or None,
+        started_at_ms=int(cycle["started_ms"]),
+        ended_at_ms=int(cycle["ended_ms"]),
+        reading_count=int(cycle["readings"]),
+        known_at_ms=int(cycle["known_at_ms"]),
+        source="power_curve" if cycle["from_power"] else "reported",
+        programme=PROGRAMMES[programme - 1] if programme else None,
+        energy_wh=int(cycle["energy_uwh"]) / 1e6,
+        peak_w=float(cycle["peak_w"]),
+        water_l=int(cycle["water_ml"]) / 1e3 if cycle["has_water"] else None,
+    ).model_dump()
+
+
+def _programme_numbers(batch: Batch) -> npt.NDArray[np.int8]:
+    names = batch.uploads.column("programme").combine_chunks()
+    numbers = pa.compute.index_in(names, value_set=pa.array(PROGRAMMES))
+    return np.asarray(pa.compute.fill_null(numbers, -1).to_numpy(), dtype=np.int8) + np.int8(1)

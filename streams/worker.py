@@ -1,0 +1,104 @@
+"""A stream worker: one process, one Faust app, some partitions of all telemetry topics.
+
+In:            telemetry.washer.v1, telemetry.shoe.v1.
+Out:           receipts, readings, sessions, failed events, state.
+Guarantee:     exactly once per partition (`streams.checkpoint`).
+On failure:    the process ends (exit code 70) and is started again; SIGINT and SIGTERM finish and commit first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from typing import Any
+
+import faust
+import mode
+
+from streams.engine import Engine
+from streams.product import PRODUCTS
+from streams.settings import EngineSettings
+from streams.transport import Transport, WholeRun, die
+
+BUFFERED_RUNS = 4
+
+
+class StreamApp(faust.App):  # type: ignore[misc]
+    """A Faust app whose transport and positions are ours."""
+
+    engine: Engine
+
+    def _new_transport(self) -> Transport:
+        return Transport(self.conf.broker_consumer, self)
+
+    async def crash(self, reason: BaseException) -> None:
+        """Crash-only: a worker in doubt is no worker."""
+        die(repr(reason))
+
+
+def stream_app(settings: EngineSettings) -> StreamApp:
+    """The app with one agent per product and one timer that commits."""
+    app = StreamApp(
+        settings.app,
+        broker=[f"kafka://{server}" for server in settings.kafka.split(",")],
+        store="memory://",
+        processing_guarantee="at_least_once",
+        cython_optimizations=False,
+        stream_buffer_maxsize=BUFFERED_RUNS,
+        stream_wait_empty=True,
+        broker_session_timeout=settings.session_timeout_s,
+        broker_heartbeat_interval=settings.session_timeout_s / 4,
+        broker_rebalance_timeout=60,
+        broker_request_timeout=90,
+        consumer_max_fetch_size=settings.fetch_bytes,
+        consumer_auto_offset_reset="none",
+        consumer_group_instance_id=None if settings.slot is None else f"{settings.app}-{settings.slot}",
+        table_standby_replicas=0,
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        agent_supervisor=mode.CrashingSupervisor,
+        web_enabled=False,
+        worker_redirect_stdouts=False,
+    )
+    app.engine = Engine(settings)
+    for product in PRODUCTS:
+        _agent(app, product.telemetry)
+
+    @app.task  # type: ignore[untyped-decorator]
+    async def commits() -> None:
+        async def show(tp: Any, offset: int) -> None:
+            with contextlib.suppress(Exception):
+                await app.consumer.show_position(tp, offset)  # 5
+
+        try:
+            await app.engine.commit_in_time(show)
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # noqa: BLE001 - a commit in doubt ends the process
+            die(f"checkpoint failed: {error!r}")
+
+    return app
+
+
+def _agent(app: StreamApp, topic: str) -> None:
+    async def take_in(stream: Any) -> None:
+        try:
+            async for event in stream.noack().events():
+                await app.engine.handle(event.value, app.consumer.seek_to_position)
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # noqa: BLE001 - Faust would restart the agent and acknowledge what it never saw
+            die(f"step failed: {error!r}")
+
+    channel = app.topic(topic, schema=WholeRun(), acks=False, allow_empty=True)
+    app.agent(channel, name=f"take-in.{topic}")(take_in)
+
+
+def run_worker(settings: EngineSettings, log_level: str = "WARNING") -> None:
+    """Run a worker until SIGINT or SIGTERM."""
+    app = stream_app(settings)
+    logging.getLogger("faust").setLevel(log_level)
+    worker = faust.Worker(app, loglevel=log_level, quiet=True, redirect_stdouts=False)
+    worker.spinner = None  # no terminal games in logs
+    worker.execute_from_commandline()
