@@ -1,0 +1,112 @@
+"""The one list of lake tables and views. Columns come from the contracts; a view gives analysts one row a session.
+
+A table is fed by one topic (`INPUTS`); `sink_position` says up to where, and moves in the same transaction as the rows.
+All times are UTC. Tables hold every version of a session; the views hold the newest one, and nothing withdrawn.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from schemas import topics
+from schemas.facts import Offset, Partition, Receipt, Run, ShoeReading, Topic, WashCycle, WasherReading
+from schemas.failures import FailedEvent
+from schemas.fields import Contract, described
+from schemas.forms import Column, columns
+
+
+class SinkPosition(Contract):
+    """Up to where the lake holds one partition of one topic."""
+
+    topic: Topic
+    partition: Partition
+    topic_id: Annotated[str, described("Kafka's id of the topic: a topic created again has another")]
+    next_offset: Offset
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table of the lake."""
+
+    name: str
+    contract: type[Contract]
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Input:
+    """One topic that the lake takes in, how its records are written, and the table its rows go to."""
+
+    topic: str
+    form: topics.Form
+    table: Table
+
+
+@dataclass(frozen=True)
+class View:
+    """One view for analysts."""
+
+    name: str
+    query: str
+    meaning: str
+
+
+UPLOADS = Table("uploads", Receipt, "What became of each upload that the contract let in, duplicates too")
+READINGS_WASHER = Table("readings_washer", WasherReading, "Readings of washing machines, each one once")
+READINGS_SHOE = Table("readings_shoe", ShoeReading, "Readings of running shoes, each one once")
+WASH_CYCLE_VERSIONS = Table("wash_cycle_versions", WashCycle, "All versions of all wash cycles")
+RUN_VERSIONS = Table("run_versions", Run, "All versions of all runs")
+FAILED_EVENTS = Table("failed_events", FailedEvent, "Uploads that were refused, with reason and original bytes")
+SINK_POSITION = Table("sink_position", SinkPosition, "Up to where the lake holds each partition")
+
+_FED = {
+    topics.RECEIPTS: UPLOADS,
+    topics.READINGS_WASHER: READINGS_WASHER,
+    topics.READINGS_SHOE: READINGS_SHOE,
+    topics.SESSIONS_WASHER: WASH_CYCLE_VERSIONS,
+    topics.SESSIONS_SHOE: RUN_VERSIONS,
+    topics.FAILED_EVENTS: FAILED_EVENTS,
+}
+
+INPUTS = tuple(Input(topic, topics.BY_NAME[topic].form, _FED[topic]) for topic in topics.LAKE_INPUTS)
+TABLES = (*(entry.table for entry in INPUTS), SINK_POSITION)
+
+VIEWS = (
+    View(
+        "wash_cycles",
+        """
+        SELECT session_id, device_id, material, firmware, programme, started_at, ended_at,
+               date_diff('millisecond', started_at, ended_at) / 60000 AS duration_min,
+               energy_wh, water_l, peak_w, status, version, session_no, source, reading_count, known_at
+        FROM (SELECT * FROM wash_cycle_versions
+              QUALIFY row_number() OVER (PARTITION BY session_id ORDER BY version DESC, known_at DESC) = 1) AS newest
+        WHERE status <> 'withdrawn'
+        """,
+        "Wash cycles as known now: the newest version of each, without those withdrawn",
+    ),
+    View(
+        "runs",
+        """
+        SELECT session_id, device_id, material, firmware, started_at, ended_at,
+               date_diff('millisecond', started_at, ended_at) / 1000 AS duration_s,
+               distance_m, steps, avg_cadence_spm, avg_heart_rate_bpm, max_heart_rate_bpm, avg_ground_contact_ms,
+               status, version, session_no, reading_count, known_at
+        FROM (SELECT * FROM run_versions
+              QUALIFY row_number() OVER (PARTITION BY session_id ORDER BY version DESC, known_at DESC) = 1) AS newest
+        WHERE status <> 'withdrawn'
+        """,
+        "Runs as known now: the newest version of each, without those withdrawn",
+    ),
+)
+
+
+def column_comment(column: Column) -> str:
+    """Meaning, unit and data class of a column, as the lake shows it: `Energy drawn in the cycle [Wh; usage]`."""
+    unit = "UTC" if column.is_instant else column.unit
+    return f"{column.meaning} [{'; '.join(part for part in (unit, column.data_class) if part)}]"
+
+
+def table_comments(table: Table) -> dict[str, str]:
+    """Comment of each column, by its name in the lake."""
+    return {column.lake_name: column_comment(column) for column in columns(table.contract)}

@@ -1,0 +1,141 @@
+"""Rows out of records: pure, no Kafka, no DuckDB. What cannot be read is an error that names its place.
+
+Our own stages wrote these records, so an unreadable one is a fault of ours or of the storage below Kafka: the sink
+stops at it rather than passing it by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+from pydantic import TypeAdapter, ValidationError
+
+from schemas.errors import OutsideError
+from schemas.failures import HEADERS, FailedEvent
+from schemas.fields import Contract
+from schemas.forms import arrow_schema, lake_types
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record of Kafka, as far as the lake needs it."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes | None], ...] = ()
+
+
+def frame_batches(record: Record, contract: type[Contract]) -> list[pa.RecordBatch]:
+    """The batches of the Arrow IPC stream that the record holds; none for a stream without rows.
+
+    Raises:
+        OutsideError: no stream, a cut stream, other columns than the contract's, or a null where it allows none.
+    """
+    expected = arrow_schema(contract)
+    try:
+        with pa.ipc.open_stream(record.value or b"") as stream:
+            found = stream.schema
+            batches = [batch for batch in stream if batch.num_rows]
+    except pa.ArrowException as error:
+        raise _unreadable(record, f"no Arrow stream ({error})") from error
+    if found.names != expected.names or found.types != expected.types:
+        raise _unreadable(record, f"columns {_columns(found)}, expected {_columns(expected)}")
+    for batch in batches:
+        for field, column in zip(expected, batch.columns, strict=True):
+            if column.null_count and not field.nullable:
+                raise _unreadable(record, f"null in column {field.name!r}")
+    return batches
+
+
+def frame_rows(batches: Sequence[pa.RecordBatch], contract: type[Contract]) -> pa.Table:
+    """One table, as the lake holds it, of the batches of many frames."""
+    schema = arrow_schema(contract)
+    plain = [pa.RecordBatch.from_arrays(batch.columns, schema=schema) for batch in batches]
+    return _as_in_lake(pa.Table.from_batches(plain, schema), contract)
+
+
+def json_rows(records: Sequence[Record], contract: type[Contract]) -> pa.Table:
+    """One row a record, in their order.
+
+    Raises:
+        OutsideError: a value that is not the contract's JSON.
+    """
+    listed = b"[" + b",".join(record.value or b"null" for record in records) + b"]"
+    try:
+        models = TypeAdapter(list[contract]).validate_json(listed)  # type: ignore[valid-type]
+        whole = len(models) == len(records)
+    except ValidationError:
+        whole = False
+    if not whole:
+        # A broken value shifts or hides the others in the list: one by one, the first broken one is found.
+        models = [_one(record, contract) for record in records]
+    return _rows(models, contract)
+
+
+def failed_rows(records: Sequence[Record]) -> pa.Table:
+    """One row a failed event: its place and reason from the headers, its bytes as they came.
+
+    Raises:
+        OutsideError: a header is missing or not what the contract says.
+    """
+    return _rows([_failed(record) for record in records], FailedEvent)
+
+
+def _failed(record: Record) -> FailedEvent:
+    try:
+        headers = {name: (value or b"").decode() for name, value in record.headers if name in HEADERS}
+        return FailedEvent.model_validate({**headers, "device_id": _text(record.key), "original": record.value or b""})
+    except (ValidationError, UnicodeDecodeError) as error:
+        raise _unreadable(record, _reason(error)) from error
+
+
+def _one(record: Record, contract: type[Contract]) -> Contract:
+    try:
+        return contract.model_validate_json(record.value or b"")
+    except ValidationError as error:
+        raise _unreadable(record, _reason(error)) from error
+
+
+def _rows(models: Sequence[Contract], contract: type[Contract]) -> pa.Table:
+    schema = arrow_schema(contract)
+    arrays = [pa.array([getattr(model, field.name) for model in models], field.type) for field in schema]
+    return _as_in_lake(pa.Table.from_arrays(arrays, schema=schema), contract)
+
+
+def _as_in_lake(rows: pa.Table, contract: type[Contract]) -> pa.Table:
+    types = lake_types(contract)
+    return rows.rename_columns(types.names).cast(types)
+
+
+def _text(key: bytes | None) -> str | None:
+    """The key if a person can read it, else None."""
+    if key is None:
+        return None
+    try:
+        text = key.decode()
+    except UnicodeDecodeError:
+        return None
+    return text if text.isprintable() else None
+
+
+def _reason(error: ValidationError | UnicodeDecodeError) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return "a header that is not UTF-8"
+    first = error.errors(include_input=False, include_url=False)[0]
+    return f"{'.'.join(str(part) for part in first['loc']) or 'record'}: {first['msg']}"
+
+
+def _columns(schema: pa.Schema) -> str:
+    return ", ".join(f"{field.name} {field.type}" for field in schema)
+
+
+def _unreadable(record: Record, found: str) -> OutsideError:
+    return OutsideError(
+        f"Cannot read record {record.topic!r} partition {record.partition} offset {record.offset}: {found}. "
+        "The sink stops here, nothing behind it is taken; the writer and the lake have to run the same contracts."
+    )
