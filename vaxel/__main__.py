@@ -10,7 +10,7 @@ from typing import Any
 import typer
 
 from schemas.errors import VaxelError
-from vaxel.commands import simulate, stack
+from vaxel.commands import replay, simulate, stack
 
 INTERRUPTED = 130
 CLI_ERRORS: Any = typer.BadParameter.__mro__[2]
@@ -27,6 +27,7 @@ app = typer.Typer(
 for command in (stack.up, stack.down, stack.status):
     app.command(rich_help_panel="Local stack")(command)
 app.command(rich_help_panel="Devices")(simulate.simulate)
+app.command(rich_help_panel="Devices")(replay.replay)
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -28,6 +28,8 @@ Rate = Annotated[
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress.")]
 
+ShareDone = Callable[["Delivery", int], float]
+
 _INTERRUPTED = 130
 
 
@@ -41,7 +43,7 @@ def publish_and_tell(
     name: str,
     deliveries: Iterable[Delivery],
     *,
-    span_ms: tuple[int, int],
+    share_done: ShareDone,
     data_dir: Path,
     per_second: float | None,
     quiet: bool,
@@ -50,7 +52,7 @@ def publish_and_tell(
     """Publish until the end or Ctrl-C, write the truth, and return the summary.
 
     Args:
-        span_ms: First and last `due_ms`, for the progress bar.
+        share_done: How far along the run is, 0 to 1, from a delivery and the number of those sent.
     """
     from producers.publish import connect, publish  # noqa: PLC0415
     from producers.truth_folder import new_truth_folder  # noqa: PLC0415
@@ -59,7 +61,7 @@ def publish_and_tell(
     now = datetime.now(UTC)  # noqa: TID251  (a shell: names the run)
     folder = new_truth_folder(data_dir, f"{now:%Y%m%dT%H%M%SZ}-{name}")
     started_s = time.monotonic()
-    with _until_interrupted() as stop, _progress(name, span_ms, quiet=quiet) as on_progress:
+    with _until_interrupted() as stop, _progress(name, share_done, quiet=quiet) as on_progress:
         ledger = publish(
             deliveries,
             producer,
@@ -90,10 +92,11 @@ def tell(summary: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(summary))
     else:
+        stopped = "interrupted: " if summary["interrupted"] else ""
         faults = ", ".join(f"{count} {kind}" for kind, count in summary["faults"].items())
+        rate = f"{summary['seconds']} s, {summary['uploads_per_second']}/s"
         typer.echo(
-            ("interrupted: " if summary["interrupted"] else "")
-            + f"{summary['acknowledged']} of {summary['sent']} uploads acknowledged in {summary['seconds']} s ({summary['uploads_per_second']}/s); "
+            f"{stopped}{summary['acknowledged']} of {summary['sent']} uploads acknowledged in {rate}; "
             f"faults: {faults or 'none'}; sessions: {summary['sessions']}; truth: {summary['truth']}"
         )
     if summary["interrupted"]:
@@ -113,15 +116,14 @@ def _until_interrupted() -> Iterator[Event]:
 
 
 @contextmanager
-def _progress(name: str, span_ms: tuple[int, int], *, quiet: bool) -> Iterator[Callable[[Delivery, Ledger], None]]:
-    """A bar on stderr over the time that the uploads tell of."""
+def _progress(name: str, share_done: ShareDone, *, quiet: bool) -> Iterator[Callable[[Delivery, Ledger], None]]:
+    """A bar on stderr, where somebody sees it."""
     if quiet or not sys.stderr.isatty():
         yield lambda _delivery, _ledger: None
         return
     from rich.console import Console  # noqa: PLC0415
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
 
-    start_ms, end_ms = span_ms
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -129,12 +131,12 @@ def _progress(name: str, span_ms: tuple[int, int], *, quiet: bool) -> Iterator[C
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(name, total=max(end_ms - start_ms, 1), sent=0, rate=0)
+        task = bar.add_task(name, total=1.0, sent=0, rate=0)
         started_s = time.monotonic()
 
         def show(delivery: Delivery, ledger: Ledger) -> None:
             sent = ledger.counts.sent
             rate = round(sent / max(time.monotonic() - started_s, 0.001))
-            bar.update(task, completed=delivery.due_ms - start_ms, sent=sent, rate=rate)
+            bar.update(task, completed=share_done(delivery, sent), sent=sent, rate=rate)
 
         yield show

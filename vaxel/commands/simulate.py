@@ -68,7 +68,7 @@ def simulate(
     summary = publish_and_tell(
         f"simulate-{seed}",
         stream,
-        span_ms=(start_ms, end_ms),
+        share_done=lambda delivery, _sent: (delivery.due_ms - start_ms) / (end_ms - start_ms),
         data_dir=data_dir,
         per_second=rate,
         quiet=quiet or as_json,

@@ -1,0 +1,8 @@
+"""Recordings of real machines and runs, read into uploads: plug meters (tracebase CSV), runs (TCX, GPX, FIT).
+
+In:            files, each also gzipped; what a file is shows in its content, not in its name.
+Out:           uploads, one device per file, numbered from 0: the same file gives the same uploads, whatever was read
+               before.
+Guarantee:     a reading is in exactly one upload and says what the file says; what cannot be used is counted.
+On failure:    a file that cannot be read as what it is: `RecordingError`, one line.
+"""

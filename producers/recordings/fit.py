@@ -1,0 +1,56 @@
+"""Runs in Garmin's FIT (Flexible and Interoperable Data Transfer, binary). Cadence there is strides of one foot."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import fitdecode
+
+from producers.recordings.run import RunRecording, run_recording
+from schemas.errors import RecordingError
+
+
+def parse(device_id: str, data: bytes) -> RunRecording:
+    """The run in a FIT file's content.
+
+    Raises:
+        RecordingError: Not readable as FIT, or not a run.
+    """
+    points: list[dict[str, Any]] = []
+    try:
+        with fitdecode.FitReader(io.BytesIO(data)) as messages:
+            for message in messages:
+                if not isinstance(message, fitdecode.FitDataMessage):
+                    continue
+                if message.name == "session":
+                    _require_run(message.get_value("sport", fallback=None))
+                if message.name == "record" and message.has_field("timestamp"):
+                    points.append(_point(message))
+    except (fitdecode.FitError, LookupError, TypeError, ValueError) as error:
+        raise RecordingError(f"not readable as FIT: {error}") from error
+    return run_recording(
+        device_id,
+        [point["timestamp"].timestamp() for point in points],
+        [point["distance"] for point in points],
+        cadence_per_min=[_cadence(point) for point in points],
+        heart_rate_bpm=[point["heart_rate"] for point in points],
+        ground_contact_ms=[point["stance_time"] for point in points],
+    )
+
+
+def _point(message: Any) -> dict[str, Any]:
+    names = ("timestamp", "distance", "cadence", "fractional_cadence", "heart_rate", "stance_time")
+    return {name: message.get_value(name, fallback=None) for name in names}
+
+
+def _cadence(point: dict[str, Any]) -> float | None:
+    if point["cadence"] is None:
+        return None
+    fraction = point["fractional_cadence"]
+    return float(point["cadence"]) + (0.0 if fraction is None else float(fraction))
+
+
+def _require_run(sport: Any) -> None:
+    if sport not in (None, "running"):
+        raise RecordingError(f"its sport is {sport!r}; accepted is 'running'")
