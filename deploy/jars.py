@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
@@ -149,10 +150,10 @@ def _download_from_maven(jar: Jar, aside: Path, repository_url: str | None) -> P
 
 def _reason(error: Exception) -> str:
     """The last words of a nested network error, which are the ones a person understands."""
-    text = str(error)
-    return (
-        "it is not there" if "not found in remote" in text else text.rsplit(": ", 1)[-1].strip("')\" ") or repr(error)
-    )
+    if "not found in remote" in str(error):
+        return "it is not there"
+    last_words = str(error).rsplit(": ", 1)[-1]
+    return re.sub(r"^\[Errno -?\d+\] ", "", last_words).strip("')\" ") or type(error).__name__
 
 
 def _sha256(path: Path) -> str:

@@ -22,9 +22,14 @@ def reason_of_death(*logs: Path) -> str:
             for line in reversed(lines):
                 found = pattern.search(line)
                 if found:
-                    return found["reason"].strip()[:LONGEST_REASON]
+                    return _sentence(found["reason"])
     last_lines = [lines[-1] for lines in tails if lines]
-    return last_lines[0].strip()[:LONGEST_REASON] if last_lines else "it wrote nothing"
+    return _sentence(last_lines[0]) if last_lines else "it wrote nothing"
+
+
+def _sentence(text: str) -> str:
+    """Short, and without the full stop that the message around it sets."""
+    return text.strip()[:LONGEST_REASON].rstrip(".")
 
 
 def _tail(log: Path) -> list[str]:

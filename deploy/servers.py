@@ -96,4 +96,4 @@ def check_alive(server: Server, process: subprocess.Popen[bytes]) -> None:
     code = process.poll()
     if code is not None:
         end = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
-        raise OutsideError(f"{server.name} {end}: {reason_of_death(*server.logs)} See {server.logs[0]}")
+        raise OutsideError(f"{server.name} {end}: {reason_of_death(*server.logs)}. See {server.logs[0]}")

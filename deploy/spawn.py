@@ -61,4 +61,4 @@ def why_it_ended(layout: Layout, keeper: subprocess.Popen[bytes]) -> errors.Vaxe
         kind: type[errors.VaxelError] = getattr(errors, content["error"])
         return kind(content["message"])
     reason = "it was stopped" if keeper.returncode == 0 else reason_of_death(layout.log("keeper"))
-    return errors.OutsideError(f"the stack did not start: {reason} See {layout.log('keeper')}")
+    return errors.OutsideError(f"the stack did not start: {reason}. See {layout.log('keeper')}")

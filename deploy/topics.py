@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._metadata import TopicMetadata
 from confluent_kafka.cimpl import NewTopic
 
 from schemas.errors import UnreachableError, UsageError
@@ -54,15 +56,32 @@ def ensure_topics(bootstrap: str, topics: Iterable[Topic], partitions: int, repl
         except KafkaException as error:
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:  # made by another `up` at the same moment
                 raise UnreachableError(f"cannot make topic {name!r} on {bootstrap}: {error.args[0].str()}") from error
+    _wait_until_known({topic.topic for topic in missing}, client, bootstrap)
 
 
 def _client(bootstrap: str) -> AdminClient:
     return AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
 
 
+def _wait_until_known(names: set[str], client: AdminClient, bootstrap: str) -> None:
+    """The controller says a topic is made a moment before the broker lets clients write to it."""
+    deadline_s = time.monotonic() + TIMEOUT_S
+    while True:
+        topics = _list_topics(client, bootstrap)
+        partitions = [part for name in names & topics.keys() for part in topics[name].partitions.values()]
+        if names <= topics.keys() and all(part.leader >= 0 for part in partitions):
+            return
+        if time.monotonic() > deadline_s:
+            raise UnreachableError(f"Kafka at {bootstrap} made topics but has no leader for them. Look at its log")
+        time.sleep(0.05)
+
+
 def _partition_counts(client: AdminClient, bootstrap: str) -> dict[str, int]:
+    return {name: len(topic.partitions) for name, topic in _list_topics(client, bootstrap).items()}
+
+
+def _list_topics(client: AdminClient, bootstrap: str) -> dict[str, TopicMetadata]:
     try:
-        topics = client.list_topics(timeout=TIMEOUT_S).topics
+        return dict(client.list_topics(timeout=TIMEOUT_S).topics)
     except KafkaException as error:
         raise UnreachableError(f"Kafka does not answer at {bootstrap}: {error.args[0].str()}") from error
-    return {name: len(topic.partitions) for name, topic in topics.items()}

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from schemas.errors import OutsideError, PositionError, UsageError, VaxelError
+from vaxel import __main__ as command_line
+
+OUTCOMES: list[tuple[BaseException, int, str]] = [
+    (VaxelError("a check\nfound  something"), 1, "vaxel: a check found something\n"),
+    (UsageError("wrong"), 2, "vaxel: wrong\n"),
+    (OutsideError("the disk is full"), 3, "vaxel: the disk is full\n"),
+    (PositionError("re-created"), 3, "vaxel: re-created\n"),
+    (KeyboardInterrupt(), 130, ""),
+]
+
+
+@pytest.mark.parametrize(("raised", "exit_code", "line"), OUTCOMES)
+def test_error_becomes_one_line_and_its_exit_code(
+    raised: BaseException, exit_code: int, line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail() -> None:
+        raise raised
+
+    command_line.app.command("fail", hidden=True)(fail)
+    try:
+        assert command_line.run(["fail"]) == exit_code
+    finally:
+        command_line.app.registered_commands.pop()
+    assert capsys.readouterr().err == line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["nonsense"], "vaxel: No such command 'nonsense'.\n"),
+        (["up", "--nonsense"], "vaxel: No such option: --nonsense\n"),
+        (["up", "--kafka-port", "x"], "vaxel: Invalid value for '--kafka-port': "),
+    ],
+)
+def test_wrong_call_is_one_line_and_exit_code_2(
+    arguments: list[str], line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command_line.run(arguments) == 2
+    shown = capsys.readouterr().err
+    assert shown.startswith(line)
+    assert shown.count("\n") == 1
+
+
+def test_status_without_a_stack_says_so_and_exits_3(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command_line.run(["status", "--data-dir", str(tmp_path)]) == 3
+    assert capsys.readouterr().out == f"no local stack runs in {tmp_path}\n"
+
+
+def test_down_without_a_stack_is_no_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command_line.run(["down", "--data-dir", str(tmp_path)]) == 0
+    assert capsys.readouterr().out == f"no local stack runs in {tmp_path}\n"
+
+
+def test_every_command_and_option_has_help() -> None:
+    for command in command_line.app.registered_commands:
+        assert command.callback is not None
+        assert command.callback.__doc__, command.callback.__name__
+
+
+def test_help_imports_no_stage() -> None:
+    stages = ("deploy", "streams", "sinks", "producers", "confluent_kafka", "duckdb", "faust", "numpy", "psycopg")
+    program = (
+        "import sys; from vaxel.__main__ import run; run(['--help']); "
+        f"print([name for name in {stages!r} if name in sys.modules])"
+    )
+    shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert shown.splitlines()[-1] == "[]"
