@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sinks.records import ledger, model, target
-from sinks.records.flow import Flow
+from sinks.records.flow import Flow, load
 from sinks.records.judge import Verdict, judge
 from sinks.records.plan import ChangeSet, plan
 
@@ -19,11 +19,28 @@ class Planned:
     verdict: Verdict
 
 
+@dataclass(frozen=True)
+class Shift:
+    """What one run of a flow wrote.
+
+    Attributes:
+        change_set_id: None when there was nothing to change.
+        conflict_rows: Rows left as they are because somebody else had changed them since the plan.
+    """
+
+    flow: str
+    change_set_id: int | None
+    verdict: Verdict
+    rows: int
+    changes: int
+    conflict_rows: int
+
+
 def plan_flow(flow: Flow, catalog: str, records_dsn: str, who: str, snapshot: int | None = None) -> Planned:
     """Plans a flow on a lake snapshot (None: the newest), judges the plan and keeps it. Changes no record.
 
     Args:
-        catalog: Address of the lake's catalogue, as `model.run` takes it.
+        catalog: PostgreSQL address of the lake's catalogue.
         who: Who asked for it; goes into the ledger.
     """
     # The target is read first: a row edited while the model runs no longer has its version and becomes a conflict.
@@ -34,8 +51,26 @@ def plan_flow(flow: Flow, catalog: str, records_dsn: str, who: str, snapshot: in
     return Planned(ledger.record(records_dsn, change_set, verdict, who), change_set, verdict)
 
 
-def apply_planned(planned: Planned, flow: Flow, records_dsn: str, who: str) -> target.Applied | None:
-    """Applies a plan that may go; None when it holds no change or was refused."""
+def shift(flow: Flow, catalog: str, records_dsn: str, who: str) -> Shift:
+    """Plans a flow on the newest lake snapshot and applies the plan, if there is something to change and it may go."""
+    planned = plan_flow(flow, catalog, records_dsn, who)
     if planned.change_set_id is None or planned.verdict.decision == "refused":
-        return None
-    return target.apply(records_dsn, flow, planned.change_set_id, who)
+        return Shift(flow.name, planned.change_set_id, planned.verdict, 0, 0, 0)
+    applied = target.apply(records_dsn, flow, planned.change_set_id, who)
+    return Shift(
+        flow.name, planned.change_set_id, planned.verdict, applied.rows, applied.changes, applied.conflict_rows
+    )
+
+
+def apply_kept(change_set_id: int, records_dsn: str, who: str) -> Shift:
+    """Applies a change set of the ledger; writes nothing when it was applied before.
+
+    Raises:
+        UsageError: There is none of that number, it was refused or superseded, or its flow has changed since.
+    """
+    change_set = ledger.load(records_dsn, change_set_id).change_set
+    flow = load(change_set.flow)
+    applied = target.apply(records_dsn, flow, change_set_id, who)
+    return Shift(
+        flow.name, change_set_id, judge(flow, change_set), applied.rows, applied.changes, applied.conflict_rows
+    )

@@ -12,7 +12,6 @@ from schemas.errors import UsageError
 from schemas.gearbox import ChangeSetStatus, ChangeStatus
 from schemas.records import BY_NAME, RecordTable
 from sinks.records.database import Connection, session
-from sinks.records.flow import Flow
 from sinks.records.judge import Verdict
 from sinks.records.plan import Change, ChangeSet
 from sinks.records.values import Json, Key, from_json, to_json
@@ -142,16 +141,6 @@ def _entry(head: dict[str, Any], rows: list[dict[str, Any]]) -> Entry:
         head["applied_at"],
         tuple(row["status"] for row in rows),
     )
-
-
-def newest_planned(dsn: str, flow: Flow) -> int | None:
-    """Number of the flow's change set that waits to be applied, if there is one."""
-    with session(dsn) as connection:
-        row = connection.execute(
-            "SELECT max(change_set_id) AS number FROM gearbox.change_set WHERE flow = %s AND status = 'planned'",
-            [flow.name],
-        ).fetchone()
-    return None if row is None else row["number"]
 
 
 def key_json(table: RecordTable, key: Key) -> dict[str, Json]:

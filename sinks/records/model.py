@@ -9,6 +9,7 @@ On failure:    UnreachableError when lake or record systems do not answer, Usage
 from __future__ import annotations
 
 from importlib import resources
+from tempfile import TemporaryDirectory
 
 import duckdb
 import pyarrow as pa
@@ -18,27 +19,25 @@ from sinks.records.database import first_line, where
 from sinks.records.flow import Flow
 from sinks.records.wanted import conform
 
-_NO_DOWNLOADS: dict[str, str | bool | int | float | list[str]] = {
-    "autoinstall_known_extensions": False,
-    "autoload_known_extensions": False,
-}
+MEMORY_LIMIT = "2GB"
 
 
 def run(flow: Flow, catalog: str, records_dsn: str, snapshot: int | None = None) -> tuple[pa.Table, int]:
     """The rows the flow's model wants, and the lake snapshot it read.
 
     Args:
-        catalog: Address of the lake's catalogue: a PostgreSQL DSN, or the path of a DuckDB file.
+        catalog: PostgreSQL address of the lake's catalogue.
         snapshot: Lake snapshot to read; None takes the newest.
     """
-    with duckdb.connect(config=_NO_DOWNLOADS) as connection:
-        connection.execute("SET TimeZone = 'UTC'")
+    with TemporaryDirectory(prefix="vaxel-model-") as spill, _connect(spill) as connection:
         for wheel in ("duckdb_extension_ducklake", "duckdb_extension_postgres_scanner"):
             _load(connection, wheel)
         read = _attach_lake(connection, catalog, snapshot)
         _attach(
             connection, records_dsn, f"{_quoted(records_dsn)} AS records (TYPE postgres, READ_ONLY)", "record systems"
         )
+        # The lake's views name their tables without the lake.
+        connection.execute("USE lake")
         try:
             produced = connection.execute(flow.model_sql).to_arrow_table()
         except (duckdb.CatalogException, duckdb.BinderException, duckdb.ParserException) as error:
@@ -48,9 +47,21 @@ def run(flow: Flow, catalog: str, records_dsn: str, snapshot: int | None = None)
     return conform(flow, produced), read
 
 
+def _connect(spill: str) -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect(
+        config={
+            "memory_limit": MEMORY_LIMIT,
+            "temp_directory": spill,
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+        }
+    )
+    connection.execute("SET TimeZone = 'UTC'")
+    return connection
+
+
 def _attach_lake(connection: duckdb.DuckDBPyConnection, catalog: str, snapshot: int | None) -> int:
-    source = catalog if "://" not in catalog else f"postgres:{catalog}"
-    lake = f"{_quoted(f'ducklake:{source}')} AS lake"
+    lake = f"{_quoted(f'ducklake:postgres:{catalog}')} AS lake"
     if snapshot is None:
         _attach(connection, catalog, f"{lake} (READ_ONLY)", "lake")
         newest = connection.execute("SELECT id FROM lake.current_snapshot()").fetchone()
@@ -65,7 +76,7 @@ def _attach(connection: duckdb.DuckDBPyConnection, address: str, what: str, name
     try:
         connection.execute(f"ATTACH {what}")
     except duckdb.Error as error:
-        place = where(address) if "://" in address else address
+        place = where(address)
         # DuckDB repeats the address, password included.
         told = first_line(error).replace(address, place)
         raise UnreachableError(f"The {name} at {place} cannot be opened: {told}") from error

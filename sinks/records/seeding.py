@@ -84,7 +84,7 @@ def seed(dsn: str, devices: Sequence[FleetDevice]) -> dict[str, int]:
                 connection,
                 OWNERSHIP,
                 "device_id customer_id owned_from owned_to",
-                ((unit.device_id, unit.customer_id, unit.sold_on, None) for unit in devices if unit.customer_id),
+                _first_owners(connection, devices),
             ),
         }
         written["erp.monthly_sales"] = connection.execute(_SALES_FROM_SERIALS).rowcount
@@ -129,6 +129,16 @@ def _materials() -> list[tuple[Value, ...]]:
 def _serial_number(device: FleetDevice) -> tuple[Value, ...]:
     plant = _PLANT_OF_MATERIAL.get(device.material, _MAIN_PLANT)
     return device.device_id, device.material, device.sold_on, plant
+
+
+def _first_owners(connection: Connection, devices: Sequence[FleetDevice]) -> list[tuple[Value, ...]]:
+    """From the day of sale; a unit that has had an owner is CRM's business."""
+    owned = {row["device_id"] for row in connection.execute("SELECT device_id FROM crm.ownership")}
+    return [
+        (device.device_id, device.customer_id, device.sold_on, None)
+        for device in devices
+        if device.customer_id is not None and device.device_id not in owned
+    ]
 
 
 def _customers(devices: Sequence[FleetDevice]) -> list[tuple[Value, ...]]:

@@ -1,0 +1,126 @@
+"""What `vaxel gearbox` prints: plans, change sets, shifts and the audit, as tables or as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from schemas.records import BY_NAME
+from sinks.records.gearbox import Planned, Shift
+from sinks.records.ledger import Entry, key_json
+from sinks.records.plan import Change, ChangeSet
+
+ROWS_SHOWN = 10
+_LOG = ("applied_at", "who", "target_table", "key", "field", "before", "after", "change_set_id", "lake_snapshot")
+
+
+def print_plan(planned: Planned) -> None:
+    found, verdict = planned.change_set, planned.verdict
+    number = "" if planned.change_set_id is None else f"change set {planned.change_set_id}, "
+    counts = f"{len(found.changes)} changes in {found.changed_rows} of {found.target_rows} rows"
+    missing = f"; {found.missing_rows} keys are not in {found.target_table}" if found.missing_rows else ""
+    typer.echo(
+        f"{found.flow}: {number}{counts}, lake snapshot {found.lake_snapshot}: "
+        f"{verdict.decision}, {verdict.reason}{missing}"
+    )
+    _print_changes(found, [(change, None) for change in found.changes[:ROWS_SHOWN]])
+
+
+def print_entry(entry: Entry) -> None:
+    found = entry.change_set
+    typer.echo(
+        f"change set {entry.change_set_id} of {found.flow} {found.flow_version}: {entry.status}, "
+        f"lake snapshot {found.lake_snapshot}, planned by {entry.planned_by} at {entry.planned_at:%Y-%m-%d %H:%M:%S%z}"
+    )
+    if entry.reason is not None:
+        typer.echo(entry.reason)
+    if entry.applied_at is not None:
+        typer.echo(f"applied by {entry.applied_by} at {entry.applied_at:%Y-%m-%d %H:%M:%S%z}")
+    _print_changes(found, list(zip(found.changes, entry.statuses, strict=True)))
+
+
+def print_shift(shift: Shift) -> None:
+    if shift.verdict.decision == "refused":
+        typer.echo(f"{shift.flow}: change set {shift.change_set_id} refused, {shift.verdict.reason}")
+        return
+    left = shift.conflict_rows
+    conflicts = f"; {left} rows left as they are: somebody else changed them" if left else ""
+    typer.echo(f"{shift.flow}: {shift.changes} changes in {shift.rows} rows written{conflicts}")
+
+
+def print_log(rows: Iterable[dict[str, Any]]) -> None:
+    _print_table(_LOG, ([_text(row[name]) for name in _LOG] for row in rows))
+
+
+def plan_row(planned: Planned) -> dict[str, Any]:
+    first = [_change_row(planned.change_set, change) for change in planned.change_set.changes[:ROWS_SHOWN]]
+    return {
+        "change_set_id": planned.change_set_id,
+        **asdict(planned.verdict),
+        **_set_row(planned.change_set),
+        "first_changes": first,
+    }
+
+
+def entry_row(entry: Entry) -> dict[str, Any]:
+    found = entry.change_set
+    changes = [
+        _change_row(found, change) | {"status": status}
+        for change, status in zip(found.changes, entry.statuses, strict=True)
+    ]
+    own = {name: value for name, value in vars(entry).items() if name not in ("change_set", "statuses")}
+    return own | _set_row(found) | {"changes": changes}
+
+
+def shift_row(shift: Shift) -> dict[str, Any]:
+    row = asdict(shift)
+    return row | row.pop("verdict")
+
+
+def print_json(report: Any) -> None:
+    typer.echo(json.dumps(report, default=str, ensure_ascii=False))
+
+
+def _set_row(change_set: ChangeSet) -> dict[str, Any]:
+    """Counts `changes`, where the change set lists them."""
+    table = BY_NAME[change_set.target_table]
+    return vars(change_set) | {
+        "missing_keys": [key_json(table, key) for key in change_set.missing_keys],
+        "changes": len(change_set.changes),
+        "changed_rows": change_set.changed_rows,
+    }
+
+
+def _change_row(change_set: ChangeSet, change: Change) -> dict[str, Any]:
+    return asdict(change) | {"key": key_json(BY_NAME[change_set.target_table], change.key)}
+
+
+def _print_changes(change_set: ChangeSet, changes: Sequence[tuple[Change, str | None]]) -> None:
+    if not changes:
+        return
+    header = [*BY_NAME[change_set.target_table].key, "field", "before", "after"]
+    with_status = changes[0][1] is not None
+    rows = (
+        [_text(part) for part in (*change.key, change.field, change.before, change.after, *([status] * with_status))]
+        for change, status in changes
+    )
+    _print_table([*header, *(["status"] * with_status)], rows)
+
+
+def _print_table(header: Sequence[str], rows: Iterable[list[str]]) -> None:
+    table = Table(*header)
+    for row in rows:
+        table.add_row(*row)
+    Console().print(table)
+
+
+def _text(value: object) -> str:
+    if isinstance(value, dict):
+        return " ".join(str(part) for part in value.values())
+    return "-" if value is None else str(value)

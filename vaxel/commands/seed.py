@@ -1,0 +1,44 @@
+"""`vaxel seed`: fill the record systems with what they would hold already for a simulated fleet."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from vaxel.commands.options import DEFAULT_DATA_DIR, AsJson, DataDir
+
+_FIRST_DAY = datetime(2026, 5, 4)  # noqa: DTZ001  (typer reads days as naive datetimes; `seed` takes them as UTC)
+
+
+def seed(
+    *,
+    seed: Annotated[int, typer.Option(min=0, max=999_999_999, help="The seed of `vaxel simulate`.")] = 7,
+    washers: Annotated[int, typer.Option(min=0, max=999_999, help="Washing machines.")] = 300,
+    shoes: Annotated[int, typer.Option(min=0, max=999_999, help="Pairs of running shoes.")] = 300,
+    days: Annotated[int, typer.Option(min=1, max=400, help="Days of life.")] = 14,
+    start: Annotated[
+        datetime, typer.Option(formats=["%Y-%m-%d"], help="First day, from midnight UTC.", show_default="2026-05-04")
+    ] = _FIRST_DAY,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    as_json: AsJson = False,
+) -> None:
+    """Set up ERP and CRM for the fleet that `vaxel simulate` makes of the same options.
+
+    Adds what is missing: products, serial numbers, a year of sales figures, customers and what they own. Rows that are
+    there stay as they are, so a second call writes nothing.
+    """
+    from producers.fleet import fleet  # noqa: PLC0415
+    from sinks.records import seeding  # noqa: PLC0415
+    from vaxel.settings import addresses  # noqa: PLC0415
+
+    start_ms = int(start.replace(tzinfo=UTC).timestamp()) * 1000
+    devices = fleet(seed, washers, shoes, start_ms, days).devices
+    written = seeding.seed(addresses(os.environ, data_dir).records, devices)
+    if as_json:
+        typer.echo(json.dumps(written))
+    else:
+        typer.echo("rows written: " + ", ".join(f"{table} {count}" for table, count in written.items()))
