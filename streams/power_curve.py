@@ -81,7 +81,16 @@ CYCLE = np.dtype(
     ]
 )
 
-_TIME_ORDER = ("start_ms", "end_ms", "active_first_ms", "active_last_ms", "peak_w", "within_wh", "before_wh")
+_TIME_ORDER = (
+    "start_ms",
+    "end_ms",
+    "active_first_ms",
+    "active_last_ms",
+    "peak_w",
+    "before_wh",
+    "within_wh",
+    "after_wh",
+)
 
 
 def pieces(
