@@ -10,7 +10,7 @@ from typing import Any
 import typer
 
 from schemas.errors import VaxelError
-from vaxel.commands import replay, simulate, stack
+from vaxel.commands import gearbox, replay, seed, simulate, stack
 
 INTERRUPTED = 130
 CLI_ERRORS: Any = typer.BadParameter.__mro__[2]
@@ -28,6 +28,8 @@ for command in (stack.up, stack.down, stack.status):
     app.command(rich_help_panel="Local stack")(command)
 app.command(rich_help_panel="Devices")(simulate.simulate)
 app.command(rich_help_panel="Devices")(replay.replay)
+app.command(rich_help_panel="Record systems")(seed.seed)
+app.add_typer(gearbox.app, name="gearbox", rich_help_panel="Record systems")
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from psycopg.types.json import Jsonb
@@ -14,7 +15,7 @@ from sinks.records.values import Json, from_json
 
 
 def log(
-    dsn: str, table: str | None = None, key: dict[str, Json] | None = None, limit: int = 50
+    dsn: str, table: str | None = None, key: Mapping[str, Json] | None = None, limit: int = 50
 ) -> list[dict[str, Any]]:
     """Newest audit rows first.
 
@@ -29,7 +30,7 @@ def log(
                WHERE (%(table)s::text IS NULL OR target_table = %(table)s)
                  AND (%(key)s::jsonb IS NULL OR key @> %(key)s::jsonb)
                ORDER BY audit_no DESC LIMIT %(limit)s""",
-            {"table": table, "key": None if key is None else Jsonb(key), "limit": limit},
+            {"table": table, "key": None if key is None else Jsonb(dict(key)), "limit": limit},
         ).fetchall()
 
 

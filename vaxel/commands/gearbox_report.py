@@ -79,8 +79,8 @@ def entry_row(entry: Entry) -> dict[str, Any]:
 
 
 def shift_row(shift: Shift) -> dict[str, Any]:
-    row = asdict(shift)
-    return row | row.pop("verdict")
+    own = {name: value for name, value in vars(shift).items() if name != "verdict"}
+    return own | asdict(shift.verdict)
 
 
 def print_json(report: Any) -> None:

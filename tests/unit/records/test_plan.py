@@ -175,7 +175,7 @@ def applied(before: pa.Table, changes: tuple[Change, ...]) -> pa.Table:
         assert row[change.field] == change.before
         row[change.field] = change.after
     for key in {change.key for change in changes}:
-        rows[key]["row_version"] += 1  # type: ignore[index,operator]
+        rows[key]["row_version"] += 1  # type: ignore[index]
     return pa.Table.from_pylist(list(rows.values()), before.schema)
 
 

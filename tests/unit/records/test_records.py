@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.catalogue import SHOES, WASHERS
+from schemas.catalogue import SHOE_BY_MATERIAL, WASHER_BY_MATERIAL
 from schemas.records import TABLES, Kind, RecordTable
 from sinks.records.people import person
 from sinks.records.seeding import LIST_PRICE_EUR
@@ -47,7 +47,7 @@ def test_names_addresses_and_languages_of_customers_are_marked_personal() -> Non
 
 
 def test_every_model_of_the_catalogue_has_a_price() -> None:
-    assert set(LIST_PRICE_EUR) == {model.material for model in (*WASHERS, *SHOES)}
+    assert set(LIST_PRICE_EUR) == {*WASHER_BY_MATERIAL, *SHOE_BY_MATERIAL}
 
 
 @pytest.mark.parametrize("country", ["SE", "DE", "GB", "FI", "US", "JP", "BR"])
