@@ -61,7 +61,7 @@ class Batch:
             self.key.filter(mask),
             self.offset[rows],
             self.received_at_ms[rows],
-            [self.original[row] for row in np.flatnonzero(rows)],
+            [self.original[row] for row in np.flatnonzero(rows).tolist()],
         )
 
 

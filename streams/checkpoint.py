@@ -76,7 +76,7 @@ class Partition:
         self.uncommitted_uploads = 0
 
     def apply(self, run: Run) -> bool:
-        """Take a run in; False when it does not follow what was taken in before, so that the input must be sought again."""
+        """Take a run in; False when it does not follow what was taken in before: the input must be sought again."""
         with self._lock:
             if run.start != self._applied:
                 return False
@@ -149,11 +149,13 @@ class Partition:
             self._produce(self._product.sessions, str(session["device_id"]).encode(), json.dumps(session).encode())
         for event in outputs.failed:
             key = event.device_id.encode() if event.device_id is not None else None
-            headers = [(name, str(getattr(event, name)).encode()) for name in HEADERS]
+            headers: list[tuple[str, str | bytes | None]] = [
+                (name, str(getattr(event, name)).encode()) for name in HEADERS
+            ]
             self._produce(FAILED_EVENTS, key, event.original, headers)
 
     def _produce(
-        self, topic: str, key: bytes | None, value: bytes, headers: list[tuple[str, bytes]] | None = None
+        self, topic: str, key: bytes | None, value: bytes, headers: list[tuple[str, str | bytes | None]] | None = None
     ) -> None:
         while True:
             try:

@@ -56,7 +56,7 @@ def _doubtful_values(values: pa.Array, shape: Shape) -> Mask:
 def _doubtful_lists(lists: pa.ListArray, column: Column, lengths: npt.NDArray[np.int64]) -> Mask:
     present = _valid(lists)
     own_lengths = _lengths(lists)
-    doubtful = np.zeros(len(lists), dtype=bool) if column.list_nullable else ~present
+    doubtful: Mask = np.zeros(len(lists), dtype=bool) if column.list_nullable else ~present
     doubtful |= present & (own_lengths != lengths)
     if column.max_length is not None:
         doubtful |= own_lengths > column.max_length

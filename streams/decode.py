@@ -41,7 +41,7 @@ class Decoder:
         self._connection = duckdb.connect(config={"threads": 1, "autoinstall_known_extensions": False})
         # unnest and not a plain struct column: Arrow then gets one flat column per field.
         self._query = (
-            f"select unnest(try(json_transform_strict(value, '{duckdb_structure(model)}'))), row "  # noqa: S608
+            f"select unnest(try(json_transform_strict(value, '{duckdb_structure(model)}'))), row "
             "from batch order by row"
         )
 

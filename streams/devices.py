@@ -35,7 +35,8 @@ class Devices:
             self.store.values["newest"][rows] = NEVER
             self._slots.update(zip(new, rows.tolist(), strict=True))
         slots = np.array([self._slots[name] for name in names], dtype=np.int64)
-        return slots[encoded.indices.to_numpy()]
+        per_upload: Ints = slots[encoded.indices.to_numpy()]
+        return per_upload
 
     def name(self, slot: int) -> str:
         """The device in a slot."""

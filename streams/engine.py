@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -33,6 +34,7 @@ class Engine:
         self._running: set[asyncio.Future[Any]] = set()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="engine")
         self._committed_at: dict[TP, float] = {}
+        self._told: dict[TP, int] = {}
 
     def owned(self) -> set[TP]:
         """Partitions that are open."""
@@ -64,14 +66,19 @@ class Engine:
             await self._in_thread(partition.commit)
 
     async def commit_in_time(self, committed: Callable[[TP, int], Awaitable[None]]) -> None:
-        """Commit each partition `checkpoint_s` after its first uncommitted upload; never returns."""
+        """Commit each partition `checkpoint_s` after its first uncommitted upload; never returns.
+
+        Args:
+            committed: Told of each new position until it has returned once without an error.
+        """
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(TICK_S)
+            await self._tell(committed)
             for tp in list(self._partitions):
                 if loop.time() - self._committed_at.get(tp, loop.time()) >= self.settings.checkpoint_s:
                     del self._committed_at[tp]
-                    await self._commit(tp, committed)
+                    await self._in_thread(self._partitions[tp].commit)
 
     async def pause(self) -> None:
         """Finish the running steps and commit all partitions; they stay open until released or taken up again."""
@@ -84,12 +91,16 @@ class Engine:
         for tp in tps:
             del self._partitions[tp]
             self._committed_at.pop(tp, None)
+            self._told.pop(tp, None)
 
-    async def _commit(self, tp: TP, committed: Callable[[TP, int], Awaitable[None]]) -> None:
-        partition = self._partitions.get(tp)
-        position = await self._in_thread(partition.commit) if partition is not None else None
-        if position is not None:
-            await committed(tp, position)
+    async def _tell(self, committed: Callable[[TP, int], Awaitable[None]]) -> None:
+        """Say where partitions stand, if that has changed. A tool may read it, nothing here does, so errors pass."""
+        for tp, partition in list(self._partitions.items()):
+            next_offset = partition.position.next_offset
+            if self._told.get(tp) != next_offset:
+                with contextlib.suppress(Exception):
+                    await committed(tp, next_offset)
+                    self._told[tp] = next_offset
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         future = asyncio.get_running_loop().run_in_executor(self._threads, work)

@@ -38,10 +38,11 @@ class Position:
 
 
 def recall(settings: EngineSettings, product: Product, place: Place) -> tuple[State, Position | None]:
-    """State and position of a partition as of its last committed checkpoint; a new State and None if it never had one."""
-    newest: dict[bytes, bytes] = {}
-    for key, value in _committed(settings, state_topic(settings.app, place.topic).name, place.partition):
-        newest[key] = value
+    """State and position of a partition as of its last committed checkpoint.
+
+    A partition that never had one gives a new State and None.
+    """
+    newest = dict(_committed(settings, state_topic(settings.app, place.topic).name, place.partition))
     kept = newest.pop(POSITION_KEY, None)
     saved: dict[str, list[bytes]] = {}
     for key, value in newest.items():
@@ -91,7 +92,7 @@ def _committed(settings: EngineSettings, topic: str, partition: int) -> Iterator
             for message in messages:
                 error = message.error()
                 if error is None:
-                    yield message.key(), message.value()
+                    yield message.key() or b"", message.value() or b""
                 elif error.code() == KafkaError._PARTITION_EOF:
                     return
                 elif not error.retriable():

@@ -1,4 +1,7 @@
-"""Whether a kept position still fits its topic. Offsets mean nothing in a re-created topic, or before its log begins."""
+"""Whether a kept position still fits its topic.
+
+Offsets mean nothing in a re-created topic, or before its log begins.
+"""
 
 from __future__ import annotations
 

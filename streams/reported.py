@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from schemas.facts import Status
 from streams.dedupe import WINDOW
 from streams.store import Rows, Store
 
@@ -22,6 +23,7 @@ Bytes = npt.NDArray[np.bytes_]
 
 SESSION_FIELDS: list[tuple[str, str]] = [
     ("slot", "i8"),
+    ("label_ms", "i8"),
     ("started_ms", "i8"),
     ("ended_ms", "i8"),
     ("session_no", "i8"),
@@ -32,49 +34,45 @@ SESSION_FIELDS: list[tuple[str, str]] = [
     ("announced", "i8"),
     ("closed", "?"),
     ("corrected", "?"),
+    ("withdrawn", "?"),
+    ("detected", "?"),
     ("material", "S64"),
     ("firmware", "S16"),
 ]
 """Fields that the sessions of all products share.
 
-`over_seq`: its device's newest number when it last changed; `announced`: the version last written.
+`label_ms`: the first known start, which names the session; `over_seq`: its device's newest number when it last
+changed; `announced`: the version last written; `detected`: found in a power curve, not reported.
 """
 
 
 class SessionIndex:
-    """Finds the row of a session by device slot and start."""
+    """Finds the row of a session by device slot and label."""
 
     def __init__(self, sessions: Store) -> None:
         self._sessions = sessions
         rows = sessions.rows()
         values = sessions.values[rows]
-        keys = zip(values["slot"].tolist(), values["started_ms"].tolist(), strict=True)
+        keys = zip(values["slot"].tolist(), values["label_ms"].tolist(), strict=True)
         self._rows: dict[tuple[int, int], int] = dict(zip(keys, rows.tolist(), strict=True))
 
-    def find(self, slot: int, started_ms: int) -> int | None:
-        """The session's row, or None."""
-        return self._rows.get((slot, started_ms))
-
-    def rows_of(self, slot: Ints, started_ms: Ints) -> Rows:
+    def rows_of(self, slot: Ints, label_ms: Ints) -> Rows:
         """The row of each session, taking new rows for new ones."""
-        pairs, inverse = np.unique(np.column_stack([slot, started_ms]), axis=0, return_inverse=True)
+        pairs, inverse = np.unique(np.column_stack([slot, label_ms]), axis=0, return_inverse=True)
         keys = [(int(pair[0]), int(pair[1])) for pair in pairs]
         new = [key for key in keys if key not in self._rows]
         if new:
             rows = self._sessions.take(len(new))
             self._sessions.values["slot"][rows] = [key[0] for key in new]
-            self._sessions.values["started_ms"][rows] = [key[1] for key in new]
+            self._sessions.values["label_ms"][rows] = [key[1] for key in new]
             self._rows.update(zip(new, rows.tolist(), strict=True))
         return np.array([self._rows[key] for key in keys], dtype=np.int64)[inverse.reshape(-1)]
 
     def forget(self, rows: Rows) -> None:
         """Give the rows of sessions back that nothing can change any more."""
-        for slot, started_ms in zip(
-            self._sessions.values["slot"][rows].tolist(),
-            self._sessions.values["started_ms"][rows].tolist(),
-            strict=True,
-        ):
-            del self._rows[slot, started_ms]
+        values = self._sessions.values[rows]
+        for key in zip(values["slot"].tolist(), values["label_ms"].tolist(), strict=True):
+            del self._rows[key]
         self._sessions.free(rows)
 
 
@@ -126,7 +124,7 @@ def add_parts(sessions: Store, index: SessionIndex, parts: Parts, newest: Ints) 
     np.maximum.at(values["known_at_ms"], rows, parts.received_at_ms[mine])
     np.maximum.at(values["known_at_ms"], left_rows, parts.received_at_ms[leaving])
     np.maximum.at(values["ended_ms"], rows, np.maximum(parts.last_measured_ms[mine], parts.started_ms[mine]))
-    for name in ("material", "firmware", "session_no"):
+    for name in ("material", "firmware", "session_no", "started_ms"):
         values[name][rows] = getattr(parts, name)[mine]
 
     changed = np.unique(np.concatenate([rows, left_rows]))
@@ -137,23 +135,32 @@ def add_parts(sessions: Store, index: SessionIndex, parts: Parts, newest: Ints) 
 
 
 def announce(sessions: Store, changed: Rows) -> Rows:
-    """Which of the changed sessions have a version to write: new ones, closed ones, closed ones that changed again."""
+    """Which of the changed sessions have a version to write.
+
+    New ones, closed ones and closed ones that changed again; of an open reported session the parts are not worth a
+    version each, a detected one changes seldom.
+    """
     values = sessions.values[changed]
     version = values["uploads"] + values["closed"]
-    speaks = (values["announced"] == 0) | (values["closed"] & (version > values["announced"]))
+    is_news = version > values["announced"]
+    speaks = (values["announced"] == 0) | (is_news & (values["closed"] | values["detected"]))
     sessions.values["announced"][changed[speaks]] = version[speaks]
-    return changed[speaks]
+    speaking: Rows = changed[speaks]
+    return speaking
 
 
 def beyond_reach(sessions: Store, newest: Ints) -> Rows:
-    """Closed sessions that no upload can change any more: dedup would refuse it as late."""
+    """Closed reported sessions that no upload can change any more: dedup would refuse it as late."""
     rows = sessions.rows()
     values = sessions.values[rows]
-    return rows[values["closed"] & (values["over_seq"] <= newest[values["slot"]] - WINDOW)]
+    gone: Rows = rows[~values["detected"] & values["closed"] & (values["over_seq"] <= newest[values["slot"]] - WINDOW)]
+    return gone
 
 
-def status(session: np.void) -> str:
+def status(session: np.void) -> Status:
     """The status of a session's newest version."""
+    if session["withdrawn"]:
+        return "withdrawn"
     if not session["closed"]:
         return "open"
     return "corrected" if session["corrected"] else "closed"

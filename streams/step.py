@@ -22,6 +22,7 @@ from schemas.forms import arrow_schema
 from streams.admission import AHEAD_MS, from_the_future, refused, wrongly_keyed
 from streams.batch import Batch, Instants, Ints, Outputs, instants, nullable_number
 from streams.dedupe import WINDOW, Deduped, Verdict
+from streams.detected import STORED_PIECE, Curves, Pieces, add_curves
 from streams.devices import DEVICE, Devices
 from streams.product import Product
 from streams.reported import Parts, SessionIndex, add_parts, announce, beyond_reach
@@ -32,12 +33,17 @@ class State:
     """What the stream of one partition remembers: devices, live sessions, pieces of power curves."""
 
     def __init__(self, product: Product, saved: dict[str, list[Slice]] | None = None) -> None:
-        self.stores = {"devices": Store(DEVICE), "sessions": Store(product.session_dtype)}
+        self.stores = {
+            "devices": Store(DEVICE),
+            "sessions": Store(product.session_dtype),
+            "pieces": Store(STORED_PIECE),
+        }
         for name, store in self.stores.items():
             store.restore((saved or {}).get(name, []))
         self.devices = Devices(self.stores["devices"])
         self.sessions = self.stores["sessions"]
         self.index = SessionIndex(self.sessions)
+        self.pieces = Pieces(self.stores["pieces"])
 
     def tidy(self) -> None:
         """Forget sessions that no upload can change any more. Before each checkpoint."""
@@ -51,7 +57,7 @@ def step(product: Product, state: State, batch: Batch) -> Outputs:
     between may be missing.
     """
     batch, failed = _admitted(batch)
-    number, start, _ = product.upload.session_fields()
+    _, start, _ = product.upload.session_fields()
     slot = state.devices.slots(batch.uploads.column("device_id"))
     seq = batch.integers("seq")
     judged = state.devices.judge(slot, seq, batch.integers(start))
@@ -59,8 +65,12 @@ def step(product: Product, state: State, batch: Batch) -> Outputs:
 
     when = instants(batch)
     receipts = _receipts(product, batch, judged.verdict, when)
-    sessions = _reported(product, state, batch, slot, judged, when)
     accepted = judged.verdict == Verdict.ACCEPTED
+    changed = [_reported(product, state, batch, slot, judged, when)]
+    if product.detects:
+        curves = np.flatnonzero(accepted & (batch.integers(start) == 0) & (when.count > 0))
+        changed.append(_detected(state, batch, slot, curves, when))
+    sessions = _facts(product, state, announce(state.sessions, np.concatenate(changed)))
     readings = _readings(product, batch, when, accepted)
     return Outputs(receipts, readings, sessions, failed)
 
@@ -76,17 +86,18 @@ def _admitted(batch: Batch) -> tuple[Batch, list[FailedEvent]]:
             detail = (
                 f"device_id is {written_as!r}, the record's key is {batch.key[row].as_py()!r}; both must be the same"
             )
-            failed.append(refused(batch, row, "wrong_key", detail))
+            failed.append(refused(batch, int(row), "wrong_key", detail))
         else:
             detail = f"speaks of an instant more than {AHEAD_MS} ms after it was received"
-            failed.append(refused(batch, row, "time_out_of_bounds", detail))
+            failed.append(refused(batch, int(row), "time_out_of_bounds", detail))
     return (batch.take(~(wrong_key | too_new)) if failed else batch), failed
 
 
 def _late(batch: Batch, row: int, state: State, slot: int) -> FailedEvent:
     newest = int(state.devices.store.values["newest"][slot])
     seq = batch.uploads.column("seq")[row].as_py()
-    detail = f"seq {seq} is {newest - seq} behind the device's newest {newest}; at most {WINDOW - 1} can be told from a duplicate"
+    behind = f"seq {seq} is {newest - seq} behind the device's newest {newest}"
+    detail = f"{behind}; up to {WINDOW - 1} can be told from a duplicate"
     return refused(batch, row, "late", detail)
 
 
@@ -131,10 +142,8 @@ def _column(known: dict[str, pa.Array], field: pa.Field, rows: int) -> pa.Array:
     return known[field.name] if field.name in known else pa.nulls(rows, field.type)
 
 
-def _reported(
-    product: Product, state: State, batch: Batch, slot: Ints, judged: Deduped, when: Instants
-) -> list[dict[str, object]]:
-    """Versions of the sessions that accepted uploads name."""
+def _reported(product: Product, state: State, batch: Batch, slot: Ints, judged: Deduped, when: Instants) -> Rows:
+    """Add accepted uploads to the sessions they name; returns the rows that changed."""
     accepted = np.flatnonzero(judged.verdict == Verdict.ACCEPTED)
     number, start, ended = product.upload.session_fields()
     last_measured_ms = np.zeros(len(slot), dtype=np.int64)
@@ -154,16 +163,24 @@ def _reported(
     )
     rows, changed = add_parts(state.sessions, state.index, parts, state.devices.store.values["newest"])
     product.add_amounts(state.sessions, rows, accepted[parts.started_ms > 0], batch, when)
-    return facts(product, state, announce(state.sessions, changed))
+    return changed
 
 
-def facts(product: Product, state: State, rows: Rows) -> list[dict[str, object]]:
+def _detected(state: State, batch: Batch, slot: Ints, uploads: Ints, when: Instants) -> Rows:
+    """Add power curves to what is found in them; returns the session rows that changed."""
+    if not len(uploads):
+        return uploads
+    curves = Curves(uploads, slot[uploads], state.devices.store.values["newest"])
+    return add_curves(state.pieces, state.sessions, state.index, curves, batch, when)
+
+
+def _facts(product: Product, state: State, rows: Rows) -> list[dict[str, object]]:
     """The newest version of each of the given sessions, as its contract writes it."""
     written = []
     for row in _in_order_of_start(state.sessions, rows):
         session = state.sessions.values[row]
         device_id = state.devices.name(int(session["slot"]))
-        written.append(product.fact(session, device_id, f"{device_id}:{session['started_ms']}"))
+        written.append(product.fact(session, device_id, f"{device_id}:{session['label_ms']}"))
     return written
 
 
@@ -175,4 +192,6 @@ def _bytes(batch: Batch, name: str) -> npt.NDArray[np.bytes_]:
     encoded = batch.uploads.column(name).combine_chunks().dictionary_encode()
     if not len(encoded):
         return np.empty(0, dtype="S1")
-    return np.array([text.encode() for text in encoded.dictionary.to_pylist()])[encoded.indices.to_numpy()]
+    names: npt.NDArray[np.bytes_] = np.array([text.encode() for text in encoded.dictionary.to_pylist()])
+    per_upload: npt.NDArray[np.bytes_] = names[encoded.indices.to_numpy()]
+    return per_upload

@@ -1,7 +1,7 @@
 """State as columns: a structured NumPy array with a row per thing, saved as a rolling snapshot (decision D5). Pure.
 
-Checkpoint i saves the rows changed since the last one (`delta`) and all rows of page i mod PAGES (`page`). Row r lies on
-page r mod PAGES, wherever the array ends. Every page is saved again within PAGES checkpoints of a change, so the
+Checkpoint i saves the rows changed since the last one (`delta`) and all rows of page i mod PAGES (`page`). Row r lies
+on page r mod PAGES, wherever the array ends. Every page is saved again within PAGES checkpoints of a change, so the
 newest PAGES deltas and PAGES pages, laid over each other in order of checkpoint, are the state.
 """
 

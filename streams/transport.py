@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 import aiokafka
 import faust
-from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
+from aiokafka.errors import ConsumerStoppedError, NoOffsetForPartitionError, OffsetOutOfRangeError
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.transport.drivers import aiokafka as stock
 from faust.types import TP, ConsumerMessage
@@ -37,7 +37,7 @@ def die(what: str) -> NoReturn:
     os._exit(EXIT_CRASHED)
 
 
-class WholeRun(faust.Schema):
+class WholeRun(faust.Schema[None, Run]):
     """Passes a run through undecoded; the engine decodes it."""
 
     def loads_key(self, app: Any, message: Any, *, loads: Any = None, serializer: Any = None) -> None:
@@ -49,7 +49,7 @@ class WholeRun(faust.Schema):
         return run
 
 
-class ConsumerThread(stock.AIOKafkaConsumerThread):  # type: ignore[misc]
+class ConsumerThread(stock.AIOKafkaConsumerThread):
     """The thread that fetches. Only this thread touches `_next`, so starts and ends of runs cannot lie."""
 
     def __post_init__(self) -> None:
@@ -61,11 +61,11 @@ class ConsumerThread(stock.AIOKafkaConsumerThread):  # type: ignore[misc]
         for name in PRIVATE_ATTRIBUTES:
             assert hasattr(consumer, name), f"aiokafka has no {name}: pinned versions only"
         consumer._isolation_level = "read_committed"
-        # Faust's sticky assignor: stock Faust falls back to round robin without tables, which moves partitions needlessly.
+        # Stock Faust falls back to round robin without tables, which moves partitions needlessly.
         consumer._partition_assignment_strategy = [self.app.assignor]
         return consumer
 
-    async def _fetch_records(
+    async def _fetch_records(  # type: ignore[override]  # runs take the place of records, up to `_to_message`
         self, consumer: Any, active_partitions: set[TP], timeout: float | None = None, max_records: int | None = None
     ) -> dict[TP, Run]:
         """What was fetched, a run per partition, each with the offsets it covers (transaction markers included)."""
@@ -73,7 +73,7 @@ class ConsumerThread(stock.AIOKafkaConsumerThread):  # type: ignore[misc]
             return {}
         fetcher = consumer._fetcher
         if consumer._closed or fetcher._closed:
-            raise stock.ConsumerStoppedError
+            raise ConsumerStoppedError
         # Faust never asks for the coordinator's errors; one that nobody sees would hang the worker for ever.
         consumer._coordinator.check_errors()
         with fetcher._subscriptions.fetch_context():
@@ -109,8 +109,11 @@ class ConsumerThread(stock.AIOKafkaConsumerThread):  # type: ignore[misc]
         die(f"consumer thread: {reason!r}")
 
 
-class Consumer(stock.Consumer):  # type: ignore[misc]
+class Consumer(stock.Consumer):
     """Where the stream begins, pauses and ends is asked of the engine (`app.engine`)."""
+
+    app: Any
+    _thread: ConsumerThread
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -143,7 +146,7 @@ class Consumer(stock.Consumer):  # type: ignore[misc]
             if generation == self.app.consumer_generation_id and tp in self.assignment():
                 await self.seek_to_position(tp)
                 self.resume_partitions({tp})
-        except Exception as error:  # noqa: BLE001 - nothing may swallow it: the partition would stand still for ever
+        except Exception as error:  # nothing may swallow it: the partition would stand still for ever
             die(f"cannot take over {tp.topic}[{tp.partition}]: {error}")
 
     async def seek_to_position(self, tp: TP) -> None:
@@ -178,6 +181,7 @@ class Consumer(stock.Consumer):  # type: ignore[misc]
 
     def _to_message(self, tp: TP, run: Run) -> ConsumerMessage:
         # Faust drops what has a lower offset than the last: a running number keeps it from judging runs fetched anew.
+        value: Any = run
         return ConsumerMessage(
             tp.topic,
             tp.partition,
@@ -186,7 +190,7 @@ class Consumer(stock.Consumer):  # type: ignore[misc]
             0,
             [],
             None,
-            run,
+            value,
             None,
             0,
             0,
@@ -203,7 +207,7 @@ class Consumer(stock.Consumer):  # type: ignore[misc]
         die(f"consumer: {reason!r}")
 
 
-class Transport(stock.Transport):  # type: ignore[misc]
+class Transport(stock.Transport):
     """The driver."""
 
     Consumer = Consumer

@@ -26,7 +26,6 @@ CYCLE = np.dtype(
         ("water_ml", "i8"),
         ("has_water", "?"),
         ("programme", "i1"),
-        ("from_power", "?"),
     ]
 )
 """A wash cycle in the state. `programme` counts from 1 in PROGRAMMES, 0 for unknown."""
@@ -100,7 +99,7 @@ def fact(cycle: np.void, device_id: str, session_id: str) -> dict[str, object]:
         ended_at_ms=int(cycle["ended_ms"]),
         reading_count=int(cycle["readings"]),
         known_at_ms=int(cycle["known_at_ms"]),
-        source="power_curve" if cycle["from_power"] else "reported",
+        source="power_curve" if cycle["detected"] else "reported",
         programme=PROGRAMMES[programme - 1] if programme else None,
         energy_wh=int(cycle["energy_uwh"]) / 1e6,
         peak_w=float(cycle["peak_w"]),

@@ -9,7 +9,6 @@ On failure:    the process ends (exit code 70) and is started again; SIGINT and 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from typing import Any
 
@@ -24,10 +23,11 @@ from streams.transport import Transport, WholeRun, die
 BUFFERED_RUNS = 4
 
 
-class StreamApp(faust.App):  # type: ignore[misc]
+class StreamApp(faust.App):
     """A Faust app whose transport and positions are ours."""
 
     engine: Engine
+    consumer: Any
 
     def _new_transport(self) -> Transport:
         return Transport(self.conf.broker_consumer, self)
@@ -67,15 +67,11 @@ def stream_app(settings: EngineSettings) -> StreamApp:
 
     @app.task  # type: ignore[untyped-decorator]
     async def commits() -> None:
-        async def show(tp: Any, offset: int) -> None:
-            with contextlib.suppress(Exception):
-                await app.consumer.show_position(tp, offset)  # 5
-
         try:
-            await app.engine.commit_in_time(show)
+            await app.engine.commit_in_time(app.consumer.show_position)
         except asyncio.CancelledError:
             raise
-        except BaseException as error:  # noqa: BLE001 - a commit in doubt ends the process
+        except BaseException as error:  # a commit in doubt ends the process
             die(f"checkpoint failed: {error!r}")
 
     return app
@@ -88,7 +84,7 @@ def _agent(app: StreamApp, topic: str) -> None:
                 await app.engine.handle(event.value, app.consumer.seek_to_position)
         except asyncio.CancelledError:
             raise
-        except BaseException as error:  # noqa: BLE001 - Faust would restart the agent and acknowledge what it never saw
+        except BaseException as error:  # Faust would restart the agent and go on without it
             die(f"step failed: {error!r}")
 
     channel = app.topic(topic, schema=WholeRun(), acks=False, allow_empty=True)

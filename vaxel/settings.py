@@ -52,3 +52,12 @@ def addresses(environ: Mapping[str, str], data_dir: Path) -> Addresses:
             raise UnreachableError(f"no local stack runs in {data_dir} and {names} {verb} not set. Start it: vaxel up")
         known |= {name: str(getattr(stack, name)) for name in missing}
     return Addresses(**known)
+
+
+def kafka_address(environ: Mapping[str, str], data_dir: Path) -> str:
+    """Kafka's address alone, for stages that need nothing else.
+
+    Raises:
+        UnreachableError: it is not set and no local stack runs in `data_dir`.
+    """
+    return environ.get(VARIABLES["kafka"], "") or addresses(environ, data_dir).kafka

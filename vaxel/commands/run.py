@@ -1,0 +1,105 @@
+"""`vaxel run`: workers and the lake sink together, on the local stack or the addresses that are set."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vaxel.commands.options import DEFAULT_DATA_DIR, AsJson, DataDir
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from vaxel.pipeline import Progress
+    from vaxel.settings import Addresses
+
+
+def run(
+    *,
+    until_idle: Annotated[
+        bool, typer.Option("--until-idle", help="Return when everything published so far has reached the lake.")
+    ] = False,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Stream workers, one process each.")] = 2,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    as_json: AsJson = False,
+) -> None:
+    """Run the stream workers and the lake sink, and show what they do.
+
+    Starts the local stack first if none runs and no addresses are set; that stack goes on until `vaxel down`.
+    A process that ends is started again. Ctrl-C stops all in good order; the next run goes on where it was.
+    """
+    from vaxel.pipeline import pipeline, watch  # noqa: PLC0415
+
+    found = find_or_start(data_dir)
+    with showing(quiet=as_json) as show, stopped_by_sigterm(), pipeline(data_dir, workers) as supervisor:
+        done = watch(supervisor, found, until_idle=until_idle, show=show)
+    if as_json:
+        typer.echo(json.dumps({**done.counts.asdict(), "restarts": done.restarts, "seconds": round(done.seconds, 1)}))
+    else:
+        typer.echo(sentence(done))
+
+
+def find_or_start(data_dir: Path) -> Addresses:
+    """The addresses in force; a local stack is started where some are missing."""
+    from schemas.errors import UnreachableError  # noqa: PLC0415
+    from vaxel.settings import addresses  # noqa: PLC0415
+
+    try:
+        return addresses(os.environ, data_dir)
+    except UnreachableError:
+        from deploy.stack import up  # noqa: PLC0415
+
+        up(data_dir, say=lambda line: typer.echo(line, err=True))
+        return addresses(os.environ, data_dir)
+
+
+@contextmanager
+def stopped_by_sigterm() -> Iterator[None]:
+    """SIGTERM ends a run as Ctrl-C does, so that its children are stopped in good order."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def showing(*, quiet: bool) -> Iterator[Callable[[Progress], None]]:
+    """Shows progress on stderr: one living line on a terminal, a line every few seconds elsewhere."""
+    if quiet:
+        yield lambda _progress: None
+        return
+    from rich.console import Console  # noqa: PLC0415
+
+    console = Console(stderr=True)
+    if console.is_terminal:
+        with console.status("starting workers and sink") as status:
+            yield lambda progress: status.update(sentence(progress))
+        return
+    told = [-1.0]
+
+    def tell(progress: Progress) -> None:
+        if progress.seconds - told[0] >= 5.0:
+            told[0] = progress.seconds
+            console.print(sentence(progress), highlight=False, soft_wrap=True)
+
+    yield tell
+
+
+def sentence(progress: Progress) -> str:
+    """The state of the pipeline in one line."""
+    counts = progress.counts
+    waiting = f"{progress.waiting:,} uploads waiting, " if progress.waiting else ""
+    restarts = f", {progress.restarts} restarts" if progress.restarts else ""
+    return (
+        f"{waiting}lake: {counts.accepted:,} accepted, {counts.duplicates:,} duplicates, {counts.failed:,} failed; "
+        f"{counts.readings:,} readings, {counts.wash_cycles:,} wash cycles, {counts.runs:,} runs "
+        f"({progress.seconds:.0f} s{restarts})"
+    )

@@ -1,0 +1,32 @@
+"""`vaxel worker`: one stream worker."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+from vaxel.commands.options import DEFAULT_DATA_DIR, DataDir
+
+
+def worker(
+    *,
+    slot: Annotated[int, typer.Option(min=0, help="Fixed place in the group; no two running workers share one.")] = 0,
+    checkpoint_s: Annotated[
+        float, typer.Option(min=0.01, help="Longest seconds between an upload and the commit of what it caused.")
+    ] = 0.5,
+    log_level: Annotated[str, typer.Option(help="DEBUG, INFO, WARNING or ERROR.")] = "WARNING",
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+) -> None:
+    """Run one stream worker: takes its share of the partitions, stops in good order on Ctrl-C or SIGTERM.
+
+    Workers of one cluster share the work; start another with another --slot. A worker in doubt ends with exit code
+    70 and loses nothing: start it again.
+    """
+    from streams.settings import EngineSettings  # noqa: PLC0415
+    from streams.worker import run_worker  # noqa: PLC0415
+    from vaxel.settings import kafka_address  # noqa: PLC0415
+
+    kafka = kafka_address(os.environ, data_dir)
+    run_worker(EngineSettings(kafka=kafka, slot=slot, checkpoint_s=checkpoint_s), log_level.upper())

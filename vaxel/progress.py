@@ -1,0 +1,87 @@
+"""How far a pipeline has come: what Kafka holds, what the workers have taken in, what the lake holds."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+import duckdb
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from schemas.errors import UnreachableError
+from schemas.topics import TELEMETRY
+
+ANSWER_S = 10.0
+GROUP = "vaxel"
+
+
+class Intake:
+    """Ends of the telemetry partitions, and the workers' positions in them."""
+
+    def __init__(self, kafka: str) -> None:
+        self._kafka = kafka
+        self._admin = AdminClient({"bootstrap.servers": kafka})
+        self._consumer = Consumer({"bootstrap.servers": kafka, "group.id": GROUP, "enable.auto.commit": False})
+
+    def ends(self) -> dict[tuple[str, int], tuple[int, int]]:
+        """First and next offset of each telemetry partition."""
+        try:
+            metadata = self._admin.list_topics(timeout=ANSWER_S)
+            places = [(topic, number) for topic in TELEMETRY for number in metadata.topics[topic].partitions]
+            return {
+                (topic, number): self._consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=ANSWER_S)
+                for topic, number in places
+            }
+        except KeyError as error:
+            raise UnreachableError(f"Kafka at {self._kafka} has no topic {error.args[0]}. Create it: vaxel up") from error
+        except KafkaException as error:
+            raise UnreachableError(f"Kafka at {self._kafka} does not answer: {error.args[0].str()}") from error
+
+    def remaining(self, ends: dict[tuple[str, int], tuple[int, int]]) -> int:
+        """Uploads below those ends that no worker has committed yet."""
+        asked = [TopicPartition(topic, number) for topic, number in ends]
+        try:
+            committed = self._consumer.committed(asked, timeout=ANSWER_S)
+        except KafkaException as error:
+            raise UnreachableError(f"Kafka at {self._kafka} does not answer: {error.args[0].str()}") from error
+        return sum(
+            max(0, high - max(low, place.offset))
+            for place, (low, high) in zip(committed, ends.values(), strict=True)
+        )
+
+    def close(self) -> None:
+        """Let go of the broker."""
+        self._consumer.close()
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What the lake holds."""
+
+    accepted: int = 0
+    duplicates: int = 0
+    failed: int = 0
+    readings: int = 0
+    wash_cycles: int = 0
+    runs: int = 0
+
+    def asdict(self) -> dict[str, int]:
+        """By name."""
+        return asdict(self)
+
+
+def lake_counts(lake: duckdb.DuckDBPyConnection) -> Counts:
+    """Count what the lake holds."""
+    row = lake.sql(
+        """
+        select
+          (select count(*) from uploads where outcome = 'accepted'),
+          (select count(*) from uploads where outcome = 'duplicate'),
+          (select count(*) from failed_events),
+          (select count(*) from readings_washer) + (select count(*) from readings_shoe),
+          (select count(*) from wash_cycles),
+          (select count(*) from runs)
+        """
+    ).fetchone()
+    assert row is not None, "an aggregate has a row"
+    return Counts(*row)

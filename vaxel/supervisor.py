@@ -1,0 +1,84 @@
+"""Keeps the processes of a pipeline running: starts them, starts them again when they end, stops them."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from deploy.children import Command, start, stop
+from schemas.errors import OutsideError
+
+FIRST_PAUSE_S = 0.5
+LONGEST_PAUSE_S = 10.0
+CALM_S = 30.0
+CRASHES_IN_A_ROW = 6
+NEEDS_A_PERSON = (2, 3)
+"""Exit codes after which starting again cannot help: wrong use, or a system or position that a person has to mend."""
+
+
+@dataclass
+class _Child:
+    command: Command
+    process: subprocess.Popen[bytes]
+    started_s: float
+    crashes: int = 0
+    again_s: float | None = None
+
+
+@dataclass
+class Supervisor:
+    """Child processes by name. Crash-only workers are meant to end when in doubt: they are started again, ever later.
+
+    On Linux a child dies with this process, also when it is killed. Use it from the main thread.
+    """
+
+    log_dir: Path
+    children: list[_Child] = field(default_factory=list)
+    restarts: int = 0
+
+    def start(self, name: str, *arguments: str) -> None:
+        """Start `vaxel ARGUMENTS` as a child."""
+        self.log_dir.mkdir(parents=True, exist_ok=True)
+        command = Command(
+            name, (sys.executable, "-m", "vaxel", *arguments), self.log_dir / f"{name}.log", signal.SIGTERM
+        )
+        self.children.append(_Child(command, start(command), time.monotonic()))
+
+    def tend(self) -> None:
+        """Start again what has ended. Call it often.
+
+        Raises:
+            OutsideError: a child ended in a way, or so often, that starting it again cannot help.
+        """
+        now_s = time.monotonic()
+        for child in self.children:
+            if child.again_s is not None:
+                if now_s >= child.again_s:
+                    child.process, child.started_s, child.again_s = start(child.command), now_s, None
+                    self.restarts += 1
+                continue
+            code = child.process.poll()
+            if code is None:
+                continue
+            child.crashes = 1 if now_s - child.started_s > CALM_S else child.crashes + 1
+            if code in NEEDS_A_PERSON or child.crashes >= CRASHES_IN_A_ROW:
+                raise OutsideError(f"{child.command.name} stopped with exit code {code}: {_last_words(child.command.log)}")
+            child.again_s = now_s + min(FIRST_PAUSE_S * 2**child.crashes, LONGEST_PAUSE_S)
+
+    def stop(self) -> None:
+        """Stop all children in good order and wait for them."""
+        stop([(child.command, child.process) for child in self.children])
+        self.children.clear()
+
+
+def _last_words(log: Path) -> str:
+    try:
+        lines = log.read_text(errors="replace").strip().splitlines()
+    except OSError:
+        lines = []
+    said = lines[-1].removeprefix("vaxel: ") if lines else "it said nothing"
+    return f"{said} (log: {log})"
