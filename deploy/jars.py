@@ -152,8 +152,9 @@ def _reason(error: Exception) -> str:
     """The last words of a nested network error, which are the ones a person understands."""
     if "not found in remote" in str(error):
         return "it is not there"
-    last_words = str(error).rsplit(": ", 1)[-1]
-    return re.sub(r"^\[Errno -?\d+\] ", "", last_words).strip("')\" ") or type(error).__name__
+    system_error = re.search(r"\[Errno -?\d+\] ([^)\"']+)", str(error))
+    words = system_error[1] if system_error else str(error).rsplit(": ", 1)[-1]
+    return words.strip("')\" ") or type(error).__name__
 
 
 def _sha256(path: Path) -> str:

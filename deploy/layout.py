@@ -87,7 +87,7 @@ def create(layout: Layout, least_free_bytes: int = LEAST_FREE_BYTES) -> None:
     Raises:
         OutsideError: it cannot be written, or its disk has less than `least_free_bytes` left.
     """
-    advice = "Choose another directory: --data-dir or VAXEL_DATA_DIR"
+    advice = "choose another directory: --data-dir or VAXEL_DATA_DIR"
     try:
         layout.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         layout.log("keeper").parent.mkdir(exist_ok=True)
@@ -95,12 +95,12 @@ def create(layout: Layout, least_free_bytes: int = LEAST_FREE_BYTES) -> None:
         with layout.lock.open("ab"):
             pass
     except OSError as error:
-        raise OutsideError(f"cannot write to {layout.data_dir}: {error.strerror}. {advice}") from error
+        raise OutsideError(f"cannot write to {layout.data_dir}: {error.strerror}. To go on, {advice}") from error
     free_bytes = shutil.disk_usage(layout.data_dir).free
     if free_bytes < least_free_bytes:
         raise OutsideError(
             f"the disk of {layout.data_dir} has {free_bytes / 2**20:,.0f} MiB free, "
-            f"{least_free_bytes / 2**20:,.0f} MiB are needed. Make room. {advice}"
+            f"{least_free_bytes / 2**20:,.0f} MiB are needed. Make room, or {advice}"
         )
 
 

@@ -99,8 +99,10 @@ def fresh_database(postgres_dsn: str) -> Iterator[FreshDatabase]:
 
 def kafka_in_docker() -> Iterator[str]:
     """Address of a broker in a container; Confluent's image 8.1 holds Apache Kafka 4.1."""
+    import gc
     import warnings
 
+    reason = ""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of testcontainers' own code
         from docker.errors import DockerException  # type: ignore[import-untyped]
@@ -110,11 +112,14 @@ def kafka_in_docker() -> Iterator[str]:
             container = KafkaContainer("confluentinc/cp-kafka:8.1.0").with_kraft()
             container.start()
         except DockerException as error:
-            missing(f"VAXEL_TEST_KAFKA=testcontainers: {error}")
-        try:
-            yield container.get_bootstrap_server()
-        finally:
-            container.stop()
+            reason = f"VAXEL_TEST_KAFKA=testcontainers: {error}"
+        gc.collect()  # sockets that it forgets to close
+    if reason:
+        missing(reason)
+    try:
+        yield container.get_bootstrap_server()
+    finally:
+        container.stop()
 
 
 def missing(reason: str) -> NoReturn:
