@@ -143,9 +143,10 @@ def _follow(
     by_topic = {entry.topic: entry for entry in inputs}
     batch, begun_s = Batch(by_topic), time.monotonic()
     while True:
+        was_empty = not batch.ends
         _take(session, batch)
         now_s = time.monotonic()
-        if not batch.ends:
+        if was_empty:
             begun_s = now_s
         if stop.is_set() or _is_due(batch, now_s - begun_s, settings):
             grown = _has_grown(session, by_topic)
