@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 import pyarrow as pa
 from pydantic import TypeAdapter, ValidationError
@@ -103,7 +104,10 @@ def _one(record: Record, contract: type[Contract]) -> Contract:
 
 def _rows(models: Sequence[Contract], contract: type[Contract]) -> pa.Table:
     schema = arrow_schema(contract)
-    arrays = [pa.array([getattr(model, field.name) for model in models], field.type) for field in schema]
+    if not models:
+        return _as_in_lake(schema.empty_table(), contract)
+    values = zip(*map(attrgetter(*schema.names), models), strict=True)
+    arrays = [pa.array(column, field.type) for column, field in zip(values, schema, strict=True)]
     return _as_in_lake(pa.Table.from_arrays(arrays, schema=schema), contract)
 
 

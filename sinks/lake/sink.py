@@ -9,21 +9,20 @@ On failure: `run` opens everything anew from the positions when something does n
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from threading import Event
 
 import duckdb
 
 from schemas.errors import PositionError, UnreachableError
-from schemas.lake import INPUTS, SINK_POSITION, Input
-from sinks.lake import positions, tables
+from schemas.lake import INPUTS, Input
 from sinks.lake.batch import Batch
-from sinks.lake.connection import LAKE, open_writer, outside
-from sinks.lake.positions import Place, Position
+from sinks.lake.connection import LAKE, outside
+from sinks.lake.positions import Position
+from sinks.lake.session import Session, opened
 from sinks.lake.store import store
-from sinks.lake.topics import End, Reader, Topics
+from sinks.lake.topics import End
 
 POLL_S = 0.1
 FIRST_PAUSE_S = 0.5
@@ -62,19 +61,6 @@ class Stored:
     """Whether every partition had been read to its end."""
 
 
-@dataclass
-class _Session:
-    """What is open between two failures."""
-
-    lake: duckdb.DuckDBPyConnection
-    topics: Topics
-    reader: Reader
-    positions: dict[Place, Position]
-    at_end: set[Place] = field(default_factory=set)
-    looked_s: float = field(default_factory=time.monotonic)
-    commits: int = 0
-
-
 def run(
     kafka: str,
     catalog: str,
@@ -103,7 +89,7 @@ def run(
     while not stop.is_set():
         session = None
         try:
-            with _opened(kafka, catalog, files, inputs, accepted_topics) as session:
+            with opened(kafka, catalog, files, inputs, accepted_topics) as session:
                 accepted_topics, pause_s = (), FIRST_PAUSE_S
                 _follow(session, stop, inputs, settings, report)
         except UnreachableError as error:
@@ -116,24 +102,8 @@ def run(
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
 
-@contextmanager
-def _opened(
-    kafka: str, catalog: str, files: str, inputs: Sequence[Input], accepted_topics: Collection[str]
-) -> Iterator[_Session]:
-    names = [entry.topic for entry in inputs]
-    topics = Topics(kafka)
-    with ExitStack() as opened:
-        with tables.only_one(catalog), outside("prepare the lake"):
-            lake = opened.enter_context(closing(open_writer(catalog, files)))
-            tables.prepare(lake, [*(entry.table for entry in inputs), SINK_POSITION])
-            wanted = positions.decide(positions.read(lake, names), topics.extents(names), accepted_topics)
-            positions.replace(lake, wanted)
-        reader = opened.enter_context(closing(Reader(kafka, wanted)))
-        yield _Session(lake, topics, reader, wanted)
-
-
 def _follow(
-    session: _Session,
+    session: Session,
     stop: Event,
     inputs: Sequence[Input],
     settings: Settings,
@@ -160,7 +130,7 @@ def _follow(
             return
 
 
-def _take(session: _Session, batch: Batch) -> None:
+def _take(session: Session, batch: Batch) -> None:
     """Moves what Kafka has next, if anything, into the batch."""
     read = session.reader.next(POLL_S)
     if isinstance(read, End):
@@ -178,7 +148,7 @@ def _is_due(batch: Batch, age_s: float, settings: Settings) -> bool:
     return age_s >= (settings.max_age_s if batch.row_count else settings.max_idle_s) and bool(batch.ends)
 
 
-def _has_grown(session: _Session, topics: Collection[str]) -> bool:
+def _has_grown(session: Session, topics: Collection[str]) -> bool:
     """Whether there are new partitions. Ids are never used again: one that has not changed was not another between.
 
     Raises:
@@ -195,7 +165,7 @@ def _has_grown(session: _Session, topics: Collection[str]) -> bool:
     return found.keys() != session.positions.keys()
 
 
-def _stored(session: _Session, batch: Batch) -> Stored:
+def _stored(session: Session, batch: Batch) -> Stored:
     begun_s = time.monotonic()
     rows = batch.rows()
     with outside("store rows in the lake"):
@@ -207,7 +177,7 @@ def _stored(session: _Session, batch: Batch) -> Stored:
     return Stored(counts, time.monotonic() - begun_s, session.at_end >= session.positions.keys())
 
 
-def _flush(session: _Session, settings: Settings) -> None:
+def _flush(session: Session, settings: Settings) -> None:
     """Moves small inserts from the catalogue to files; when another sink is in the way, next time will do."""
     if session.commits % settings.flush_after:
         return
