@@ -6,6 +6,8 @@ import os
 import signal
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -16,6 +18,7 @@ from psycopg.rows import dict_row
 
 from schemas.catalogue import WASHER_BY_MATERIAL
 from schemas.errors import UnreachableError, UsageError
+from schemas.records import TABLES
 from sinks.records import audit, gearbox, ledger, model, seeding, target
 from sinks.records.flow import Limits, load, names
 from tests.integration.records.conftest import DEVICES, NEWEST, Lake, cycle
@@ -42,8 +45,33 @@ def everything(dsn: str) -> list[list[dict[str, Any]]]:
     ]
 
 
+def wait_until_somebody_waits_for_a_lock(dsn: str, deadline_s: float = 30) -> None:
+    waiting = (
+        "SELECT 1 FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE NOT granted AND datname = current_database()"
+    )
+    end_s = time.monotonic() + deadline_s
+    while not query(dsn, waiting):
+        assert time.monotonic() < end_s, "nobody waits for a lock"
+
+
 def shift_all(lake: Lake, dsn: str) -> list[gearbox.Shift]:
     return [gearbox.shift(load(name), lake.catalog, dsn, "tester") for name in names()]
+
+
+def test_postgresql_holds_what_the_schemas_declare(records_dsn: str) -> None:
+    names = {"character varying": "text", "timestamp with time zone": "timestamptz", "numeric": "numeric(14, 2)"}
+    for table in TABLES:
+        found = query(
+            records_dsn,
+            "SELECT column_name, data_type, is_nullable = 'YES' AS nullable FROM information_schema.columns "
+            f"WHERE table_schema = '{table.system}' AND table_name = '{table.name}' ORDER BY ordinal_position",
+        )
+        assert [
+            (row["column_name"], names.get(row["data_type"], row["data_type"]), row["nullable"]) for row in found
+        ] == [
+            *((column.name, column.postgres_type, column.nullable) for column in table.columns),
+            ("row_version", "bigint", False),
+        ]
 
 
 def test_seeding_again_changes_nothing(records_dsn: str) -> None:
@@ -191,6 +219,28 @@ def test_a_row_a_person_edits_between_plan_and_apply_is_a_conflict_and_stays(lak
     }
     assert conflicts == {("cu-1",)}
     assert audit.log(records_dsn, "crm.customer", {"customer_id": "cu-1"}) == []
+
+
+def test_an_edit_that_commits_while_apply_waits_for_the_row_stays(lake: Lake, records_dsn: str) -> None:
+    planned = gearbox.plan_flow(CUSTOMERS, lake.catalog, records_dsn, "tester")
+    assert planned.change_set_id is not None
+    with ThreadPoolExecutor(1) as pool, psycopg.connect(records_dsn) as person:
+        person.execute("UPDATE crm.customer SET engagement = 'a friend of ours' WHERE customer_id = 'cu-1'")
+        waiting = pool.submit(target.apply, records_dsn, CUSTOMERS, planned.change_set_id, "tester")
+        wait_until_somebody_waits_for_a_lock(records_dsn)
+        person.commit()
+        assert waiting.result(timeout=30).conflict_rows == 1
+    (row,) = query(records_dsn, "SELECT engagement FROM crm.customer WHERE customer_id = 'cu-1'")
+    assert row == {"engagement": "a friend of ours"}
+
+
+def test_two_who_apply_the_same_set_at_once_write_it_once(lake: Lake, records_dsn: str) -> None:
+    planned = gearbox.plan_flow(CUSTOMERS, lake.catalog, records_dsn, "tester")
+    assert planned.change_set_id is not None
+    with ThreadPoolExecutor(2) as pool:
+        both = [pool.submit(target.apply, records_dsn, CUSTOMERS, planned.change_set_id, "tester") for _ in range(2)]
+        assert sorted(done.result(timeout=30).rows for done in both) == [0, 3]
+    assert len(audit.log(records_dsn, limit=100)) == len(planned.change_set.changes)
 
 
 def test_a_row_that_is_gone_is_a_conflict(lake: Lake, records_dsn: str) -> None:

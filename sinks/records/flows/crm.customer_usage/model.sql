@@ -2,7 +2,7 @@
 --
 -- engagement        daily: used on 5 or more of the last 7 days; weekly: in the last 7 days; rare: in the last 28; else none
 -- next_best_action  the first that holds: replace shoes (a pair over 700 km), win back (used once, rare or none today),
---                   offer care advice (a washing machine with 60 cycles or more); else nothing
+--                   offer care advice (a washing machine with 250 cycles or more); else nothing
 with sessions as (
   select device_id, session_id, ended_at from lake.wash_cycles where status in ('closed', 'corrected')
   union all
@@ -41,7 +41,7 @@ wear as (
   select
     owned.customer_id,
     bool_or(product.product = 'shoe' and lifetimes.distance_m > 700000) as has_worn_shoes,
-    bool_or(product.product = 'washer' and lifetimes.session_count >= 60) as has_busy_washer
+    bool_or(product.product = 'washer' and lifetimes.session_count >= 250) as has_busy_washer
   from records.crm.ownership as owned
   cross join as_of
   join records.erp.serial_number as unit on unit.serial = owned.device_id
