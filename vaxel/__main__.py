@@ -10,7 +10,8 @@ from typing import Any
 import typer
 
 from schemas.errors import VaxelError
-from vaxel.commands import gearbox, replay, seed, simulate, stack
+from vaxel.commands import gearbox, replay, seed, simulate, stack, verify, worker
+from vaxel.commands import run as pipeline
 
 INTERRUPTED = 130
 CLI_ERRORS: Any = typer.BadParameter.__mro__[2]
@@ -26,6 +27,8 @@ app = typer.Typer(
 
 for command in (stack.up, stack.down, stack.status):
     app.command(rich_help_panel="Local stack")(command)
+for command in (pipeline.run, worker.worker, verify.verify):
+    app.command(rich_help_panel="Pipeline")(command)
 app.command(rich_help_panel="Devices")(simulate.simulate)
 app.command(rich_help_panel="Devices")(replay.replay)
 app.command(rich_help_panel="Record systems")(seed.seed)

@@ -33,7 +33,9 @@ class Intake:
                 for topic, number in places
             }
         except KeyError as error:
-            raise UnreachableError(f"Kafka at {self._kafka} has no topic {error.args[0]}. Create it: vaxel up") from error
+            raise UnreachableError(
+                f"Kafka at {self._kafka} has no topic {error.args[0]}. Create it: vaxel up"
+            ) from error
         except KafkaException as error:
             raise UnreachableError(f"Kafka at {self._kafka} does not answer: {error.args[0].str()}") from error
 
@@ -45,8 +47,7 @@ class Intake:
         except KafkaException as error:
             raise UnreachableError(f"Kafka at {self._kafka} does not answer: {error.args[0].str()}") from error
         return sum(
-            max(0, high - max(low, place.offset))
-            for place, (low, high) in zip(committed, ends.values(), strict=True)
+            max(0, high - max(low, place.offset)) for place, (low, high) in zip(committed, ends.values(), strict=True)
         )
 
     def close(self) -> None:

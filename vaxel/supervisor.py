@@ -66,7 +66,9 @@ class Supervisor:
                 continue
             child.crashes = 1 if now_s - child.started_s > CALM_S else child.crashes + 1
             if code in NEEDS_A_PERSON or child.crashes >= CRASHES_IN_A_ROW:
-                raise OutsideError(f"{child.command.name} stopped with exit code {code}: {_last_words(child.command.log)}")
+                raise OutsideError(
+                    f"{child.command.name} stopped with exit code {code}: {_last_words(child.command.log)}"
+                )
             child.again_s = now_s + min(FIRST_PAUSE_S * 2**child.crashes, LONGEST_PAUSE_S)
 
     def stop(self) -> None:

@@ -1,0 +1,83 @@
+"""`vaxel verify`: nothing lost, nothing twice, nothing wrong, or what is."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING
+
+import typer
+
+from vaxel.commands.options import DEFAULT_DATA_DIR, AsJson, DataDir
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from vaxel.settings import Addresses
+    from vaxel.verification import Verdict
+
+
+def verify(*, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False) -> None:
+    """Compare what was sent, and the ground truth of simulations, with the lake and the record systems.
+
+    Every upload must be accepted, failed or a duplicate, exactly once; sessions and record rows must equal the truth.
+    Run it when the pipeline is idle (`vaxel run --until-idle`). Exit code 1 when anything is lost, twice or wrong.
+    """
+    from vaxel.settings import addresses  # noqa: PLC0415
+
+    verdict = verified(addresses(os.environ, data_dir), data_dir)
+    typer.echo(json.dumps(verdict.asdict()) if as_json else report(verdict))
+    if not verdict.is_clean():
+        raise typer.Exit(1)
+
+
+def verified(addresses: Addresses, data_dir: Path) -> Verdict:
+    """The verdict on everything that was published so far."""
+    from schemas.errors import UnreachableError  # noqa: PLC0415
+    from sinks.lake.connection import exists, open_reader  # noqa: PLC0415
+    from vaxel.progress import lake_counts  # noqa: PLC0415
+    from vaxel.record_check import check_records  # noqa: PLC0415
+    from vaxel.sent import sent_places  # noqa: PLC0415
+    from vaxel.verification import EXAMPLES, EXPECTED_SESSIONS, Verdict, check, count, load_truth  # noqa: PLC0415
+
+    sent = sent_places(addresses.kafka)
+    if not exists(addresses.catalog):
+        raise UnreachableError("there is no lake yet. Fill it: vaxel run --until-idle")
+    with open_reader(addresses.catalog, addresses.lake_files) as lake:
+        load_truth(lake, data_dir, sent)
+        wrong = check(lake)
+        records = check_records(lake, addresses)
+        wrong["record_rows_wrong"] = records.wrong
+        counts = lake_counts(lake)
+        return Verdict(
+            sent=count(lake, "select count(*) from sent"),
+            accepted=counts.accepted,
+            failed=counts.failed,
+            duplicates=counts.duplicates,
+            lost=len(wrong["lost"]),
+            twice=len(wrong["twice"]),
+            misjudged=len(wrong["misjudged"]),
+            sessions_expected=count(lake, EXPECTED_SESSIONS),
+            sessions_wrong=len(wrong["sessions_wrong"]),
+            record_rows_checked=records.checked,
+            record_rows_wrong=len(records.wrong),
+            record_changes_waiting=records.waiting,
+            examples={kind: cases[:EXAMPLES] for kind, cases in wrong.items() if cases},
+        )
+
+
+def report(verdict: Verdict) -> str:
+    """The verdict for people."""
+    lines = [
+        f"{verdict.sent:,} uploads sent = {verdict.accepted:,} accepted + {verdict.failed:,} failed "
+        f"+ {verdict.duplicates:,} duplicates",
+        f"lost {verdict.lost:,}, twice {verdict.twice:,}, misjudged {verdict.misjudged:,}",
+        f"{verdict.sessions_expected:,} sessions expected, {verdict.sessions_wrong:,} wrong",
+        f"{verdict.record_rows_checked:,} record rows checked, {verdict.record_rows_wrong:,} wrong",
+    ]
+    if verdict.record_changes_waiting:
+        lines.append(f"{verdict.record_changes_waiting:,} changes wait for: vaxel gearbox apply --all")
+    lines += [f"  {kind}: {case}" for kind, cases in verdict.examples.items() for case in cases]
+    nothing = "nothing lost, nothing twice, nothing wrong"
+    lines.append(f"verdict: {nothing}" if verdict.is_clean() else "verdict: NOT CLEAN")
+    return "\n".join(lines)

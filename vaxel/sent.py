@@ -1,0 +1,67 @@
+"""Every record that Kafka holds in the telemetry topics, by place. The witness for what was sent."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+from confluent_kafka import Consumer, KafkaError, TopicPartition
+
+from schemas.errors import UnreachableError
+from vaxel.progress import Intake
+
+LOOK_S = 0.2
+SILENT_S = 20.0
+AT_ONCE = 20_000
+
+
+def sent_places(kafka: str) -> pa.Table:
+    """topic, partition and offset of each telemetry record in Kafka, and `low`, where its partition begins."""
+    intake = Intake(kafka)
+    try:
+        ends = intake.ends()
+    finally:
+        intake.close()
+    consumer = Consumer(
+        {
+            "bootstrap.servers": kafka,
+            "group.id": "vaxel.verify",
+            "enable.auto.commit": False,
+            "enable.partition.eof": True,
+            "fetch.wait.max.ms": 10,
+            "queued.max.messages.kbytes": 65_536,
+        }
+    )
+    found: dict[tuple[str, int], list[int]] = {place: [] for place in ends}
+    open_places = {place for place, (low, high) in ends.items() if low < high}
+    consumer.assign([TopicPartition(topic, number, ends[topic, number][0]) for topic, number in sorted(open_places)])
+    silent_s = 0.0
+    try:
+        while open_places:
+            messages = consumer.consume(AT_ONCE, timeout=LOOK_S)
+            silent_s = 0.0 if messages else silent_s + LOOK_S
+            if silent_s > SILENT_S:
+                raise UnreachableError(f"Kafka at {kafka} has been silent for {SILENT_S:.0f} s")
+            for message in messages:
+                place = (message.topic() or "", message.partition() or 0)
+                error = message.error()
+                if error is None:
+                    found[place].append(message.offset() or 0)
+                elif error.code() == KafkaError._PARTITION_EOF:
+                    open_places.discard(place)
+                else:
+                    raise UnreachableError(f"Kafka at {kafka} does not read {place[0]}[{place[1]}]: {error.str()}")
+    finally:
+        consumer.close()
+    return _table(found, ends)
+
+
+def _table(found: dict[tuple[str, int], list[int]], ends: dict[tuple[str, int], tuple[int, int]]) -> pa.Table:
+    counts = [len(offsets) for offsets in found.values()]
+    return pa.table(
+        {
+            "topic": np.repeat([topic for topic, _ in found], counts),
+            "partition": np.repeat(np.array([number for _, number in found], dtype=np.int64), counts),
+            "offset": np.concatenate([np.array(offsets, dtype=np.int64) for offsets in found.values()]),
+            "low": np.repeat(np.array([ends[place][0] for place in found], dtype=np.int64), counts),
+        }
+    )

@@ -1,0 +1,203 @@
+"""Compares the ground truth with lake and record systems (decision D12): nothing lost, nothing twice, nothing wrong.
+
+Places are judged against Kafka itself, so records that no simulator wrote count too; content is judged against the
+truth that the producers wrote aside. The SQL here shares nothing with the stream's code.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from schemas.truth import RECORDS_FILE, SESSIONS_FILE, TRUTH_FOLDER
+
+TOLERANCE = 1e-6
+"""Relative: amounts are sums of floats on one side and of whole microwatt-hours or millimetres on the other."""
+EXAMPLES = 5
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What verify found. Everything that must be 0 is in `faults`.
+
+    Attributes:
+        sent: Records in the telemetry topics, and records that the truth says Kafka acknowledged.
+        lost: Records without any outcome, uploads never accepted, accepted uploads with readings missing.
+        twice: Records with two outcomes, uploads accepted twice, readings beyond those sent.
+        misjudged: Intact uploads refused, broken ones let in, outcomes of records that were never sent.
+        sessions_wrong: Sessions missing, invented, or with other numbers than the truth.
+        record_rows_wrong: Rows in the record systems whose fields differ from what the truth gives.
+        examples: For each count that is not 0, a few of the cases.
+    """
+
+    sent: int
+    accepted: int
+    failed: int
+    duplicates: int
+    lost: int
+    twice: int
+    misjudged: int
+    sessions_expected: int
+    sessions_wrong: int
+    record_rows_checked: int
+    record_rows_wrong: int
+    record_changes_waiting: int
+    examples: dict[str, list[str]] = field(default_factory=dict)
+
+    def is_clean(self) -> bool:
+        """Whether nothing is lost, twice or wrong."""
+        return not (self.lost or self.twice or self.misjudged or self.sessions_wrong or self.record_rows_wrong)
+
+    def asdict(self) -> dict[str, object]:
+        """By name, as --json prints it."""
+        return asdict(self)
+
+
+def load_truth(lake: duckdb.DuckDBPyConnection, data_dir: Path, sent: pa.Table) -> None:
+    """Make the tables that the checks read: sent, truth_records, truth_sessions, seen."""
+    lake.register("sent_in_kafka", sent)
+    lake.execute(
+        f"""
+        create or replace temp table truth_records as
+        select distinct topic, partition, "offset", device_id, seq, reading_count, intact
+        from ({_union(data_dir, RECORDS_FILE, _NO_RECORDS)})
+        """
+    )
+    lake.execute(
+        f"""
+        create or replace temp table truth_sessions as
+        select * from ({_union(data_dir, SESSIONS_FILE, _NO_SESSIONS)})
+        -- The same session told by two runs of one seed: the run that delivered more of it knows it better.
+        qualify row_number() over (
+          partition by product, device_id, started_at_ms order by delivered_reading_count desc
+        ) = 1
+        """
+    )
+    lake.execute(
+        """
+        create or replace temp table sent as
+        select topic, partition, "offset", low from sent_in_kafka
+        union
+        -- What Kafka has let go of by now; only the truth still knows it.
+        select t.topic, t.partition, t."offset", 0
+        from truth_records t anti join sent_in_kafka k using (topic, partition, "offset");
+        create or replace temp table seen as
+        select topic, partition, "offset", outcome, device_id, seq, reading_count from uploads
+        union all
+        select topic, partition, "offset", 'failed', device_id, null, null from failed_events
+        """
+    )
+
+
+CHECKS: dict[str, tuple[str, ...]] = {
+    "lost": (
+        """select 'no outcome: ' || topic || '[' || partition || '] offset ' || "offset" from sent
+           anti join seen using (topic, partition, "offset")""",
+        """select 'never accepted: ' || device_id || ' seq ' || seq from truth_records where intact
+           and (device_id, seq) not in (select (device_id, seq) from seen where outcome = 'accepted')
+           and (topic, partition, "offset") not in (select (topic, partition, "offset") from failed_events)""",
+        """select 'readings missing: ' || device_id || ' seq ' || seq from reading_counts where found < expected""",
+    ),
+    "twice": (
+        """select 'two outcomes: ' || topic || '[' || partition || '] offset ' || "offset" from seen
+           group by topic, partition, "offset" having count(*) > 1""",
+        """select 'accepted twice: ' || device_id || ' seq ' || seq from seen where outcome = 'accepted'
+           group by device_id, seq having count(*) > 1""",
+        """select 'readings too many: ' || device_id || ' seq ' || seq from reading_counts where found > expected""",
+    ),
+    "misjudged": (
+        """select 'broken but let in: ' || topic || '[' || partition || '] offset ' || "offset" from truth_records
+           join seen using (topic, partition, "offset") where not intact and outcome <> 'failed'""",
+        """select 'intact but refused (' || reason || '): ' || topic || '[' || partition || '] offset ' || "offset"
+           from truth_records join failed_events using (topic, partition, "offset")
+           where intact and reason <> 'late'""",
+        """select 'never sent: ' || topic || '[' || partition || '] offset ' || "offset" from seen
+           anti join sent using (topic, partition, "offset")
+           where (topic, partition) in (select (topic, partition) from sent)
+           and "offset" >= (select min(low) from sent s where (s.topic, s.partition) = (seen.topic, seen.partition))""",
+    ),
+    "sessions_wrong": (
+        """select 'missing: ' || expected from session_pairs where found is null""",
+        """select 'invented: ' || found from session_pairs where expected is null""",
+        """select 'differs: ' || expected || ', found ' || found from session_pairs where is_different""",
+    ),
+}
+
+
+def check(lake: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
+    """Every case that is wrong, by kind. Needs `load_truth` first."""
+    lake.execute(_READING_COUNTS)
+    lake.execute(_SESSION_PAIRS)
+    return {
+        kind: [str(row[0]) for query in queries for row in lake.execute(query).fetchall()]
+        for kind, queries in CHECKS.items()
+    }
+
+
+def count(lake: duckdb.DuckDBPyConnection, query: str) -> int:
+    """The one number a query gives."""
+    row = lake.execute(query).fetchone()
+    assert row is not None, "an aggregate has a row"
+    return int(row[0])
+
+
+EXPECTED_SESSIONS = "select count(*) from truth_sessions where delivered_reading_count > 0"
+
+_READING_COUNTS = """
+create or replace temp table reading_counts as
+select u.device_id, u.seq, u.reading_count as expected, coalesce(r.readings, 0) as found
+from (select device_id, seq, max(reading_count) as reading_count from uploads where outcome = 'accepted' group by all) u
+full join (
+  select device_id, seq, count(*) as readings from (
+    select device_id, seq from readings_washer union all select device_id, seq from readings_shoe
+  ) group by all
+) r on r.device_id = u.device_id and r.seq = u.seq
+"""
+
+_SESSION_PAIRS = f"""
+create or replace temp table session_pairs as
+with expected as (
+  select product, device_id, started_at_ms, delivered_ended_at_ms, delivered_amount, delivered_reading_count,
+    end_is_known
+  from truth_sessions where delivered_reading_count > 0
+),
+found as (
+  select 'washer' as product, device_id, epoch_ms(started_at) as started_at_ms, epoch_ms(ended_at) as ended_at_ms,
+         energy_wh as amount, reading_count, status
+  from wash_cycles where source = 'reported'
+  union all
+  select 'shoe', device_id, epoch_ms(started_at), epoch_ms(ended_at), distance_m, reading_count, status from runs
+)
+select
+  e.device_id || ' at ' || make_timestamp_ms(e.started_at_ms) || ': ' || e.delivered_amount || ' in '
+    || e.delivered_reading_count || ' readings until ' || make_timestamp_ms(e.delivered_ended_at_ms) as expected,
+  f.device_id || ' at ' || make_timestamp_ms(f.started_at_ms) || ': ' || f.amount || ' in '
+    || f.reading_count || ' readings until ' || make_timestamp_ms(f.ended_at_ms) || ', ' || f.status as found,
+  e.device_id is not null and f.device_id is not null and (
+    f.ended_at_ms <> e.delivered_ended_at_ms
+    or f.reading_count <> e.delivered_reading_count
+    or abs(f.amount - e.delivered_amount) > {TOLERANCE} * greatest(1, e.delivered_amount)
+    or (f.status = 'open') = e.end_is_known
+  ) as is_different
+from expected e
+full join found f
+  on f.product = e.product and f.device_id = e.device_id and f.started_at_ms = e.started_at_ms
+where e.device_id is not null or f.device_id in (select device_id from truth_sessions)
+"""
+
+_NO_RECORDS = """select ''::varchar topic, 0 partition, 0 "offset", ''::varchar device_id, 0 seq, 0 reading_count,
+true intact limit 0"""
+_NO_SESSIONS = """select ''::varchar product, ''::varchar device_id, ''::varchar material, 0 started_at_ms,
+0 delivered_ended_at_ms, 0.0 delivered_amount, 0 delivered_reading_count, true end_is_known limit 0"""
+
+
+def _union(data_dir: Path, file: str, none: str) -> str:
+    """A query over the file of that name in each truth folder."""
+    files = sorted(str(path) for path in (data_dir / TRUTH_FOLDER).glob(f"*/{file}"))
+    if not files:
+        return none
+    quoted = ", ".join("'" + path.replace("'", "''") + "'" for path in files)
+    return f"select * from read_parquet([{quoted}], union_by_name => true)"
