@@ -16,7 +16,9 @@ def test_full_disk_is_named_with_what_is_free_and_what_is_needed(tmp_path: Path)
 
 def test_place_that_cannot_be_written_is_named_with_what_to_choose(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(OutsideError, match=r"cannot write to .*/file/data: Not a directory\. To go on, choose .*--data-dir"):
+    with pytest.raises(
+        OutsideError, match=r"cannot write to .*/file/data: Not a directory\. To go on, choose .*--data-dir"
+    ):
         create(layout_of(tmp_path / "file" / "data"))
 
 
