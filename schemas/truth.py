@@ -1,7 +1,9 @@
 """The ground truth a producer writes aside, so that `vaxel verify` can compare it with what came out.
 
-A producer writes one folder per run: `records.parquet` (what Kafka acknowledged, whatever its content) and
-`sessions.parquet` (each wash cycle and run that really happened). Rows follow these contracts.
+A producer writes one folder per run, `DATA_DIR/truth/<run id>/`: `records.parquet` (what Kafka acknowledged, whatever
+its content), `sessions.parquet` (each wash cycle and run that really happened) and, for a simulated fleet,
+`fleet.parquet` (`schemas.fleet.FleetDevice`). A folder without `records.parquet` belongs to a run that is under way, or
+was killed outright.
 """
 
 from __future__ import annotations
@@ -10,12 +12,14 @@ from typing import Annotated, Literal
 
 from schemas.facts import Offset, Partition, Topic
 from schemas.fields import Contract, Count, DeviceId, EventTimeMs, Material, Seq, described
+from schemas.fleet import Product
 
-Product = Literal["washer", "shoe"]
 Fault = Literal["duplicated", "late", "reordered", "corrupt"]
 
+TRUTH_FOLDER = "truth"
 RECORDS_FILE = "records.parquet"
 SESSIONS_FILE = "sessions.parquet"
+FLEET_FILE = "fleet.parquet"
 
 
 class TrueRecord(Contract):
