@@ -6,7 +6,7 @@ from collections import Counter
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from producers.faults import LONGEST_DELAY, FaultRates, with_faults
@@ -27,6 +27,7 @@ def uploads(count: int) -> list[Upload]:
 SHARES = st.lists(st.floats(0, 1), min_size=5, max_size=5).filter(lambda shares: sum(shares) > 0)
 
 
+@settings(max_examples=40)
 @given(shares=SHARES, count=st.integers(0, 150), seed=st.integers(0, 2**32))
 def test_every_upload_is_sent_at_least_once_and_not_too_late(shares: list[float], count: int, seed: int) -> None:
     rates = FaultRates(*(share / sum(shares) * 0.999 for share in shares[:4]))
@@ -46,9 +47,9 @@ def test_every_upload_is_sent_at_least_once_and_not_too_late(shares: list[float]
 
 def test_faults_come_at_their_declared_rates() -> None:
     rates = FaultRates(duplicated=0.05, late=0.03, reordered=0.02, corrupt=0.01)
-    counts = Counter(delivery.fault for delivery in with_faults(uploads(20_000), rates, Random(1)))
+    counts = Counter(delivery.fault for delivery in with_faults(uploads(10_000), rates, Random(1)))
     for fault, share in (("duplicated", 0.05), ("late", 0.03), ("reordered", 0.02), ("corrupt", 0.01)):
-        assert counts[fault] / 20_000 == pytest.approx(share, rel=0.2)  # type: ignore[index]
+        assert counts[fault] / 10_000 == pytest.approx(share, rel=0.25)  # type: ignore[index]
 
 
 def test_no_faults_leave_everything_as_it_was() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from producers.fleet import DAY_MS, fleet
@@ -12,6 +12,7 @@ from producers.fleet import DAY_MS, fleet
 MONDAY_MS = int(datetime(2026, 5, 4, tzinfo=UTC).timestamp()) * 1000
 
 
+@settings(max_examples=30)
 @given(seed=st.integers(0, 10**9 - 1), washers=st.integers(0, 6), shoes=st.integers(0, 6), days=st.integers(1, 30))
 def test_dates_follow_each_other_and_owners_come_with_activation(
     seed: int, washers: int, shoes: int, days: int

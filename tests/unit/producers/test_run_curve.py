@@ -11,7 +11,7 @@ from producers.run_curve import Runner, run_curve
 RUNNERS = st.builds(Runner, st.floats(2.4, 3.6), st.floats(48, 68), st.floats(172, 198), st.floats(0.8, 1.0))
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(runner=RUNNERS, minutes=st.integers(1, 70), seed=st.integers(0, 2**32))
 def test_every_reading_is_humanly_possible(runner: Runner, minutes: int, seed: int) -> None:
     curve = run_curve(runner, minutes, np.random.default_rng(seed))

@@ -16,7 +16,7 @@ from schemas.uploads import Programme
 PROGRAMMES: tuple[Programme, ...] = get_args(Programme)
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(
     model=st.sampled_from(WASHERS),
     programme=st.sampled_from(PROGRAMMES),
