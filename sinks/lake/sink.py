@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from threading import Event
 
@@ -181,7 +182,5 @@ def _flush(session: Session, settings: Settings) -> None:
     """Moves small inserts from the catalogue to files; when another sink is in the way, next time will do."""
     if session.commits % settings.flush_after:
         return
-    try:
+    with outside("move small inserts from the catalogue to files"), suppress(duckdb.TransactionException):
         session.lake.execute(f"CALL ducklake_flush_inlined_data('{LAKE}')")
-    except duckdb.TransactionException:
-        return

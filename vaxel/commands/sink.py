@@ -1,0 +1,91 @@
+"""`vaxel sink lake`: carry facts from Kafka into the lake."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from threading import Event
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vaxel.commands.options import DEFAULT_DATA_DIR, AsJson, DataDir
+
+if TYPE_CHECKING:
+    from sinks.lake.sink import Stored
+
+LINE_EVERY_S = 10.0
+
+app = typer.Typer(help="Carry facts out of Kafka.", no_args_is_help=True)
+
+
+@app.callback()
+def sink() -> None:
+    """Carry facts out of Kafka."""
+
+
+@app.command()
+def lake(
+    *,
+    accept_topic: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="TOPIC",
+            help="Read on with what this topic holds, though it was created again or lost records. May be repeated.",
+        ),
+    ] = None,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    as_json: AsJson = False,
+) -> None:
+    """Carry facts from Kafka into the lake, each one once, until Ctrl-C.
+
+    --json prints one object for each transaction.
+    """
+    from sinks.lake.sink import run  # noqa: PLC0415
+    from vaxel.settings import addresses  # noqa: PLC0415
+
+    stop = Event()
+    for signal_number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signal_number, lambda *_: stop.set())
+    known = addresses(os.environ, data_dir)
+    run(
+        known.kafka,
+        known.catalog,
+        known.lake_files,
+        stop=stop,
+        accepted_topics=accept_topic or (),
+        report=_objects() if as_json else _counts(),
+        tell=lambda line: typer.echo(line, err=True),
+    )
+    if not as_json and sys.stdout.isatty():
+        typer.echo("")
+
+
+def _objects() -> Callable[[Stored], None]:
+    def report(stored: Stored) -> None:
+        typer.echo(json.dumps({"rows": stored.rows, "took_s": round(stored.took_s, 3), "caught_up": stored.caught_up}))
+
+    return report
+
+
+def _counts() -> Callable[[Stored], None]:
+    """Prints rows of each table so far: over itself on a terminal, else a line now and then."""
+    total: Counter[str] = Counter()
+    told_s = float("-inf")
+
+    def report(stored: Stored) -> None:
+        nonlocal told_s
+        total.update(stored.rows)
+        line = "  ".join(f"{table} {rows:,}" for table, rows in sorted(total.items()))
+        if sys.stdout.isatty():
+            typer.echo(f"\r{line}", nl=False)
+        elif time.monotonic() - told_s >= LINE_EVERY_S:
+            told_s = time.monotonic()
+            typer.echo(line)
+
+    return report
