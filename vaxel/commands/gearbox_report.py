@@ -17,7 +17,6 @@ from sinks.records.ledger import Entry, key_json
 from sinks.records.plan import Change, ChangeSet
 
 ROWS_SHOWN = 10
-_LOG = ("applied_at", "who", "target_table", "key", "field", "before", "after", "change_set_id", "lake_snapshot")
 
 
 def print_plan(planned: Planned) -> None:
@@ -55,7 +54,15 @@ def print_shift(shift: Shift) -> None:
 
 
 def print_log(rows: Iterable[dict[str, Any]]) -> None:
-    _print_table(_LOG, ([_text(row[name]) for name in _LOG] for row in rows))
+    header = ("applied at", "who", "table", "key", "field", "before", "after", "set")
+    _print_table(header, (_log_cells(row) for row in rows))
+
+
+def _log_cells(row: dict[str, Any]) -> list[str]:
+    key = " ".join(str(row["key"][name]) for name in BY_NAME[row["target_table"]].key)
+    when = f"{row['applied_at']:%Y-%m-%d %H:%M}"
+    values = (row["field"], row["before"], row["after"], row["change_set_id"])
+    return [when, row["who"], row["target_table"], key, *map(_text, values)]
 
 
 def plan_row(planned: Planned) -> dict[str, Any]:
@@ -121,6 +128,4 @@ def _print_table(header: Sequence[str], rows: Iterable[list[str]]) -> None:
 
 
 def _text(value: object) -> str:
-    if isinstance(value, dict):
-        return " ".join(str(part) for part in value.values())
     return "-" if value is None else str(value)
