@@ -121,7 +121,9 @@ def _print_changes(change_set: ChangeSet, changes: Sequence[tuple[Change, str | 
 
 
 def _print_table(header: Sequence[str], rows: Iterable[list[str]]) -> None:
-    table = Table(*header)
+    table = Table()
+    for name in header:
+        table.add_column(name, overflow="fold")
     for row in rows:
         table.add_row(*row)
     Console().print(table)
