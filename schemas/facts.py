@@ -105,7 +105,7 @@ class WashCycle(Session):
     source: Annotated[
         Literal["reported", "power_curve"], described("The device named it, or its power curve showed it")
     ]
-    programme: Programme | None
+    programme: Annotated[Programme | None, described("Chosen programme", "usage")]
     energy_wh: Annotated[float, described("Energy drawn in the cycle", "usage", "Wh", ge=0)]
     peak_w: Annotated[float, described("Highest mean power of a reading", "usage", "W", ge=0)]
     water_l: Annotated[float | None, described("Water drawn in the cycle", "usage", "l", ge=0)]

@@ -42,7 +42,7 @@ def frame_batches(record: Record, contract: type[Contract]) -> list[pa.RecordBat
         with pa.ipc.open_stream(record.value or b"") as stream:
             found = stream.schema
             batches = [batch for batch in stream if batch.num_rows]
-    except pa.ArrowException as error:
+    except (pa.ArrowException, OSError) as error:
         raise _unreadable(record, f"no Arrow stream ({error})") from error
     if found.names != expected.names or found.types != expected.types:
         raise _unreadable(record, f"columns {_columns(found)}, expected {_columns(expected)}")

@@ -53,39 +53,39 @@ def lake(
     for signal_number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signal_number, lambda *_: stop.set())
     known = addresses(os.environ, data_dir)
+    total: Counter[str] = Counter()
     run(
         known.kafka,
         known.catalog,
         known.lake_files,
         stop=stop,
         accepted_topics=accept_topic or (),
-        report=_objects() if as_json else _counts(),
+        report=_print_object if as_json else _counting(total),
         tell=lambda line: typer.echo(line, err=True),
     )
-    if not as_json and sys.stdout.isatty():
-        typer.echo("")
+    if not as_json:
+        typer.echo(("\r" if sys.stdout.isatty() else "") + _line(total))
 
 
-def _objects() -> Callable[[Stored], None]:
-    def report(stored: Stored) -> None:
-        typer.echo(json.dumps({"rows": stored.rows, "took_s": round(stored.took_s, 3), "caught_up": stored.caught_up}))
-
-    return report
+def _print_object(stored: Stored) -> None:
+    typer.echo(json.dumps({"rows": stored.rows, "took_s": round(stored.took_s, 3), "caught_up": stored.caught_up}))
 
 
-def _counts() -> Callable[[Stored], None]:
-    """Prints rows of each table so far: over itself on a terminal, else a line now and then."""
-    total: Counter[str] = Counter()
-    told_s = float("-inf")
+def _counting(total: Counter[str]) -> Callable[[Stored], None]:
+    """Counts rows of each table, and shows them: over and over on a terminal, else a line now and then."""
+    told_s = time.monotonic()
 
     def report(stored: Stored) -> None:
         nonlocal told_s
         total.update(stored.rows)
-        line = "  ".join(f"{table} {rows:,}" for table, rows in sorted(total.items()))
         if sys.stdout.isatty():
-            typer.echo(f"\r{line}", nl=False)
+            typer.echo("\r" + _line(total), nl=False)
         elif time.monotonic() - told_s >= LINE_EVERY_S:
             told_s = time.monotonic()
-            typer.echo(line)
+            typer.echo(_line(total))
 
     return report
+
+
+def _line(total: Counter[str]) -> str:
+    return "stored: " + (", ".join(f"{table} {rows:,}" for table, rows in sorted(total.items())) or "nothing new")

@@ -41,7 +41,8 @@ def sql(
 ) -> None:
     """Ask the lake with SQL (DuckDB's), read only: `vaxel sql "select * from wash_cycles"`.
 
-    `.tables` lists what there is, `.columns` their columns with unit and meaning. Times are UTC. Of several statements the last one's answer is shown.
+    `.tables` lists what there is, `.columns` their columns with unit and meaning. Times are UTC. Of several statements
+    the last one's answer is shown.
     For exports of millions of rows: `vaxel sql "copy (select ...) to 'rows.parquet'"`.
     """
     from sinks.lake.connection import open_reader  # noqa: PLC0415
