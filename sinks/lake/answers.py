@@ -57,7 +57,7 @@ def table_lines(names: Sequence[str], rows: Iterable[Row], shown_rows: int) -> I
         yield f"({len(head):,} {'row' if len(head) == 1 else 'rows'}{times})"
     else:
         many = f"{left_out:,}" if left_out < COUNTED_ROWS else f"at least {left_out:,}"
-        yield f"({len(head):,} rows shown, {many} left out{times})"
+        yield f"({len(head):,} {'row' if len(head) == 1 else 'rows'} shown, {many} left out{times})"
 
 
 def as_text(value: Any) -> str:

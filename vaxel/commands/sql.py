@@ -97,6 +97,9 @@ def _echo(connection: duckdb.DuckDBPyConnection, statement: str, output: Format,
             lines = (answers.csv_lines if output is Format.CSV else answers.json_lines)(names, found)
         for line in lines:
             sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader has had enough; typer would make exit code 1 of it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except duckdb.Error as error:
         raise _explained(error) from error
 

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pytest
 from confluent_kafka import Producer
 
-from schemas.facts import WashCycle, WasherReading
+from schemas.facts import Status, WashCycle, WasherReading
 from schemas.forms import arrow_schema
 from schemas.lake import INPUTS, Input
 from sinks.lake.connection import open_reader
@@ -99,7 +99,7 @@ def a_frame(number: int, rows: int = ROWS_IN_A_FRAME) -> bytes:
     return bytes(sink.getvalue())
 
 
-def a_cycle(session_id: str, version: int, status: str = "closed") -> bytes:
+def a_cycle(session_id: str, version: int, status: Status = "closed") -> bytes:
     return (
         WashCycle(
             session_id=session_id, version=version, status=status, device_id="w-1", material="WM-1", firmware="1.2.3",

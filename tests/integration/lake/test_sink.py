@@ -39,10 +39,12 @@ def test_rows_of_every_form_arrive_once_and_a_restart_adds_none(lake: Lake) -> N
     lake.produce(range(3))
     lake.produce(range(3, 5), partition=1)
     producer = Producer({"bootstrap.servers": lake.kafka})
-    for version, status in ((1, "open"), (2, "closed")):
-        producer.produce(lake.topic("wash_cycle_versions"), a_cycle("w-1:5", version, status), key="w-1")
-    headers = [("topic", "t"), ("partition", "0"), ("offset", "9"), ("received_at_ms", "1767225600000"),
-               ("reason", "not_json"), ("detail", "ö\u0000".encode()), ("stage", "streams")]  # fmt: skip
+    for cycle in (a_cycle("w-1:5", 1, "open"), a_cycle("w-1:5", 2, "closed")):
+        producer.produce(lake.topic("wash_cycle_versions"), cycle, key="w-1")
+    headers: list[tuple[str, str | bytes | None]] = [
+        *(("topic", "t"), ("partition", "0"), ("offset", "9"), ("received_at_ms", "1767225600000")),
+        *(("reason", "not_json"), ("detail", "ö\u0000".encode()), ("stage", "streams")),
+    ]
     producer.produce(lake.topic("failed_events"), b"\xff{", key=b"w\x00", headers=headers)
     producer.flush()
     assert lake.lag() == 4
@@ -127,12 +129,11 @@ def test_a_reader_sees_whole_transactions_only(lake: Lake) -> None:
 
 def test_small_inserts_move_from_the_catalogue_to_files_and_stay_the_same(lake: Lake) -> None:
     producer = Producer({"bootstrap.servers": lake.kafka})
-    stored = 0
-    while stored < 8:
-        producer.produce(lake.topic("wash_cycle_versions"), a_cycle(f"w-1:{stored}", 1))
-        producer.flush()
-        stored += lake.sink(1, settings=Settings(max_age_s=0.0, flush_after=1))
-    assert lake.ask("SELECT count(*), count(DISTINCT session_id) FROM wash_cycles") == [(8, 8)]
+    for number in range(6):
+        producer.produce(lake.topic("wash_cycle_versions"), a_cycle(f"w-1:{number}", 1), partition=0)
+    producer.flush()
+    lake.sink(6, settings=Settings(max_rows=1, flush_after=2))
+    assert lake.ask("SELECT count(*), count(DISTINCT session_id) FROM wash_cycles") == [(6, 6)]
     assert list(Path(lake.files).rglob("*.parquet"))
     assert lake.lag() == 0
 
