@@ -105,6 +105,7 @@ class Ledger:
                 device_id=session.device_id,
                 material=session.material,
                 session_no=session.session_no,
+                programme=session.programme,
                 started_at_ms=session.started_at_ms,
                 ended_at_ms=session.ended_at_ms,
                 amount=session.amount,

@@ -34,6 +34,7 @@ class Session:
     ended_at_ms: int
     amount: float
     last_seq: int
+    programme: str | None = None
 
 
 @dataclass(slots=True, frozen=True)

@@ -62,6 +62,7 @@ class Washer:
             ended_at_ms=start_ms + count * STEP_MS,
             amount=float(energy_wh.sum()),
             last_seq=self._seq + (count - 1) // READINGS_PER_UPLOAD,
+            programme=programme,
         )
         firsts = range(0, count, READINGS_PER_UPLOAD)
         part_wh = np.add.reduceat(energy_wh, firsts).tolist()

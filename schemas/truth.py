@@ -45,6 +45,7 @@ class TrueSession(Contract):
     device_id: DeviceId
     material: Material
     session_no: Annotated[int | None, described("The device's own number; null for a plug meter")]
+    programme: Annotated[str | None, described("Programme of a wash cycle", "usage")]
     started_at_ms: EventTimeMs
     ended_at_ms: EventTimeMs
     amount: Annotated[float, described("Energy of the cycle in Wh, or distance of the run in m")]

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
+from aiokafka.errors import KafkaError
 from faust.types import TP
 
 from streams.batch import Place
@@ -98,7 +99,7 @@ class Engine:
         for tp, partition in list(self._partitions.items()):
             next_offset = partition.position.next_offset
             if self._told.get(tp) != next_offset:
-                with contextlib.suppress(Exception):
+                with contextlib.suppress(KafkaError):
                     await committed(tp, next_offset)
                     self._told[tp] = next_offset
 

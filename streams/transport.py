@@ -99,7 +99,9 @@ class ConsumerThread(stock.AIOKafkaConsumerThread):
 
     async def show_position(self, offsets: Mapping[TP, int]) -> None:
         """Move the group's offsets, for tools that show lag. Nobody here reads them, so failing is no fault."""
-        await self._ensure_consumer().commit({tp: OffsetAndMetadata(offset, "") for tp, offset in offsets.items()})
+        await self._ensure_consumer().commit(
+            {TopicPartition(*tp): OffsetAndMetadata(offset, "") for tp, offset in offsets.items()}
+        )
 
     def verify_event_path(self, now: float, tp: TP) -> None:
         """Stock Faust compares two different clocks here and logs false alarms."""

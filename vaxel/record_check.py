@@ -9,6 +9,7 @@ import psycopg
 import pyarrow as pa
 from psycopg.rows import dict_row
 
+from schemas.records import CUSTOMER, MATERIAL, MONTHLY_SALES, OWNERSHIP, SERIAL_NUMBER
 from sinks.records import target
 from sinks.records.audit import audit_consistent
 from sinks.records.flow import load, names
@@ -36,14 +37,14 @@ EXPECTED = {
           from serial_number left join heard on heard.device_id = serial group by all
         )
         select material || ' ' || month as key,
-          coalesce(activated_qty, 0) as activated_qty,
-          coalesce(in_use_qty, 0) as in_use_qty,
-          coalesce(activated_qty, 0) - coalesce(in_use_qty, 0) as dormant_qty,
-          coalesce(sessions, 0) / nullif(activated_qty, 0) as sessions_per_unit,
+          coalesce(units.activated_qty, 0) as activated_qty,
+          coalesce(used.in_use_qty, 0) as in_use_qty,
+          coalesce(units.activated_qty, 0) - coalesce(used.in_use_qty, 0) as dormant_qty,
+          coalesce(sessions, 0) / nullif(units.activated_qty, 0) as sessions_per_unit,
           amount / sessions as usage_per_session,
           (eco_wh / eco_sessions / label_wh_per_cycle - 1) * 100 as label_deviation_pct
         from monthly_sales left join units using (material, month) left join used using (material, month)
-        join material_row using (material)
+        join material using (material)
     """,
     "crm.customer_usage": """
         with used as (
@@ -61,26 +62,21 @@ EXPECTED = {
           from used cross join as_of group by all
         )
         select customer_id as key,
-          coalesce(products_in_use, 0) as products_in_use,
+          coalesce(per_customer.products_in_use, 0) as products_in_use,
           epoch_ms(make_timestamp_ms(last_ms)) as last_used_at,
           case when days_used >= 5 then 'daily' when days_used >= 1 then 'weekly'
-               when last_ms > as_of.ms - 28 * 86400000 then 'rare' else 'none' end as engagement
+               when last_ms > as_of.ms - 28 * 86400000::bigint then 'rare' else 'none' end as engagement
         from customer cross join as_of left join per_customer using (customer_id)
     """,
 }
 HELD = {
     "erp.sales_usage": """select material || ' ' || month as key, activated_qty, in_use_qty, dormant_qty,
-        sessions_per_unit::double, usage_per_session::double, label_deviation_pct::double from monthly_sales""",
+        sessions_per_unit::double as sessions_per_unit, usage_per_session::double as usage_per_session,
+        label_deviation_pct::double as label_deviation_pct from monthly_sales""",
     "crm.customer_usage": """select customer_id as key, products_in_use, epoch_ms(last_used_at) as last_used_at,
         engagement from customer""",
 }
-TABLES = {
-    "material_row": "select material, label_wh_per_cycle::float8 from erp.material",
-    "monthly_sales": "select * from erp.monthly_sales",
-    "serial_number": "select serial, material, sold_on from erp.serial_number",
-    "customer": "select customer_id, products_in_use, last_used_at, engagement from crm.customer",
-    "ownership": "select device_id, customer_id, owned_from, owned_to from crm.ownership",
-}
+TABLES = (MATERIAL, MONTHLY_SALES, SERIAL_NUMBER, CUSTOMER, OWNERSHIP)
 
 
 @dataclass(frozen=True)
@@ -135,10 +131,10 @@ def _same(expected: object, found: object) -> bool:
 
 def _load(lake: duckdb.DuckDBPyConnection, dsn: str) -> None:
     with psycopg.connect(dsn, row_factory=dict_row) as connection:
-        for name, query in TABLES.items():
-            rows = connection.execute(query).fetchall()
-            lake.register(f"{name}_rows", pa.Table.from_pylist(rows))
-            lake.execute(f"create or replace temp table {name} as select * from {name}_rows")
+        for table in TABLES:
+            rows = connection.execute(f"select * from {table.full_name}".encode()).fetchall()
+            lake.register("rows", pa.Table.from_pylist(rows, schema=table.arrow_schema(table.column_names)))
+            lake.execute(f"create or replace temp table {table.name} as select * from rows")
     lake.execute(
         """create or replace temp table as_of as select max(epoch_ms(ended_at)) as ms from (
              select ended_at, status from wash_cycles union all select ended_at, status from runs

@@ -72,7 +72,7 @@ def load_truth(lake: duckdb.DuckDBPyConnection, data_dir: Path, sent: pa.Table) 
         select * from ({_union(data_dir, SESSIONS_FILE, _NO_SESSIONS)})
         -- The same session told by two runs of one seed: the run that delivered more of it knows it better.
         qualify row_number() over (
-          partition by product, device_id, started_at_ms order by delivered_reading_count desc
+          partition by product, device_id, started_at_ms order by delivered_reading_count desc, end_is_known desc
         ) = 1
         """
     )
