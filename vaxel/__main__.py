@@ -10,7 +10,7 @@ from typing import Any
 import typer
 
 from schemas.errors import VaxelError
-from vaxel.commands import gearbox, replay, seed, simulate, sink, sql, stack, verify, worker
+from vaxel.commands import demo, gearbox, replay, seed, simulate, sink, sql, stack, verify, worker
 from vaxel.commands import run as pipeline
 
 INTERRUPTED = 130
@@ -27,7 +27,7 @@ app = typer.Typer(
 
 for command in (stack.up, stack.down, stack.status):
     app.command(rich_help_panel="Local stack")(command)
-for command in (pipeline.run, worker.worker, verify.verify):
+for command in (demo.demo, pipeline.run, worker.worker, verify.verify):
     app.command(rich_help_panel="Pipeline")(command)
 app.command(rich_help_panel="Devices")(simulate.simulate)
 app.command(rich_help_panel="Devices")(replay.replay)
