@@ -86,7 +86,7 @@ class Kafka:
         if self.layout.kafka.exists():
             return None
         settings = self._write_settings("kafka-format.properties", self._aside)
-        cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        cluster_id = new_cluster_id(uuid.uuid4())
         tool = ("kafka.tools.StorageTool", "format", "--standalone", "-t", cluster_id, "-c", str(settings))
         return self._java(tool, self.layout.log("kafka-format"))
 
@@ -131,3 +131,8 @@ class Kafka:
         path = self.layout.data_dir / name
         path.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
         return path
+
+
+def new_cluster_id(drawn: uuid.UUID) -> str:
+    """A cluster id as Kafka writes them; never one that begins with `-`, which the tool takes for an option."""
+    return base64.urlsafe_b64encode(drawn.bytes).decode().rstrip("=").replace("-", "_", 1)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from schemas.fields import Contract, ReceivedAtMs, described
 from schemas.facts import Offset, Partition, Topic
+from schemas.fields import Contract, ReceivedAtMs, described
 
 Reason = Literal[
     "empty",  # no bytes, or none at all

@@ -67,7 +67,8 @@ class Upload(Contract):
             raise ValueError("not_ascending: offset_ms falls")
         number, start, ended = (getattr(self, name) for name in self.session_fields())
         if (number is None) != (start is None):
-            raise ValueError(f"wrong_session: {self.session_word} number and start go together, found {number} and {start}")
+            found = f"found {number} and {start}"
+            raise ValueError(f"wrong_session: {self.session_word} number and start go together, {found}")
         if ended and number is None:
             raise ValueError(f"wrong_session: the end of a {self.session_word} without its number")
         return self
