@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from vaxel.progress import Counts, Intake, lake_counts
+from vaxel.progress import Counts, Intake, lake_counts, lake_if_made
 from vaxel.settings import Addresses
 from vaxel.supervisor import Supervisor
 
@@ -46,40 +46,46 @@ def pipeline(data_dir: Path, workers: int) -> Iterator[Supervisor]:
 
 
 def watch(
-    supervisor: Supervisor, addresses: Addresses, *, until_idle: bool, show: Callable[[Progress], None]
+    supervisor: Supervisor,
+    addresses: Addresses,
+    *,
+    until_idle: bool,
+    is_stopped: Callable[[], bool],
+    show: Callable[[Progress], None],
 ) -> Progress:
-    """Look at the pipeline again and again, starting again what ended.
+    """Look at the pipeline again and again, starting again what ended; returns the last look.
 
     Args:
-        until_idle: Return once everything published before this call has reached the lake; else only an exception,
-            such as KeyboardInterrupt, ends it.
+        until_idle: Return once everything published before this call has reached the lake.
+        is_stopped: Return as soon as this says so.
     """
-    from sinks.lake.connection import exists, open_reader  # noqa: PLC0415
-    from sinks.lake.lag import lag  # noqa: PLC0415
-
     intake = Intake(addresses.kafka)
-    published = intake.ends()
     began_s = time.monotonic()
+    progress = Progress(0, Counts(), 0, 0.0)
     lake = None
     try:
-        while True:
+        published = intake.ends()
+        while not is_stopped():
             supervisor.tend()
-            if lake is None and exists(addresses.catalog):
-                lake = open_reader(addresses.catalog, addresses.lake_files)
+            if lake is None:
+                lake = lake_if_made(addresses)
             waiting = intake.remaining(published if until_idle else intake.ends())
+            # Looked at before the lake is counted: then the counts hold all of it.
+            is_idle = until_idle and lake is not None and waiting == 0 and _lag(addresses) == 0
             counts = lake_counts(lake) if lake is not None else Counts()
             progress = Progress(waiting, counts, supervisor.restarts, time.monotonic() - began_s)
             show(progress)
-            if until_idle and lake is not None and waiting == 0 and lag_is_zero(lag, addresses):
-                counts = lake_counts(lake)
-                return Progress(0, counts, supervisor.restarts, time.monotonic() - began_s)
+            if is_idle:
+                break
             time.sleep(LOOK_EVERY_S)
+        return progress
     finally:
         intake.close()
         if lake is not None:
             lake.close()
 
 
-def lag_is_zero(lag: Callable[[str, str, str], int], addresses: Addresses) -> bool:
-    """Whether the lake holds every committed record of its topics."""
-    return lag(addresses.kafka, addresses.catalog, addresses.lake_files) == 0
+def _lag(addresses: Addresses) -> int:
+    from sinks.lake.lag import lag  # noqa: PLC0415
+
+    return lag(addresses.kafka, addresses.catalog, addresses.lake_files)

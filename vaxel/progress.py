@@ -9,10 +9,16 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from schemas.errors import UnreachableError
+from schemas.lake import TABLES
 from schemas.topics import TELEMETRY
+from sinks.lake.connection import exists, open_reader, outside
+from sinks.lake.tables import columns_in_lake
+from vaxel.settings import Addresses
 
 ANSWER_S = 10.0
 GROUP = "vaxel"
+QUIET = {"log_level": 0}
+"""librdkafka writes what it meets to stderr; what matters of it is in our errors."""
 
 
 class Intake:
@@ -20,8 +26,8 @@ class Intake:
 
     def __init__(self, kafka: str) -> None:
         self._kafka = kafka
-        self._admin = AdminClient({"bootstrap.servers": kafka})
-        self._consumer = Consumer({"bootstrap.servers": kafka, "group.id": GROUP, "enable.auto.commit": False})
+        self._admin = AdminClient({"bootstrap.servers": kafka, **QUIET})
+        self._consumer = Consumer({"bootstrap.servers": kafka, "group.id": GROUP, "enable.auto.commit": False, **QUIET})
 
     def ends(self) -> dict[tuple[str, int], tuple[int, int]]:
         """First and next offset of each telemetry partition."""
@@ -71,18 +77,36 @@ class Counts:
         return asdict(self)
 
 
+def lake_if_made(addresses: Addresses) -> duckdb.DuckDBPyConnection | None:
+    """A connection to read the lake with; None while there is none, or its tables are still being made."""
+    if not exists(addresses.catalog):
+        return None
+    lake = open_reader(addresses.catalog, addresses.lake_files)
+    with outside("look for the lake's tables"):
+        if all(table.name in columns_in_lake(lake) for table in TABLES):
+            return lake
+    lake.close()
+    return None
+
+
 def lake_counts(lake: duckdb.DuckDBPyConnection) -> Counts:
-    """Count what the lake holds."""
-    row = lake.sql(
-        """
-        select
-          (select count(*) from uploads where outcome = 'accepted'),
-          (select count(*) from uploads where outcome = 'duplicate'),
-          (select count(*) from failed_events),
-          (select count(*) from readings_washer) + (select count(*) from readings_shoe),
-          (select count(*) from wash_cycles),
-          (select count(*) from runs)
-        """
-    ).fetchone()
+    """Count what the lake holds.
+
+    Raises:
+        OutsideError: catalogue or files cannot be read.
+    """
+    with outside("count what the lake holds"):
+        row = lake.execute(_COUNTS).fetchone()
     assert row is not None, "an aggregate has a row"
     return Counts(*row)
+
+
+_COUNTS = """
+select
+  (select count(*) from uploads where outcome = 'accepted'),
+  (select count(*) from uploads where outcome = 'duplicate'),
+  (select count(*) from failed_events),
+  (select count(*) from readings_washer) + (select count(*) from readings_shoe),
+  (select count(*) from wash_cycles),
+  (select count(*) from runs)
+"""

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import duckdb
-import psycopg
 import pyarrow as pa
-from psycopg.rows import dict_row
 
 from schemas.records import CUSTOMER, MATERIAL, MONTHLY_SALES, OWNERSHIP, SERIAL_NUMBER
 from sinks.records import target
 from sinks.records.audit import audit_consistent
+from sinks.records.database import session
 from sinks.records.flow import load, names
 from sinks.records.model import run
 from sinks.records.plan import plan
@@ -130,7 +129,7 @@ def _same(expected: object, found: object) -> bool:
 
 
 def _load(lake: duckdb.DuckDBPyConnection, dsn: str) -> None:
-    with psycopg.connect(dsn, row_factory=dict_row) as connection:
+    with session(dsn) as connection:
         for table in TABLES:
             rows = connection.execute(f"select * from {table.full_name}".encode()).fetchall()
             lake.register("rows", pa.Table.from_pylist(rows, schema=table.arrow_schema(table.column_names)))
@@ -143,6 +142,6 @@ def _load(lake: duckdb.DuckDBPyConnection, dsn: str) -> None:
 
 
 def _is_seeded(dsn: str) -> bool:
-    with psycopg.connect(dsn) as connection:
-        row = connection.execute("select to_regclass('erp.monthly_sales') is not null").fetchone()
-    return bool(row and row[0])
+    with session(dsn) as connection:
+        row = connection.execute("select to_regclass('erp.monthly_sales') is not null as is_seeded").fetchone()
+    return row is not None and bool(row["is_seeded"])

@@ -7,7 +7,7 @@ import pyarrow as pa
 from confluent_kafka import Consumer, KafkaError, TopicPartition
 
 from schemas.errors import UnreachableError
-from vaxel.progress import Intake
+from vaxel.progress import QUIET, Intake
 
 LOOK_S = 0.2
 SILENT_S = 20.0
@@ -29,6 +29,7 @@ def sent_places(kafka: str) -> pa.Table:
             "enable.partition.eof": True,
             "fetch.wait.max.ms": 10,
             "queued.max.messages.kbytes": 65_536,
+            **QUIET,
         }
     )
     found: dict[tuple[str, int], list[int]] = {place: [] for place in ends}

@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
     from vaxel.pipeline import Progress
     from vaxel.settings import Addresses
+
+INTERRUPTED = 130
+STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 
 def run(
@@ -38,12 +42,19 @@ def run(
     from vaxel.pipeline import pipeline, watch  # noqa: PLC0415
 
     found = find_or_start(data_dir)
-    with showing(quiet=as_json) as show, stopped_by_sigterm(), pipeline(data_dir, workers) as supervisor:
-        done = watch(supervisor, found, until_idle=until_idle, show=show)
+    with (
+        interruption() as is_interrupted,
+        showing(quiet=as_json) as show,
+        passed_on(found),
+        pipeline(data_dir, workers) as supervisor,
+    ):
+        done = watch(supervisor, found, until_idle=until_idle, is_stopped=is_interrupted, show=show)
     if as_json:
         typer.echo(json.dumps({**done.counts.asdict(), "restarts": done.restarts, "seconds": round(done.seconds, 1)}))
     else:
-        typer.echo(sentence(done))
+        typer.echo(("interrupted: " if is_interrupted() else "") + sentence(done))
+    if is_interrupted():
+        raise typer.Exit(INTERRUPTED)
 
 
 def find_or_start(data_dir: Path) -> Addresses:
@@ -61,13 +72,38 @@ def find_or_start(data_dir: Path) -> Addresses:
 
 
 @contextmanager
-def stopped_by_sigterm() -> Iterator[None]:
-    """SIGTERM ends a run as Ctrl-C does, so that its children are stopped in good order."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+def interruption() -> Iterator[Callable[[], bool]]:
+    """Whether Ctrl-C or a polite kill has come, while it lasts: nothing is torn, and children stop in good order.
+
+    A plain variable, not an Event: a signal may come while another one's handler holds the Event's lock.
+    """
+    signals: list[int] = []
+    before = {number: signal.signal(number, lambda got, _: signals.append(got)) for number in STOPPING}
+    try:
+        yield lambda: bool(signals)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def passed_on(found: Addresses) -> Iterator[None]:
+    """The children find the same systems, wherever they start; by variables, since addresses hold passwords."""
+    from vaxel.settings import VARIABLES  # noqa: PLC0415
+
+    values = {VARIABLES[name]: value for name, value in asdict(found).items()}
+    if "://" not in found.lake_files:
+        values[VARIABLES["lake_files"]] = str(Path(found.lake_files).absolute())
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 @contextmanager

@@ -34,16 +34,17 @@ def verify(*, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False) -> 
 def verified(addresses: Addresses, data_dir: Path) -> Verdict:
     """The verdict on everything that was published so far."""
     from schemas.errors import UnreachableError  # noqa: PLC0415
-    from sinks.lake.connection import exists, open_reader  # noqa: PLC0415
-    from vaxel.progress import lake_counts  # noqa: PLC0415
+    from sinks.lake.connection import outside  # noqa: PLC0415
+    from vaxel.progress import lake_counts, lake_if_made  # noqa: PLC0415
     from vaxel.record_check import check_records  # noqa: PLC0415
     from vaxel.sent import sent_places  # noqa: PLC0415
     from vaxel.verification import EXAMPLES, EXPECTED_SESSIONS, Verdict, check, count, load_truth  # noqa: PLC0415
 
     sent = sent_places(addresses.kafka)
-    if not exists(addresses.catalog):
+    lake = lake_if_made(addresses)
+    if lake is None:
         raise UnreachableError("there is no lake yet. Fill it: vaxel run --until-idle")
-    with open_reader(addresses.catalog, addresses.lake_files) as lake:
+    with lake, outside("compare the lake with the truth"):
         load_truth(lake, data_dir, sent)
         wrong = check(lake)
         records = check_records(lake, addresses)
