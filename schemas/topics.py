@@ -15,6 +15,7 @@ Form = Literal["json", "arrow", "original"]
 
 DAY_MS = 86_400_000
 DEFAULT_PARTITIONS = 4
+COMPACTED_SEGMENT_BYTES = 64 * 1024 * 1024
 
 TELEMETRY_WASHER = "telemetry.washer.v1"
 TELEMETRY_SHOE = "telemetry.shoe.v1"
@@ -52,6 +53,9 @@ class Topic:
         settings = {"max.message.bytes": str(self.max_message_bytes)}
         if self.retention_ms is None:
             settings["cleanup.policy"] = "compact"
+            # Kafka compacts closed segments only, and a restart reads all of them: small ones keep it short.
+            settings["segment.bytes"] = str(COMPACTED_SEGMENT_BYTES)
+            settings["min.cleanable.dirty.ratio"] = "0.2"
         else:
             settings["retention.ms"] = str(self.retention_ms)
         if self.broker_stamps_time:

@@ -18,6 +18,10 @@ from streams.contract import doubtful_rows, typed
 from streams.refusal import Refused, examine
 
 
+CORNERED_ROWS = 128
+"""So few rows that parsing them one by one costs less than another halving."""
+
+
 @dataclass(frozen=True)
 class Decoded:
     """The uploads of a batch that the contract lets in, and the rows it refuses.
@@ -39,11 +43,11 @@ class Decoder:
     def __init__(self, model: type[Upload]) -> None:
         self._model = model
         self._connection = duckdb.connect(config={"threads": 1, "autoinstall_known_extensions": False})
-        # unnest and not a plain struct column: Arrow then gets one flat column per field.
-        self._query = (
-            f"select unnest(try(json_transform_strict(value, '{duckdb_structure(model)}'))), row "
-            "from batch order by row"
-        )
+        structure = duckdb_structure(model)
+        # unnest and not a plain struct column: Arrow then gets one flat column per field. Rows keep their order.
+        self._strict = f"select unnest(json_transform_strict(value, '{structure}')), row from batch"
+        self._lenient = f"select unnest(json_transform(value, '{structure}')), row from batch"
+        self._row_by_row = f"select unnest(try(json_transform_strict(value, '{structure}'))), row from batch"
 
     def decode(self, values: Sequence[bytes | None]) -> Decoded:
         """Split the records' values into uploads and refusals; every row is in exactly one of them."""
@@ -58,10 +62,34 @@ class Decoder:
         return self._examined(values, suspects, uploads, accepted_rows)
 
     def _parse(self, rows: pa.Array, texts: pa.Array) -> pa.Table:
-        batch = pa.table({"row": rows, "value": texts})
+        """The fields of the rows that parse; rows that do not are missing, or null throughout.
+
+        Strictly parsed, a batch fails as a whole on its first bad row, and `try` around it parses row by row at a
+        sixth of the speed. So bad rows are sifted out first, by ever more costly sieves as long as any are left.
+        """
+        batch = self._query(
+            "select row, value from batch where json_valid(value)", pa.table({"row": rows, "value": texts})
+        )
+        try:
+            return self._query(self._strict, batch)
+        except duckdb.InvalidInputException:
+            fits = ~doubtful_rows(self._query(self._lenient, batch), self._model)
+        return self._halved(batch.filter(pa.array(fits)))
+
+    def _halved(self, batch: pa.Table) -> pa.Table:
+        """As `_parse`, for a batch with few bad rows left: they are cornered by halving."""
+        try:
+            return self._query(self._strict, batch)
+        except duckdb.InvalidInputException:
+            if batch.num_rows <= CORNERED_ROWS:
+                return self._query(self._row_by_row, batch)
+        middle = batch.num_rows // 2
+        return pa.concat_tables([self._halved(batch.slice(0, middle)), self._halved(batch.slice(middle))])
+
+    def _query(self, query: str, batch: pa.Table) -> pa.Table:
         self._connection.register("batch", batch)
         try:
-            return self._connection.sql(self._query).to_arrow_table()
+            return self._connection.sql(query).to_arrow_table()
         finally:
             self._connection.unregister("batch")
 
