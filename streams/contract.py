@@ -1,7 +1,7 @@
 """Checks uploads against their contract, column by column. Pure; the slow, explaining twin is `streams.refusal`.
 
-DuckDB's strict JSON transform is not strict enough: it lets null, NaN, infinity and fractions of integers pass. What it
-let through is checked here against the limits that the contract declares.
+DuckDB's strict JSON transform is not strict enough: it lets null, NaN, infinity, fractions of integers and words for
+texts pass. What it let through is checked here against the limits that the contract declares.
 """
 
 from __future__ import annotations
@@ -16,12 +16,15 @@ from schemas.uploads import Upload
 
 Mask = npt.NDArray[np.bool_]
 
+BARE_WORDS = pa.array(["true", "false", "nan", "inf", "infinity"])
+"""What DuckDB makes a text of although no quotes stood around it."""
+
 
 def doubtful_rows(parsed: pa.Table, model: type[Upload]) -> Mask:
     """Which rows break the contract in at least one field.
 
     Args:
-        parsed: One row per upload; numbers as DOUBLE, as DuckDB parsed them.
+        parsed: One row per upload as DuckDB parsed it: numbers as DOUBLE, booleans as text.
     Returns:
         One bool per row, in order. No rows give an empty array.
     """
@@ -37,7 +40,7 @@ def doubtful_rows(parsed: pa.Table, model: type[Upload]) -> Mask:
     number, start, ended = (parsed.column(name) for name in model.session_fields())
     has_number, has_start = _valid(number), _valid(start)
     doubtful |= has_number != has_start
-    doubtful |= _numpy_bool(ended) & ~has_number
+    doubtful |= _numpy_bool(pc.equal(ended, "true")) & ~has_number
     return doubtful
 
 
@@ -70,13 +73,14 @@ def _doubtful_lists(lists: pa.ListArray, column: Column, lengths: npt.NDArray[np
 def _fits(values: pa.Array, shape: Shape) -> Mask:
     """Whether each valid value obeys type and limits; what null gives is of no meaning."""
     if shape.kind == "bool":
-        return np.ones(len(values), dtype=bool)
+        return _numpy_bool(pc.is_in(values, value_set=BARE_WORDS[:2]))
     if shape.kind == "str":
         if shape.choices is not None:
             return _numpy_bool(pc.is_in(values, value_set=pa.array(shape.choices, pa.string())))
         assert shape.pattern is not None, "every text of a contract has a pattern or a list of choices"
         # RE2's $ matches only at the very end, as pydantic's does.
-        return _numpy_bool(pc.match_substring_regex(values, shape.pattern))
+        is_word = pc.is_in(pc.utf8_lower(values), value_set=BARE_WORDS)
+        return _numpy_bool(pc.match_substring_regex(values, shape.pattern)) & ~_numpy_bool(is_word)
     numbers = values.to_numpy(zero_copy_only=False).astype(np.float64, copy=False)
     with np.errstate(invalid="ignore"):
         fits: Mask = np.isfinite(numbers)
