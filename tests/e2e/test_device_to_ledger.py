@@ -1,0 +1,98 @@
+"""A fleet lives, its uploads become facts, the facts reach ERP and CRM, and every figure is held against the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil  # type: ignore[import-untyped]
+import pytest
+
+from tests.conftest import missing
+from tests.integration.pipeline.terminal import Terminal, faults, has_ended
+
+pytestmark = [pytest.mark.kafka, pytest.mark.postgres]
+
+FLEET = ("--seed", "11", "--washers", "12", "--shoes", "12", "--days", "8")
+FAULTS = ("--duplicated", "0.03", "--late", "0.03", "--reordered", "0.03", "--corrupt", "0.03")
+DOCUMENTED = (
+    "sent",
+    "accepted",
+    "failed",
+    "duplicates",
+    "lost",
+    "twice",
+    "sessions_expected",
+    "sessions_wrong",
+    "record_rows_wrong",
+)
+
+
+@pytest.fixture
+def terminal(tmp_path: Path) -> Iterator[Terminal]:
+    terminal = Terminal(tmp_path)
+    try:
+        yield terminal
+    finally:
+        terminal.types("down")
+
+
+def test_what_devices_did_is_what_erp_and_crm_say(terminal: Terminal) -> None:
+    up = terminal.types("up", "--json")
+    if up.code == 3:
+        missing(up.err)
+    assert up.code == 0, up
+    servers = _servers(terminal)
+    assert len(servers) > 3  # the keeper, Kafka, PostgreSQL and its children
+
+    seeded = terminal.reports("seed", *FLEET)
+    assert seeded["erp.serial_number"] == 24
+    sent = terminal.reports("simulate", *FLEET, *FAULTS)
+    assert sent["acknowledged"] == sent["sent"] > 2_000
+    assert set(sent["faults"]) == {"duplicated", "late", "reordered", "corrupt"}
+
+    ran = terminal.reports("run", "--until-idle")
+    assert ran["accepted"] == sent["intact_uploads"]
+    assert ran["duplicates"] == sent["faults"]["duplicated"]
+    assert ran["failed"] == sent["faults"]["corrupt"]
+    assert ran["restarts"] == 0
+
+    applied = terminal.reports("gearbox", "apply", "--all")
+    assert [flow["flow"] for flow in applied] == ["crm.customer_usage", "erp.sales_usage"]
+    assert all(flow["rows"] > 0 for flow in applied)
+
+    verdict = terminal.reports("verify")
+    assert {name: verdict[name] for name in DOCUMENTED} == {
+        "sent": sent["acknowledged"],
+        "accepted": sent["intact_uploads"],
+        "failed": sent["faults"]["corrupt"],
+        "duplicates": sent["faults"]["duplicated"],
+        "lost": 0,
+        "twice": 0,
+        "sessions_expected": sent["sessions"],
+        "sessions_wrong": 0,
+        "record_rows_wrong": 0,
+    }
+    assert verdict["record_rows_checked"] > 24
+    assert verdict["record_changes_waiting"] == 0
+    assert not faults(verdict)
+
+    again = terminal.reports("gearbox", "apply", "--all")
+    assert [(flow["rows"], flow["changes"]) for flow in again] == [(0, 0), (0, 0)]
+
+    terminal.does("down")
+    assert [server for server in servers if not has_ended(server)] == []
+    assert _servers(terminal) == []
+
+
+def _servers(terminal: Terminal) -> list[psutil.Process]:
+    """Every process that has the data directory on its command line or as its folder, and their children."""
+    where = str(terminal.data_dir)
+    found = set()
+    for process in psutil.process_iter():
+        try:
+            if where in " ".join(process.cmdline()):
+                found |= {process, *process.children(recursive=True)}
+        except psutil.Error:
+            continue
+    return sorted(found, key=lambda process: process.pid)
