@@ -61,9 +61,9 @@ def changes(state: State, position: Position) -> Iterator[tuple[bytes, bytes]]:
     """What a checkpoint writes: changed rows and one page of each store, then the position."""
     page = position.checkpoint % PAGES
     for name, store in state.stores.items():
-        for kind, part in (("delta", store.delta(position.checkpoint)), ("page", store.page(position.checkpoint))):
-            if part is not None:
-                yield f"{name}/{kind}-{page}".encode(), frame(to_frame(part))
+        for kind, saved in (("delta", store.delta(position.checkpoint)), ("page", store.page(position.checkpoint))):
+            for number, part in enumerate(saved.parts() if saved is not None else ()):
+                yield f"{name}/{kind}-{page}.{number}".encode(), frame(to_frame(part))
     yield POSITION_KEY, json.dumps(asdict(position)).encode()
 
 

@@ -2,12 +2,13 @@
 
 Checkpoint i saves the rows changed since the last one (`delta`) and all rows of page i mod PAGES (`page`). Row r lies
 on page r mod PAGES, wherever the array ends. Every page is saved again within PAGES checkpoints of a change, so the
-newest PAGES deltas and PAGES pages, laid over each other in order of checkpoint, are the state.
+newest PAGES deltas and PAGES pages, laid over each other in order of checkpoint, are the state. A large slice is saved
+in parts; a part that no newer one replaces is older than its rows' pages, so it does no harm.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,9 @@ import pyarrow as pa
 
 PAGES = 64
 SCHEMA_VERSION = 1
+PART_ROWS = 25_000
+"""Rows in one record at most: of a few hundred bytes each, so that Kafka takes it."""
+
 _FIRST_CAPACITY = 256
 
 Rows = npt.NDArray[np.int64]
@@ -30,6 +34,12 @@ class Slice:
     rows: Rows
     used: npt.NDArray[np.bool_]
     values: Records
+
+    def parts(self) -> Iterator[Slice]:
+        """The same rows in slices of at most PART_ROWS."""
+        for start in range(0, len(self.rows), PART_ROWS):
+            chosen = slice(start, start + PART_ROWS)
+            yield Slice(self.checkpoint, self.rows[chosen], self.used[chosen], self.values[chosen])
 
 
 class Store:
@@ -88,13 +98,17 @@ class Store:
         return self._slice(checkpoint, np.arange(index, self._end, PAGES, dtype=np.int64))
 
     def restore(self, slices: Iterable[Slice]) -> None:
-        """Lay saved slices over this empty store, whatever their order."""
+        """Lay saved slices over this empty store, whatever their order.
+
+        Which rows only a delta holds is not known any more, so every page in use counts as changed.
+        """
         for part in sorted(slices, key=lambda part: part.checkpoint):
             if len(part.rows):
                 self._grow(int(part.rows.max()) + 1)
                 self._end = max(self._end, int(part.rows.max()) + 1)
                 self.values[part.rows] = part.values
                 self.used[part.rows] = part.used
+                self._page_changed[part.rows % PAGES] = True
         self._free = [int(row) for row in np.flatnonzero(~self.used[: self._end])]
 
     def _slice(self, checkpoint: int, rows: Rows) -> Slice:
