@@ -7,12 +7,14 @@ import numpy.typing as npt
 import pyarrow.compute as pc
 
 from schemas.failures import FailedEvent, Reason
-from streams.batch import Batch, Instants
+from streams.batch import Batch, Instants, Ints, instants
 
 AHEAD_MS = 86_400_000
 """How far a device's clock may be ahead of Kafka's: a day covers every time zone set wrong."""
 
 STAGE = "streams"
+SHOWN_CHARACTERS = 80
+"""Of a key in a message: a key may be as long as a record."""
 
 
 def wrongly_keyed(batch: Batch) -> npt.NDArray[np.bool_]:
@@ -21,11 +23,31 @@ def wrongly_keyed(batch: Batch) -> npt.NDArray[np.bool_]:
     return ~np.asarray(same.to_numpy(zero_copy_only=False), dtype=bool)
 
 
-def from_the_future(batch: Batch, when: Instants) -> npt.NDArray[np.bool_]:
-    """Uploads that speak of an instant more than `AHEAD_MS` after Kafka took them in."""
-    latest = np.maximum(batch.integers("start_ms"), batch.integers("sent_at_ms"))
+def from_the_future(batch: Batch, session_start: str, when: Instants) -> npt.NDArray[np.bool_]:
+    """Uploads that speak of an instant more than `AHEAD_MS` after Kafka took them in.
+
+    Args:
+        session_start: Name of the field that holds the start of a session.
+    """
+    latest: Ints = np.maximum.reduce([batch.integers(name) for name in ("start_ms", "sent_at_ms", session_start)])
     np.maximum.at(latest, when.upload, when.measured_at_ms)
     return latest > batch.received_at_ms + AHEAD_MS
+
+
+def admitted(batch: Batch, session_start: str) -> tuple[Batch, list[FailedEvent]]:
+    """The uploads under their own name and at a possible time, and the refusal of the others."""
+    wrong_key, too_new = wrongly_keyed(batch), from_the_future(batch, session_start, instants(batch))
+    failed = []
+    for row in np.flatnonzero(wrong_key | too_new).tolist():
+        if wrong_key[row]:
+            device_id, key = batch.uploads.column("device_id")[row].as_py(), repr(batch.key[row].as_py())
+            shown = key if len(key) <= SHOWN_CHARACTERS else key[:SHOWN_CHARACTERS] + "..."
+            detail = f"device_id is {device_id!r}, the record's key is {shown}; both must be the same"
+            failed.append(refused(batch, row, "wrong_key", detail))
+        else:
+            detail = f"speaks of an instant more than {AHEAD_MS} ms after it was received"
+            failed.append(refused(batch, row, "time_out_of_bounds", detail))
+    return (batch.take(~(wrong_key | too_new)) if failed else batch), failed
 
 
 def refused(batch: Batch, row: int, reason: Reason, detail: str) -> FailedEvent:

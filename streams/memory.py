@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
@@ -15,7 +15,7 @@ from streams.frames import frame, read_frame
 from streams.product import Product
 from streams.settings import EngineSettings
 from streams.step import State
-from streams.store import PAGES, from_frame, to_frame
+from streams.store import PAGES, Slice, from_frame, to_frame
 
 POSITION_KEY = b"position"
 LOOK_S = 0.1
@@ -43,17 +43,25 @@ def recall(settings: EngineSettings, product: Product, place: Place) -> tuple[St
     A partition that never had one gives a new State and None.
     """
     newest = dict(_committed(settings, state_topic(settings.app, place.topic).name, place.partition))
-    kept = newest.pop(POSITION_KEY, None)
-    saved: dict[str, list[bytes]] = {}
-    for key, value in newest.items():
-        saved.setdefault(key.decode().partition("/")[0], []).append(value)
     try:
-        slices = {
-            name: [from_frame(read_frame(value), store.values.dtype) for value in saved.get(name, [])]
-            for name, store in State(product).stores.items()
-        }
+        return restored(product, newest)
     except ValueError as error:
         raise PositionError(f"cannot read the state of {place.topic}[{place.partition}]: {error}") from error
+
+
+def restored(product: Product, newest: Mapping[bytes, bytes]) -> tuple[State, Position | None]:
+    """State and position from the newest record of each key that `changes` ever gave.
+
+    Raises:
+        ValueError: written by another schema version.
+    """
+    slices: dict[str, list[Slice]] = {}
+    stores = State(product).stores
+    for key, value in newest.items():
+        name = key.decode().partition("/")[0]
+        if name in stores:
+            slices.setdefault(name, []).append(from_frame(read_frame(value), stores[name].values.dtype))
+    kept = newest.get(POSITION_KEY)
     return State(product, slices), Position(**json.loads(kept)) if kept is not None else None
 
 

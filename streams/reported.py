@@ -46,6 +46,9 @@ changed; `announced`: the version last written; `detected`: found in a power cur
 """
 
 
+_NEVER = np.iinfo(np.int64).max
+
+
 class SessionIndex:
     """Finds the row of a session by device slot and label."""
 
@@ -109,26 +112,27 @@ def add_parts(sessions: Store, index: SessionIndex, parts: Parts, newest: Ints) 
     leaving = np.flatnonzero(parts.left_ms)
     rows = index.rows_of(parts.slot[mine], parts.started_ms[mine])
     left_rows = index.rows_of(parts.slot[leaving], parts.left_ms[leaving])
+    changed, where = np.unique(np.concatenate([rows, left_rows]), return_inverse=True)
+    at, left_at = where[: len(mine)], where[len(mine) :]
     values = sessions.values
 
-    closing = np.full(len(values), np.iinfo(np.int64).max)
+    closing = np.full(len(changed), _NEVER)
     over = parts.ended[mine] | parts.overtaken[mine]
-    np.minimum.at(closing, rows[over], mine[over])
-    np.minimum.at(closing, left_rows, leaving)
-    closing[values["closed"]] = -1
+    np.minimum.at(closing, at[over], mine[over])
+    np.minimum.at(closing, left_at, leaving)
+    closing[values["closed"][changed]] = -1
     # Whatever closed a session before this part had come after an earlier part of it: the session was known.
-    values["corrected"][rows[mine > closing[rows]]] = True
+    values["corrected"][rows[mine > closing[at]]] = True
+    closes = leaving == closing[left_at]
 
     np.add.at(values["uploads"], rows, 1)
     np.add.at(values["readings"], rows, parts.readings[mine])
     np.maximum.at(values["known_at_ms"], rows, parts.received_at_ms[mine])
-    np.maximum.at(values["known_at_ms"], left_rows, parts.received_at_ms[leaving])
+    np.maximum.at(values["known_at_ms"], left_rows[closes], parts.received_at_ms[leaving[closes]])
     np.maximum.at(values["ended_ms"], rows, np.maximum(parts.last_measured_ms[mine], parts.started_ms[mine]))
     for name in ("material", "firmware", "session_no", "started_ms"):
         values[name][rows] = getattr(parts, name)[mine]
-
-    changed = np.unique(np.concatenate([rows, left_rows]))
-    values["closed"][changed] = closing[changed] < np.iinfo(np.int64).max
+    values["closed"][changed] = closing < _NEVER
     values["over_seq"][changed] = newest[values["slot"][changed]]
     sessions.touch(changed)
     return rows, changed
@@ -152,8 +156,9 @@ def announce(sessions: Store, changed: Rows) -> Rows:
 def beyond_reach(sessions: Store, newest: Ints) -> Rows:
     """Closed reported sessions that no upload can change any more: dedup would refuse it as late."""
     rows = sessions.rows()
-    values = sessions.values[rows]
-    gone: Rows = rows[~values["detected"] & values["closed"] & (values["over_seq"] <= newest[values["slot"]] - WINDOW)]
+    values = sessions.values
+    over = rows[values["closed"][rows] & ~values["detected"][rows]]
+    gone: Rows = over[values["over_seq"][over] <= newest[values["slot"][over]] - WINDOW]
     return gone
 
 

@@ -19,7 +19,7 @@ import pyarrow as pa
 from schemas.facts import Receipt
 from schemas.failures import FailedEvent
 from schemas.forms import arrow_schema
-from streams.admission import AHEAD_MS, from_the_future, refused, wrongly_keyed
+from streams.admission import admitted, refused
 from streams.batch import Batch, Instants, Ints, Outputs, instants, nullable_number
 from streams.dedupe import WINDOW, Deduped, Verdict
 from streams.detected import STORED_PIECE, Curves, Pieces, add_curves
@@ -56,8 +56,8 @@ def step(product: Product, state: State, batch: Batch) -> Outputs:
     The result does not depend on how the input was cut into batches, except that versions of a session written in
     between may be missing.
     """
-    batch, failed = _admitted(batch)
     _, start, _ = product.upload.session_fields()
+    batch, failed = admitted(batch, start)
     slot = state.devices.slots(batch.uploads.column("device_id"))
     seq = batch.integers("seq")
     judged = state.devices.judge(slot, seq, batch.integers(start))
@@ -73,24 +73,6 @@ def step(product: Product, state: State, batch: Batch) -> Outputs:
     sessions = _facts(product, state, announce(state.sessions, np.concatenate(changed)))
     readings = _readings(product, batch, when, accepted)
     return Outputs(receipts, readings, sessions, failed)
-
-
-def _admitted(batch: Batch) -> tuple[Batch, list[FailedEvent]]:
-    """The uploads under their own name and at a possible time, and the refusal of the others."""
-    when = instants(batch)
-    wrong_key, too_new = wrongly_keyed(batch), from_the_future(batch, when)
-    failed = []
-    for row in np.flatnonzero(wrong_key | too_new):
-        if wrong_key[row]:
-            written_as = batch.uploads.column("device_id")[row].as_py()
-            detail = (
-                f"device_id is {written_as!r}, the record's key is {batch.key[row].as_py()!r}; both must be the same"
-            )
-            failed.append(refused(batch, int(row), "wrong_key", detail))
-        else:
-            detail = f"speaks of an instant more than {AHEAD_MS} ms after it was received"
-            failed.append(refused(batch, int(row), "time_out_of_bounds", detail))
-    return (batch.take(~(wrong_key | too_new)) if failed else batch), failed
 
 
 def _late(batch: Batch, row: int, state: State, slot: int) -> FailedEvent:

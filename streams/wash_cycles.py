@@ -65,7 +65,7 @@ def add_amounts(cycles: Store, rows: Rows, uploads: Ints, batch: Batch, when: In
     """
     power_w = channel(batch, "power_w", when)
     np.add.at(cycles.values["energy_uwh"], rows, per_upload(energy_uwh(power_w, when.span_ms), when)[uploads])
-    np.maximum.at(cycles.values["peak_w"], rows, highest(power_w, when)[uploads])
+    np.fmax.at(cycles.values["peak_w"], rows, highest(power_w, when)[uploads])
     water_l = highest(channel(batch, "water_l", when), when)[uploads]
     known = ~np.isnan(water_l)
     np.maximum.at(cycles.values["water_ml"], rows[known], np.rint(water_l[known] * 1000).astype(np.int64))
