@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vaxel.progress import Counts, Intake, lake_counts, lake_if_made
@@ -32,9 +32,13 @@ class Progress:
 
 
 @contextmanager
-def pipeline(data_dir: Path, workers: int) -> Iterator[Supervisor]:
-    """Workers and a lake sink as child processes, stopped at the end however it comes."""
-    supervisor = Supervisor(data_dir.absolute() / "logs")
+def pipeline(data_dir: Path, workers: int, tell: Callable[[str], None]) -> Iterator[Supervisor]:
+    """Workers and a lake sink as child processes, stopped at the end however it comes.
+
+    Args:
+        tell: Gets a line for each of them that ended and is started again.
+    """
+    supervisor = Supervisor(data_dir.absolute() / "logs", tell)
     where = ("--data-dir", str(data_dir.absolute()))
     try:
         for slot in range(workers):
@@ -70,13 +74,13 @@ def watch(
             if lake is None:
                 lake = lake_if_made(addresses)
             waiting = intake.remaining(published if until_idle else intake.ends())
-            # Looked at before the lake is counted: then the counts hold all of it.
-            is_idle = until_idle and lake is not None and waiting == 0 and _lag(addresses) == 0
             counts = lake_counts(lake) if lake is not None else Counts()
+            # Asking for the lag takes longer than all the rest: not while one can see the lake grow.
+            is_quiet = lake is not None and waiting == 0 and counts == progress.counts
             progress = Progress(waiting, counts, supervisor.restarts, time.monotonic() - began_s)
             show(progress)
-            if is_idle:
-                break
+            if until_idle and lake is not None and is_quiet and _lag(addresses) == 0:
+                return replace(progress, counts=lake_counts(lake))
             time.sleep(LOOK_EVERY_S)
         return progress
     finally:

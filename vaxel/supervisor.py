@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -34,9 +35,13 @@ class Supervisor:
     """Child processes by name. Crash-only workers are meant to end when in doubt: they are started again, ever later.
 
     On Linux a child dies with this process, also when it is killed. Use it from the main thread.
+
+    Attributes:
+        tell: Gets a line for each child that ended and is started again.
     """
 
     log_dir: Path
+    tell: Callable[[str], None] = lambda _line: None
     children: list[_Child] = field(default_factory=list)
     restarts: int = 0
 
@@ -66,10 +71,10 @@ class Supervisor:
                 continue
             child.crashes = 1 if now_s - child.started_s > CALM_S else child.crashes + 1
             if code in NEEDS_A_PERSON or child.crashes >= CRASHES_IN_A_ROW:
-                raise OutsideError(
-                    f"{child.command.name} stopped with exit code {code}: {_last_words(child.command.log)}"
-                )
-            child.again_s = now_s + min(FIRST_PAUSE_S * 2**child.crashes, LONGEST_PAUSE_S)
+                raise OutsideError(_obituary(child.command, code))
+            pause_s = min(FIRST_PAUSE_S * 2**child.crashes, LONGEST_PAUSE_S)
+            child.again_s = now_s + pause_s
+            self.tell(f"{_obituary(child.command, code)}; it is started again in {pause_s:g} s")
 
     def stop(self) -> None:
         """Stop all children in good order and wait for them."""
@@ -77,10 +82,12 @@ class Supervisor:
         self.children.clear()
 
 
-def _last_words(log: Path) -> str:
+def _obituary(command: Command, code: int) -> str:
+    """Who ended, how, and what it said last."""
+    how = f"exit code {code}" if code >= 0 else f"signal {signal.Signals(-code).name}"
     try:
-        lines = log.read_text(errors="replace").strip().splitlines()
+        lines = command.log.read_text(errors="replace").strip().splitlines()
     except OSError:
         lines = []
     said = lines[-1].removeprefix("vaxel: ") if lines else "it said nothing"
-    return f"{said} (log: {log})"
+    return f"{command.name} ended with {how}: {said} (log: {command.log})"

@@ -46,7 +46,7 @@ def run(
         interruption() as is_interrupted,
         showing(quiet=as_json) as show,
         passed_on(found),
-        pipeline(data_dir, workers) as supervisor,
+        pipeline(data_dir, workers, lambda line: typer.echo(f"vaxel: {line}", err=True)) as supervisor,
     ):
         done = watch(supervisor, found, until_idle=until_idle, is_stopped=is_interrupted, show=show)
     if as_json:

@@ -118,12 +118,12 @@ def running_stack(folder: Path) -> Iterator[Terminal]:
         stack.down(terminal.data_dir)
 
 
-def wait_until(is_so: Callable[[], bool], what: str) -> None:
+def wait_until(is_so: Callable[[], bool], what: str, look_every_s: float = 0.05) -> None:
     """Look again and again."""
     deadline_s = time.monotonic() + ENDS_WITHIN_S
     while not is_so():
         assert time.monotonic() < deadline_s, f"not in {ENDS_WITHIN_S:.0f} s: {what}"
-        time.sleep(0.05)
+        time.sleep(look_every_s)
 
 
 def has_ended(process: psutil.Process) -> bool:
