@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pyarrow.compute as pc
 
 from schemas.failures import FailedEvent, Reason
-from streams.batch import Batch, Instants, Ints, instants
+from streams.batch import Batch, Instants, Ints
 
 AHEAD_MS = 86_400_000
 """How far a device's clock may be ahead of Kafka's: a day covers every time zone set wrong."""
@@ -34,9 +34,9 @@ def from_the_future(batch: Batch, session_start: str, when: Instants) -> npt.NDA
     return latest > batch.received_at_ms + AHEAD_MS
 
 
-def admitted(batch: Batch, session_start: str) -> tuple[Batch, list[FailedEvent]]:
+def admitted(batch: Batch, session_start: str, when: Instants) -> tuple[Batch, list[FailedEvent]]:
     """The uploads under their own name and at a possible time, and the refusal of the others."""
-    wrong_key, too_new = wrongly_keyed(batch), from_the_future(batch, session_start, instants(batch))
+    wrong_key, too_new = wrongly_keyed(batch), from_the_future(batch, session_start, when)
     failed = []
     for row in np.flatnonzero(wrong_key | too_new).tolist():
         if wrong_key[row]:

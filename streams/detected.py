@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from streams.batch import Batch, Instants, channel
-from streams.dedupe import WINDOW
-from streams.power_curve import PIECE, Rules, cycles, pieces
+from streams.pieces import Pieces, settled
+from streams.power_curve import Rules, cycles, pieces
 from streams.reported import SessionIndex
 from streams.store import Rows, Store
 
@@ -22,41 +22,6 @@ Ints = npt.NDArray[np.int64]
 Table = npt.NDArray[np.void]
 
 RULES = Rules()
-STORED_PIECE = np.dtype(
-    [("slot", "i8"), ("seq", "i8"), ("label_ms", "i8"), *[(name, PIECE[name]) for name in PIECE.names or ()]]
-)
-MANY_PIECES = 4 * WINDOW
-"""More pieces of one device than this are looked through for ones that nothing can change any more."""
-
-
-class Pieces:
-    """The pieces of power curves in the state, by device slot."""
-
-    def __init__(self, store: Store) -> None:
-        self.store = store
-        self._rows: dict[int, list[int]] = {}
-        for row in store.rows().tolist():
-            self._rows.setdefault(int(store.values["slot"][row]), []).append(row)
-
-    def add(self, slot: Ints, seq: Ints, made: Table) -> None:
-        """Keep new pieces of devices."""
-        rows = self.store.take(len(made))
-        self.store.values["slot"][rows] = slot
-        self.store.values["seq"][rows] = seq
-        for name in PIECE.names or ():
-            self.store.values[name][rows] = made[name]
-        for device, row in zip(slot.tolist(), rows.tolist(), strict=True):
-            self._rows.setdefault(device, []).append(row)
-
-    def of(self, slot: int) -> Rows:
-        """Rows of one device's pieces."""
-        return np.array(self._rows[slot], dtype=np.int64)
-
-    def drop(self, slot: int, rows: Rows) -> None:
-        """Forget pieces of one device."""
-        gone = set(rows.tolist())
-        self._rows[slot] = [row for row in self._rows[slot] if row not in gone]
-        self.store.free(rows)
 
 
 @dataclass(frozen=True)
@@ -82,45 +47,77 @@ def add_curves(
         RULES,
     )
     kept.add(curves.slot[of], batch.integers("seq")[curves.uploads[of]], made)
-    changed = []
-    for slot in np.unique(curves.slot[of]).tolist():
-        last = int(curves.uploads[np.flatnonzero(curves.slot == slot)[-1]])
+
+    slots, at = np.unique(curves.slot, return_inverse=True)
+    last = np.empty(len(slots), dtype=np.int64)
+    last[at] = curves.uploads  # of several uploads of one device the last one stays
+    known_at_ms = np.zeros(len(slots), dtype=np.int64)
+    np.maximum.at(known_at_ms, at, batch.received_at_ms[curves.uploads])
+    rows = [kept.of(slot) for slot in slots.tolist()]
+    given = kept.store.values[np.concatenate(rows)]
+    found = cycles(given["slot"], given, RULES)
+
+    changed, first = [], 0
+    for number, slot in enumerate(slots.tolist()):
+        own = found[found["device"] == slot]
+        for name in ("first_piece", "last_piece"):
+            own[name] -= first
         news = {
-            "material": batch.uploads.column("material")[last].as_py(),
-            "firmware": batch.uploads.column("firmware")[last].as_py(),
-            "known_at_ms": int(batch.received_at_ms[curves.uploads[curves.slot == slot]].max()),
+            "material": batch.uploads.column("material")[int(last[number])].as_py(),
+            "firmware": batch.uploads.column("firmware")[int(last[number])].as_py(),
+            "known_at_ms": int(known_at_ms[number]),
             "over_seq": int(curves.newest[slot]),
         }
-        changed.append(_cycles_of(kept, sessions, index, slot, news))
-        _drop_settled(kept, sessions, index, slot, int(curves.newest[slot]))
-    return np.concatenate(changed) if changed else np.empty(0, np.int64)
+        changed += _bring_up_to_date(kept, sessions, index, rows[number], own, news)
+        first += len(rows[number])
+    return np.array(changed, dtype=np.int64)
 
 
-def _cycles_of(kept: Pieces, sessions: Store, index: SessionIndex, slot: int, news: dict[str, object]) -> Rows:
-    """Read one device's cycles off its pieces; returns the rows of those that are not as they were."""
-    rows = kept.of(slot)
+def forget_settled(kept: Pieces, sessions: Store, index: SessionIndex, newest: Ints) -> None:
+    """Forget pieces that no later upload can join, the sessions made of them, and those withdrawn in their time."""
+    for slot in kept.crowded():
+        rows = kept.of(slot)
+        rows = rows[np.argsort(kept.store.values["start_ms"][rows], kind="stable")]
+        values = kept.store.values[rows]
+        end = settled(values, int(newest[slot]), RULES)
+        if not end:
+            continue
+        labels = np.setdiff1d(values["label_ms"][:end], values["label_ms"][end:])
+        labels = labels[labels > 0]
+        index.forget(index.rows_of(np.full(len(labels), slot), labels))
+        begins_ms = values["start_ms"][end] if end < len(values) else values["end_ms"].max()
+        own = sessions.rows()
+        own = own[(sessions.values["slot"][own] == slot) & sessions.values["withdrawn"][own]]
+        index.forget(own[sessions.values["label_ms"][own] < begins_ms])
+        kept.drop(slot, rows[:end])
+
+
+def _bring_up_to_date(
+    kept: Pieces, sessions: Store, index: SessionIndex, rows: Rows, found: Table, news: dict[str, object]
+) -> list[int]:
+    """Write the cycles found in one device's pieces into its sessions; returns the rows of those that changed."""
     given = kept.store.values[rows]
-    found = cycles(given["slot"], given, RULES)
-    before = set(given["label_ms"].tolist()) - {0}
+    slot = given["slot"][:1]
     labels = _labels(given, found)
+    relabelled = rows[labels != given["label_ms"]]
     kept.store.values["label_ms"][rows] = labels
-    kept.store.touch(rows)
+    kept.store.touch(relabelled)
 
     changed = []
     claimed = [int(labels[cycle["first_piece"]]) for cycle in found]
     for cycle, label in zip(found, claimed, strict=True):
-        row = int(index.rows_of(np.array([slot]), np.array([label]))[0])
+        row = int(index.rows_of(slot, np.array([label]))[0])
         if _update(sessions.values[row : row + 1], cycle, news):
             changed.append(row)
-    for label in before - set(claimed):
-        row = int(index.rows_of(np.array([slot]), np.array([label]))[0])
+    for label in set(given["label_ms"].tolist()) - {0} - set(claimed):
+        row = int(index.rows_of(slot, np.array([label]))[0])
         session = sessions.values[row : row + 1]
-        if not session["withdrawn"][0]:
-            session["withdrawn"], session["closed"] = True, True
-            session["uploads"] += 1
-            changed.append(row)
+        session["withdrawn"], session["closed"] = True, True
+        session["uploads"] += 1
+        session["known_at_ms"] = news["known_at_ms"]
+        changed.append(row)
     sessions.touch(np.array(changed, dtype=np.int64))
-    return np.array(changed, dtype=np.int64)
+    return changed
 
 
 def _labels(given: Table, found: Table) -> Ints:
@@ -162,28 +159,3 @@ def _update(session: Table, cycle: np.void, news: dict[str, object]) -> bool:
     for name, value in {**known, **news}.items():
         session[name] = value
     return True
-
-
-def _drop_settled(kept: Pieces, sessions: Store, index: SessionIndex, slot: int, newest: int) -> None:
-    """Forget the pieces that no later upload can join, and the sessions made of them.
-
-    An upload still to come has a number within the dedup window, so it is not older than the pieces beyond it. It can
-    join activity up to a pause before it; what lies before a longer pause is settled.
-    """
-    rows = kept.of(slot)
-    if len(rows) <= MANY_PIECES:
-        return
-    rows = rows[np.argsort(kept.store.values["start_ms"][rows], kind="stable")]
-    values = kept.store.values[rows]
-    beyond = np.cumprod(values["seq"] <= newest - WINDOW).astype(bool)
-    reach_ms = values["start_ms"][~beyond].min()
-    active = np.flatnonzero(beyond & (values["within_count"] > 0))
-    last_ms = np.maximum.accumulate(values["active_last_ms"][active])
-    next_ms = np.append(values["active_first_ms"][active][1:], reach_ms)
-    settled = np.flatnonzero(next_ms - last_ms > RULES.pause_ms)
-    end = active[settled[-1]] + 1 if len(settled) else (np.argmin(beyond) if not len(active) else 0)
-    labels = np.unique(values["label_ms"][:end])
-    labels = labels[labels > 0]
-    if len(labels):
-        index.forget(index.rows_of(np.full(len(labels), slot), labels))
-    kept.drop(slot, rows[:end])

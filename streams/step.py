@@ -22,8 +22,9 @@ from schemas.forms import arrow_schema
 from streams.admission import admitted, refused
 from streams.batch import Batch, Instants, Ints, Outputs, instants, nullable_number
 from streams.dedupe import WINDOW, Deduped, Verdict
-from streams.detected import STORED_PIECE, Curves, Pieces, add_curves
+from streams.detected import Curves, add_curves, forget_settled
 from streams.devices import DEVICE, Devices
+from streams.pieces import STORED_PIECE, Pieces
 from streams.product import Product
 from streams.reported import Parts, SessionIndex, add_parts, announce, beyond_reach
 from streams.store import Rows, Slice, Store
@@ -46,8 +47,10 @@ class State:
         self.pieces = Pieces(self.stores["pieces"])
 
     def tidy(self) -> None:
-        """Forget sessions that no upload can change any more. Before each checkpoint."""
-        self.index.forget(beyond_reach(self.sessions, self.devices.store.values["newest"]))
+        """Forget what no upload can change any more. Before each checkpoint."""
+        newest = self.devices.store.values["newest"]
+        self.index.forget(beyond_reach(self.sessions, newest))
+        forget_settled(self.pieces, self.sessions, self.index, newest)
 
 
 def step(product: Product, state: State, batch: Batch) -> Outputs:
@@ -57,13 +60,15 @@ def step(product: Product, state: State, batch: Batch) -> Outputs:
     between may be missing.
     """
     _, start, _ = product.upload.session_fields()
-    batch, failed = admitted(batch, start)
+    when = instants(batch)
+    batch, failed = admitted(batch, start, when)
+    if failed:
+        when = instants(batch)
     slot = state.devices.slots(batch.uploads.column("device_id"))
     seq = batch.integers("seq")
     judged = state.devices.judge(slot, seq, batch.integers(start))
     failed += [_late(batch, int(row), state, int(slot[row])) for row in np.flatnonzero(judged.verdict == Verdict.LATE)]
 
-    when = instants(batch)
     receipts = _receipts(product, batch, judged.verdict, when)
     accepted = judged.verdict == Verdict.ACCEPTED
     changed = [_reported(product, state, batch, slot, judged, when)]
