@@ -77,7 +77,8 @@ def a_batch(product: Product, uploads: Sequence[Upload], first_offset: int = 0, 
 def taken_in(product: Product, state: State, uploads: Sequence[Upload], sizes: Sequence[int] = ()) -> list[Outputs]:
     """What each step says of uploads that come in batches of those sizes, the rest in one last batch."""
     said, offset = [], 0
-    for size in [*sizes, len(uploads)]:
+    rest = len(uploads) - sum(sizes)
+    for size in [*sizes, rest] if rest > 0 else sizes:
         said.append(step(product, state, a_batch(product, uploads[offset : offset + size], offset)))
         offset = min(offset + size, len(uploads))
     return said

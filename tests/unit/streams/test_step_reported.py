@@ -87,7 +87,7 @@ def arriving(rng: Random, uploads: Sequence[Upload], reach: int = 12, echoes: fl
 
 def a_cut(rng: Random, count: int) -> list[int]:
     """Sizes of batches, some of them empty, for that many uploads."""
-    return [rng.choice([0, 1, 1, 2, 3, 5]) for _ in range(count // 2)]
+    return [rng.choice([0, 1, 1, 2, 3, 5, 20]) for _ in range(count // 4)]
 
 
 def with_restarts(product: Product, rng: Random, uploads: Sequence[Upload]) -> list[Outputs]:
@@ -121,7 +121,7 @@ def readings(said: Sequence[Outputs]) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("name", PRODUCTS)
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(seed=SEEDS)
 def test_any_cut_with_restarts_in_between_says_the_same(name: str, seed: int) -> None:
     rng, product = Random(seed), PRODUCTS[name]
@@ -137,13 +137,13 @@ def test_any_cut_with_restarts_in_between_says_the_same(name: str, seed: int) ->
 
 
 @pytest.mark.parametrize("name", PRODUCTS)
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(seed=SEEDS)
 def test_sessions_equal_a_plain_loop_over_the_uploads_in_any_order(name: str, seed: int) -> None:
     rng, product = Random(seed), PRODUCTS[name]
     in_order = some_uploads(rng, WORDS[name])
     expected = Oracle(WORDS[name], in_order).sessions()
-    for uploads in (in_order, arriving(rng, in_order), arriving(rng, in_order, echoes=0.9)):
+    for uploads in (in_order, arriving(rng, in_order)):
         found = finished(taken_in(product, State(product), uploads, a_cut(rng, len(uploads))))
         assert found.keys() == expected.keys()
         for session_id, session in found.items():
@@ -156,7 +156,7 @@ def test_sessions_equal_a_plain_loop_over_the_uploads_in_any_order(name: str, se
 @given(seed=SEEDS)
 def test_every_upload_is_accepted_a_duplicate_or_failed(name: str, seed: int) -> None:
     rng, product = Random(seed), PRODUCTS[name]
-    uploads = arriving(rng, some_uploads(rng, WORDS[name], devices=2, sessions=25), reach=3 * WINDOW)
+    uploads = arriving(rng, some_uploads(rng, WORDS[name], devices=1, sessions=40), reach=2 * WINDOW)
     said = taken_in(product, State(product), uploads, a_cut(rng, len(uploads)))
     places = [row["offset"] for row in receipts(said)] + [event.offset for outputs in said for event in outputs.failed]
     assert sorted(places) == list(range(len(uploads)))
@@ -168,7 +168,7 @@ def test_every_upload_is_accepted_a_duplicate_or_failed(name: str, seed: int) ->
     assert len(readings(said)) == count
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(seed=SEEDS)
 def test_the_readings_of_a_cycle_sum_to_its_energy(seed: int) -> None:
     rng = Random(seed)
@@ -183,7 +183,7 @@ def test_the_readings_of_a_cycle_sum_to_its_energy(seed: int) -> None:
 
 
 def test_a_receipt_says_where_an_upload_came_from_and_what_its_device_counted() -> None:
-    (outputs,) = taken_in(WASHER, State(WASHER), [a_washer_upload()], [1])[:1]
+    (outputs,) = taken_in(WASHER, State(WASHER), [a_washer_upload()])
     (row,) = outputs.receipts.to_pylist()
     Receipt.model_validate(row)
     assert (row["topic"], row["partition"], row["offset"]) == (WASHER.telemetry, 0, 0)
@@ -194,7 +194,7 @@ def test_a_receipt_says_where_an_upload_came_from_and_what_its_device_counted() 
 def test_a_duplicate_leaves_a_receipt_and_nothing_else(name: str) -> None:
     product, upload = PRODUCTS[name], BUILDERS[name]()
     state = State(product)
-    first, second, _ = taken_in(product, state, [upload, upload], [1, 1])
+    first, second = taken_in(product, state, [upload, upload], [1, 1])
     assert [row["outcome"] for row in receipts([first, second])] == ["accepted", "duplicate"]
     assert (len(second.readings), second.sessions, second.failed) == (0, [], [])
 
@@ -313,7 +313,7 @@ def test_an_open_session_is_told_once_and_a_closed_one_whenever_it_changes() -> 
 
 def test_sessions_beyond_the_window_leave_the_state() -> None:
     state = State(WASHER)
-    for number in range(100):
+    for number in range(50):
         uploads = [a_part(2 * number, A + number * MINUTE_MS), a_part(2 * number + 1, A + number * MINUTE_MS, True)]
         taken_in(WASHER, state, uploads)
         state.tidy()
