@@ -17,8 +17,8 @@ FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 10.0
 CALM_S = 30.0
 CRASHES_IN_A_ROW = 6
-NEEDS_A_PERSON = (2, 3)
-"""Exit codes after which starting again cannot help: wrong use, or a system or position that a person has to mend."""
+WRONG_USE = 2
+"""Exit code after which starting again cannot help. An outside system that was away may be back."""
 
 
 @dataclass
@@ -70,7 +70,7 @@ class Supervisor:
             if code is None:
                 continue
             child.crashes = 1 if now_s - child.started_s > CALM_S else child.crashes + 1
-            if code in NEEDS_A_PERSON or child.crashes >= CRASHES_IN_A_ROW:
+            if code == WRONG_USE or child.crashes >= CRASHES_IN_A_ROW:
                 raise OutsideError(_obituary(child.command, code))
             pause_s = min(FIRST_PAUSE_S * 2**child.crashes, LONGEST_PAUSE_S)
             child.again_s = now_s + pause_s

@@ -155,13 +155,13 @@ EXPECTED_SESSIONS = "select count(*) from truth_sessions where delivered_reading
 
 _READING_COUNTS = """
 create or replace temp table reading_counts as
-select u.device_id, u.seq, u.reading_count as expected, coalesce(r.readings, 0) as found
+select device_id, seq, coalesce(u.reading_count, 0) as expected, coalesce(r.readings, 0) as found
 from (select device_id, seq, max(reading_count) as reading_count from uploads where outcome = 'accepted' group by all) u
 full join (
   select device_id, seq, count(*) as readings from (
     select device_id, seq from readings_washer union all select device_id, seq from readings_shoe
   ) group by all
-) r on r.device_id = u.device_id and r.seq = u.seq
+) r using (device_id, seq)
 """
 
 _SESSION_PAIRS = f"""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from typing import Annotated
 
 import typer
@@ -26,7 +27,10 @@ def worker(
     """
     from streams.settings import EngineSettings  # noqa: PLC0415
     from streams.worker import run_worker  # noqa: PLC0415
+    from vaxel.progress import Intake  # noqa: PLC0415
     from vaxel.settings import kafka_address  # noqa: PLC0415
 
     kafka = kafka_address(os.environ, data_dir)
+    with closing(Intake(kafka)) as intake:
+        intake.ends()  # Faust would tell of a broker that does not answer by a traceback
     run_worker(EngineSettings(kafka=kafka, slot=slot, checkpoint_s=checkpoint_s), log_level.upper())

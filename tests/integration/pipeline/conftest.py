@@ -1,0 +1,23 @@
+"""One sound pipeline for all tests that do not interrupt it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.integration.pipeline.terminal import Terminal, running_stack
+
+FLEET = ("--seed", "31", "--washers", "8", "--shoes", "8", "--days", "4")
+SHARES = ("--duplicated", "0.05", "--corrupt", "0.05")
+
+
+@pytest.fixture(scope="package")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terminal]:
+    """A few days of a fleet in lake and record systems. Tests may add to it, what they spoil they undo."""
+    with running_stack(tmp_path_factory.mktemp("sound")) as terminal:
+        terminal.does("seed", *FLEET)
+        terminal.does("simulate", *FLEET, *SHARES)
+        terminal.does("run", "--until-idle")
+        terminal.does("gearbox", "apply", "--all")
+        yield terminal

@@ -1,0 +1,188 @@
+"""`vaxel verify` finds what is wrong: each test spoils one thing of a sound pipeline's outcome, and undoes it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import duckdb
+import psycopg
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from schemas.truth import RECORDS_FILE, SESSIONS_FILE, TRUTH_FOLDER
+from sinks.lake.connection import open_writer
+from tests.integration.pipeline.terminal import Terminal, faults
+from vaxel.sent import sent_places
+from vaxel.settings import VARIABLES, Addresses, addresses
+from vaxel.verification import check, load_truth
+
+pytestmark = [pytest.mark.kafka, pytest.mark.postgres]
+
+Wrong = dict[str, int]
+
+ONE_UPLOAD = "(device_id, seq) = (select min((device_id, seq)) from readings_washer)"
+ONE_READING = "(device_id, measured_at) = (select min((device_id, measured_at)) from readings_shoe)"
+ONE_FAILED = '(topic, partition, "offset") = (select min((topic, partition, "offset")) from failed_events)'
+ONE_CYCLE = "(device_id, started_at) = (select max((device_id, started_at)) from wash_cycles)"
+
+
+@pytest.fixture(scope="module")
+def lake(sound: Terminal) -> Iterator[duckdb.DuckDBPyConnection]:
+    found = addresses({}, sound.data_dir)
+    with closing(open_writer(found.catalog, found.lake_files)) as lake:
+        yield lake
+
+
+@pytest.fixture(scope="module")
+def sent(sound: Terminal) -> pa.Table:
+    return sent_places(addresses({}, sound.data_dir).kafka)
+
+
+@pytest.fixture
+def truth(sound: Terminal, tmp_path: Path) -> Path:
+    """A data directory with a copy of the truth."""
+    shutil.copytree(sound.data_dir / TRUTH_FOLDER, tmp_path / TRUTH_FOLDER)
+    return tmp_path
+
+
+@pytest.fixture
+def wrong(lake: duckdb.DuckDBPyConnection, sent: pa.Table, truth: Path) -> Callable[..., Wrong]:
+    """`wrong("delete ...")`: how many cases of each kind are found in the lake after the statement."""
+
+    def wrong(*statements: str) -> Wrong:
+        lake.begin()
+        try:
+            for statement in statements:
+                assert lake.execute(statement).fetchall() != [(0,)], f"touched nothing: {statement}"
+            load_truth(lake, truth, sent)
+            return {kind: len(cases) for kind, cases in check(lake).items() if cases}
+        finally:
+            lake.rollback()
+
+    return wrong
+
+
+SPOILED = {
+    "nothing": ("select 1", {}),
+    "no receipt": (
+        f"delete from uploads where outcome = 'accepted' and {ONE_UPLOAD}",
+        {"lost": 2, "twice": 1},  # no outcome, never accepted, readings of no upload
+    ),
+    "no readings": (f"delete from readings_washer where {ONE_UPLOAD}", {"lost": 1}),
+    "a reading less": (f"delete from readings_shoe where {ONE_READING}", {"lost": 1}),
+    "no failed event": (f"delete from failed_events where {ONE_FAILED}", {"lost": 1}),
+    "readings twice": (
+        f"insert into readings_washer select * from readings_washer where {ONE_UPLOAD}",
+        {"twice": 1},
+    ),
+    "readings of no upload": (
+        f"insert into readings_shoe select * replace (seq + 1000000 as seq) from readings_shoe where {ONE_READING}",
+        {"twice": 1},
+    ),
+    "a receipt twice": (
+        f"insert into uploads select * from uploads where outcome = 'accepted' and {ONE_UPLOAD}",
+        {"twice": 2},  # two outcomes, accepted twice
+    ),
+    "accepted and refused": (
+        f"""insert into failed_events by name select topic, partition, "offset", device_id, 'late' as reason
+            from uploads where outcome = 'accepted' and {ONE_UPLOAD}""",
+        {"twice": 1},
+    ),
+    "an outcome of nothing": (
+        f"""insert into failed_events by name select * replace (1000000 as "offset") from failed_events
+            where {ONE_FAILED}""",
+        {"misjudged": 1},
+    ),
+    "another energy": (
+        f"update wash_cycle_versions set energy_wh = energy_wh + 0.01 where {ONE_CYCLE}",
+        {"sessions_wrong": 1},
+    ),
+    "another end": (
+        f"update wash_cycle_versions set ended_at = ended_at + interval 1 second where {ONE_CYCLE}",
+        {"sessions_wrong": 1},
+    ),
+    "no session": (f"delete from wash_cycle_versions where {ONE_CYCLE}", {"sessions_wrong": 1}),
+    "a session invented": (
+        f"""insert into wash_cycle_versions
+            select * replace ('another' as session_id, started_at - interval 1 hour as started_at)
+            from wash_cycle_versions where {ONE_CYCLE}""",
+        {"sessions_wrong": 1},
+    ),
+}
+
+
+@pytest.mark.parametrize(("statement", "expected"), SPOILED.values(), ids=SPOILED)
+def test_what_is_spoiled_in_the_lake_is_found(wrong: Callable[..., Wrong], statement: str, expected: Wrong) -> None:
+    assert wrong(statement) == expected
+
+
+def forget(data_dir: Path, name: str, is_it: Callable[[dict[str, Any]], bool]) -> None:
+    """Remove the first such row from a file of the truth."""
+    (file,) = (data_dir / TRUTH_FOLDER).glob(f"*/{name}")
+    table = pq.read_table(file)
+    row = next(number for number, found in enumerate(table.to_pylist()) if is_it(found))
+    pq.write_table(pa.concat_tables([table.slice(0, row), table.slice(row + 1)]), file)
+
+
+def test_an_upload_that_the_truth_does_not_tell_is_found(wrong: Callable[..., Wrong], truth: Path) -> None:
+    forget(truth, RECORDS_FILE, lambda row: row["fault"] is None)
+    assert wrong() == {"misjudged": 1}
+
+
+def test_a_session_that_the_truth_does_not_tell_is_found(wrong: Callable[..., Wrong], truth: Path) -> None:
+    forget(truth, SESSIONS_FILE, lambda row: row["delivered_reading_count"] > 0)
+    assert wrong() == {"sessions_wrong": 1}
+
+
+@pytest.fixture
+def copy(sound: Terminal, truth: Path) -> Iterator[tuple[Terminal, Addresses]]:
+    """Copies of catalogue, record systems and truth; the lake's files are shared, since nothing ever changes them."""
+    found = addresses({}, sound.data_dir)
+    copies = {}
+    with psycopg.connect(found.records.rpartition("/")[0] + "/postgres", autocommit=True) as server:
+        try:
+            for name in ("catalog", "records"):
+                before, _, original = getattr(found, name).rpartition("/")
+                copies[name] = f"{before}/it-{uuid4().hex}"
+                copied = copies[name].rpartition("/")[2]
+                server.execute(
+                    f"select pg_terminate_backend(pid) from pg_stat_activity where datname = '{original}'".encode()
+                )
+                server.execute(f'create database "{copied}" template "{original}"'.encode())
+            there = replace(found, **copies)
+            variables = {variable: getattr(there, name) for name, variable in VARIABLES.items()}
+            yield Terminal(truth, variables | {"VAXEL_DATA_DIR": "."}), there
+        finally:
+            for address in copies.values():
+                server.execute(f'drop database if exists "{address.rpartition("/")[2]}" with (force)'.encode())
+
+
+def test_verify_tells_what_is_wrong_and_ends_with_1(copy: tuple[Terminal, Addresses]) -> None:
+    terminal, found = copy
+    assert terminal.types("verify").code == 0
+    with closing(open_writer(found.catalog, found.lake_files)) as lake:
+        lake.execute(f"delete from readings_washer where {ONE_UPLOAD}")
+        lake.execute("update wash_cycle_versions set energy_wh = 2 * energy_wh")
+    terminal.does("gearbox", "apply", "--all")
+    with psycopg.connect(found.records) as connection:
+        connection.execute(
+            """update erp.monthly_sales set activated_qty = activated_qty + 1 where (material, month) =
+               (select material, month from erp.monthly_sales where activated_qty > 0 order by 1, 2 limit 1)"""
+        )
+    verdict = terminal.verifies()
+    wrong = faults(verdict)
+    assert wrong.keys() == {"lost", "sessions_wrong", "record_rows_wrong"}
+    assert wrong["lost"] == 1
+    assert wrong["sessions_wrong"] > 5
+    assert any("the audit's last word is" in case for case in verdict["examples"]["record_rows_wrong"])
+    said = terminal.types("verify")
+    assert said.code == 1
+    assert "readings missing: " in said.out
+    assert said.out.splitlines()[-1] == "verdict: NOT CLEAN"
