@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import os
 from contextlib import closing
+from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from vaxel.commands.options import DEFAULT_DATA_DIR, DataDir
+
+
+class LogLevel(StrEnum):
+    """As Python's logging names them."""
+
+    DEBUG = "DEBUG"
+    INFO = "INFO"
+    WARNING = "WARNING"
+    ERROR = "ERROR"
 
 
 def worker(
@@ -17,7 +27,9 @@ def worker(
     checkpoint_s: Annotated[
         float, typer.Option(min=0.01, help="Longest seconds between an upload and the commit of what it caused.")
     ] = 0.5,
-    log_level: Annotated[str, typer.Option(help="DEBUG, INFO, WARNING or ERROR.")] = "WARNING",
+    log_level: Annotated[
+        LogLevel, typer.Option(case_sensitive=False, help="How much of what it does goes to its log.")
+    ] = LogLevel.WARNING,
     data_dir: DataDir = DEFAULT_DATA_DIR,
 ) -> None:
     """Run one stream worker: takes its share of the partitions, stops in good order on Ctrl-C or SIGTERM.
@@ -33,4 +45,4 @@ def worker(
     kafka = kafka_address(os.environ, data_dir)
     with closing(Intake(kafka)) as intake:
         intake.ends()  # Faust would tell of a broker that does not answer by a traceback
-    run_worker(EngineSettings(kafka=kafka, slot=slot, checkpoint_s=checkpoint_s), log_level.upper())
+    run_worker(EngineSettings(kafka=kafka, slot=slot, checkpoint_s=checkpoint_s), log_level)
