@@ -38,12 +38,13 @@ COMMIT_TIMEOUT_S = 60.0
 
 @dataclass(frozen=True)
 class Run:
-    """Records fetched at once from one partition: all there are in offsets [start, end)."""
+    """Records fetched at once from one partition: all there are in offsets [start, end), after that many seeks."""
 
     place: Place
     records: list[ConsumerRecord]
     start: int
     end: int
+    seek: int = 0
 
 
 class Partition:

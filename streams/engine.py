@@ -14,7 +14,7 @@ from faust.types import TP
 from streams.batch import Place
 from streams.checkpoint import Partition, Run
 from streams.positions import Topics
-from streams.product import PRODUCTS
+from streams.product import PRODUCTS, Product
 from streams.settings import EngineSettings
 
 T = TypeVar("T")
@@ -26,16 +26,18 @@ TICK_S = 0.05
 class Engine:
     """The partitions of one worker. Lives on the worker's event loop; blocking work runs in threads."""
 
-    def __init__(self, settings: EngineSettings) -> None:
+    def __init__(self, settings: EngineSettings, products: Iterable[Product] = PRODUCTS) -> None:
         self.settings = settings
-        self._products = {product.telemetry: product for product in PRODUCTS}
+        self._products = {product.telemetry: product for product in products}
         self._topics = Topics(settings.kafka)
         self._partitions: dict[TP, Partition] = {}
         self._taking_over: dict[TP, asyncio.Lock] = {}
         self._running: set[asyncio.Future[Any]] = set()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="engine")
-        self._committed_at: dict[TP, float] = {}
-        self._told: dict[TP, int] = {}
+        self._is_paused = False
+        self._waiting_since: dict[TP, float] = {}
+        self._seeks: dict[TP, int] = {}
+        self._shown: dict[TP, int] = {}
 
     def owned(self) -> set[TP]:
         """Partitions that are open."""
@@ -44,6 +46,10 @@ class Engine:
     def applied(self, tp: TP) -> int:
         """The next offset an open partition wants."""
         return self._partitions[tp].applied
+
+    def sought(self, tp: TP, number: int) -> None:
+        """Runs fetched before this seek of the partition are no longer wanted."""
+        self._seeks[tp] = number
 
     async def take_over(self, tp: TP) -> None:
         """Open a partition: fence its former owner, read its state."""
@@ -58,50 +64,67 @@ class Engine:
         """Take a run in, and commit when the transaction is large. A run out of order is fetched again."""
         tp = TP(run.place.topic, run.place.partition)
         partition = self._partitions.get(tp)
-        if partition is None:
-            return  # Revoked since it was fetched; its next owner reads it.
-        self._committed_at.setdefault(tp, asyncio.get_running_loop().time())
-        if not await self._in_thread(lambda: partition.apply(run)):
-            await seek(tp)
-        elif partition.uncommitted_uploads >= self.settings.checkpoint_uploads:
-            await self._in_thread(partition.commit)
+        # Revoked since it was fetched, or fetched before a seek: whoever owns the partition fetches it (again).
+        if partition is None or self._is_paused or run.seek != self._seeks.get(tp):
+            return
+        began = asyncio.get_running_loop().time()
+        is_next = await self._in_thread(lambda: partition.apply(run))
+        if not is_next:
+            if self._partitions.get(tp) is partition:
+                await seek(tp)
+            return
+        # After the run, not before: a commit that was under way does not hold it.
+        self._waiting_since.setdefault(tp, began)
+        if partition.uncommitted_uploads >= self.settings.checkpoint_uploads:
+            await self._commit(partition)
 
-    async def commit_in_time(self, committed: Callable[[TP, int], Awaitable[None]]) -> None:
-        """Commit each partition `checkpoint_s` after its first uncommitted upload; never returns.
-
-        Args:
-            committed: Told of each new position until it has returned once without an error.
-        """
+    async def commit_in_time(self) -> None:
+        """Commit each partition `checkpoint_s` after its first uncommitted upload; never returns."""
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(TICK_S)
-            await self._tell(committed)
-            for tp in list(self._partitions):
-                if loop.time() - self._committed_at.get(tp, loop.time()) >= self.settings.checkpoint_s:
-                    del self._committed_at[tp]
-                    await self._in_thread(self._partitions[tp].commit)
+            for tp, partition in list(self._partitions.items()):
+                since = self._waiting_since.get(tp)
+                if since is not None and loop.time() - since >= self.settings.checkpoint_s:
+                    del self._waiting_since[tp]
+                    await self._commit(partition)
+
+    async def show_positions(self, show: Callable[[TP, int], Awaitable[None]]) -> None:
+        """Tell each new position until that has succeeded once; never returns.
+
+        Apart from the commits: a tool may read it, nothing here does, so neither errors nor slowness matter.
+        """
+        while True:
+            await asyncio.sleep(TICK_S)
+            for tp, partition in list(self._partitions.items()):
+                next_offset = partition.position.next_offset
+                if self._shown.get(tp) != next_offset:
+                    with contextlib.suppress(KafkaError):
+                        await show(tp, next_offset)
+                        self._shown[tp] = next_offset
 
     async def pause(self) -> None:
-        """Finish the running steps and commit all partitions; they stay open until released or taken up again."""
-        await asyncio.gather(*self._running, return_exceptions=False)
+        """Take nothing in any more, finish the running steps, commit all partitions. They stay open."""
+        self._is_paused = True
+        await asyncio.gather(*self._running)
         for partition in list(self._partitions.values()):
-            await self._in_thread(partition.commit)
+            await self._commit(partition)
+
+    def resume(self) -> None:
+        """Take runs in again."""
+        self._is_paused = False
 
     async def release(self, tps: Iterable[TP]) -> None:
         """Let partitions go; they were committed by `pause`."""
         for tp in tps:
             del self._partitions[tp]
-            self._committed_at.pop(tp, None)
-            self._told.pop(tp, None)
+            for kept in (self._waiting_since, self._seeks, self._shown):
+                kept.pop(tp, None)
 
-    async def _tell(self, committed: Callable[[TP, int], Awaitable[None]]) -> None:
-        """Say where partitions stand, if that has changed. A tool may read it, nothing here does, so errors pass."""
-        for tp, partition in list(self._partitions.items()):
-            next_offset = partition.position.next_offset
-            if self._told.get(tp) != next_offset:
-                with contextlib.suppress(KafkaError):
-                    await committed(tp, next_offset)
-                    self._told[tp] = next_offset
+    async def _commit(self, partition: Partition) -> None:
+        if partition.uncommitted_uploads:
+            await self._in_thread(lambda: self._topics.check_id(partition.place, partition.position))
+            await self._in_thread(partition.commit)
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         future = asyncio.get_running_loop().run_in_executor(self._threads, work)

@@ -49,16 +49,25 @@ class Topics:
         low, high = self._ends(place)
         if kept is None:
             return Position(topic_id, low, 0)
-        where = f"{place.topic}[{place.partition}]"
-        choices = (
-            "Choose: restore the topic and start again, or accept the loss and begin anew by removing the state topic "
-            f"of {place.topic}"
-        )
-        if kept.topic_id != topic_id:
-            raise PositionError(f"{where} was re-created: id {kept.topic_id} expected, {topic_id} found. {choices}")
+        self._check_same(place, kept, topic_id)
         if not low <= kept.next_offset <= high:
-            raise PositionError(f"{where} holds offsets {low} to {high}, the position is {kept.next_offset}. {choices}")
+            found = f"holds offsets {low} to {high}, the position is {kept.next_offset}"
+            raise PositionError(f"{place.topic}[{place.partition}] {found}. {_choices(place)}")
         return kept
+
+    def check_id(self, place: Place, kept: Position) -> None:
+        """Nothing, if the topic is still the one that the position speaks of.
+
+        Raises:
+            PositionError: the topic was re-created.
+        """
+        self._check_same(place, kept, self.topic_id(place.topic))
+
+    @staticmethod
+    def _check_same(place: Place, kept: Position, topic_id: str) -> None:
+        if kept.topic_id != topic_id:
+            found = f"was re-created: id {kept.topic_id} expected, {topic_id} found"
+            raise PositionError(f"{place.topic}[{place.partition}] {found}. {_choices(place)}")
 
     def _ends(self, place: Place) -> tuple[int, int]:
         consumer = Consumer({"bootstrap.servers": self._kafka, "group.id": "vaxel.ends"})
@@ -69,3 +78,10 @@ class Topics:
         finally:
             consumer.close()
         return low, high
+
+
+def _choices(place: Place) -> str:
+    return (
+        "Choose: restore the topic and start again, or accept the loss and begin anew by removing the state topic "
+        f"of {place.topic}"
+    )

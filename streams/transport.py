@@ -11,6 +11,7 @@ import asyncio
 import itertools
 import os
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any, NoReturn
 
@@ -21,20 +22,22 @@ from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.transport.drivers import aiokafka as stock
 from faust.types import TP, ConsumerMessage
 
+from schemas.errors import PositionError, VaxelError
 from streams.batch import Place
 from streams.checkpoint import Run
 
 EXIT_CRASHED = 70
-"""sysexits.h EX_SOFTWARE: the supervisor starts the worker again."""
+"""sysexits.h EX_SOFTWARE: the supervisor starts the worker again. Not so after a PositionError: a person decides."""
 
 IDLE_S = 0.02
 PRIVATE_ATTRIBUTES = ("_isolation_level", "_partition_assignment_strategy")
 
 
-def die(what: str) -> NoReturn:
+def die(what: str, because: BaseException | None = None) -> NoReturn:
     """End the process at once, so that nothing half-done can become visible."""
-    print(f"vaxel: worker stops: {what}", file=sys.stderr, flush=True)  # noqa: T201
-    os._exit(EXIT_CRASHED)
+    why = f": {because}" if isinstance(because, VaxelError) else f": {because!r}" if because is not None else ""
+    print(f"vaxel: worker stops: {what}{why}", file=sys.stderr, flush=True)  # noqa: T201
+    os._exit(because.exit_code if isinstance(because, PositionError) else EXIT_CRASHED)
 
 
 class WholeRun(faust.Schema[None, Run]):
@@ -55,6 +58,7 @@ class ConsumerThread(stock.AIOKafkaConsumerThread):
     def __post_init__(self) -> None:
         super().__post_init__()
         self._next: dict[TopicPartition, int] = {}
+        self._seeks: Counter[TopicPartition] = Counter()
 
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)
@@ -83,19 +87,21 @@ class ConsumerThread(stock.AIOKafkaConsumerThread):
                 # A partition not yet sought: the engine will.
                 return {}
             except OffsetOutOfRangeError as error:
-                die(f"the log no longer holds the position: {error}")
+                die("cannot read on", PositionError(f"the log no longer holds the position: {error}"))
         assignment = fetcher._subscriptions.subscription.assignment
         runs = {}
         for tp, records in fetched.items():
             start, end = self._next.get(tp, -1), assignment.state_value(tp).position
             self._next[tp] = end
-            runs[tp] = Run(Place(tp.topic, tp.partition), records, start, end)
+            runs[tp] = Run(Place(tp.topic, tp.partition), records, start, end, self._seeks[tp])
         return runs
 
-    async def begin_at(self, tp: TP, offset: int) -> None:
-        """Fetch from there on."""
+    async def begin_at(self, tp: TP, offset: int) -> int:
+        """Fetch from there on; returns the number of this seek, which the runs fetched from here on carry."""
         self._ensure_consumer().seek(tp, offset)
         self._next[tp] = offset
+        self._seeks[tp] += 1
+        return self._seeks[tp]
 
     async def show_position(self, offsets: Mapping[TP, int]) -> None:
         """Move the group's offsets, for tools that show lag. Nobody here reads them, so failing is no fault."""
@@ -108,7 +114,7 @@ class ConsumerThread(stock.AIOKafkaConsumerThread):
 
     async def crash(self, reason: BaseException) -> None:
         """The thread cannot go on, so the worker does not."""
-        die(f"consumer thread: {reason!r}")
+        die("consumer thread", reason)
 
 
 class Consumer(stock.Consumer):
@@ -141,6 +147,7 @@ class Consumer(stock.Consumer):
                 task = asyncio.ensure_future(self._open(tp, self._generation))
                 self._opening.add(task)
                 task.add_done_callback(self._opening.discard)
+        engine.resume()
 
     async def _open(self, tp: TP, generation: int) -> None:
         try:
@@ -148,13 +155,16 @@ class Consumer(stock.Consumer):
             if generation == self.app.consumer_generation_id and tp in self.assignment():
                 await self.seek_to_position(tp)
                 self.resume_partitions({tp})
+            else:
+                await self.app.engine.release({tp})
         except Exception as error:  # nothing may swallow it: the partition would stand still for ever
-            die(f"cannot take over {tp.topic}[{tp.partition}]: {error}")
+            die(f"cannot take over {tp.topic}[{tp.partition}]", error)
 
     async def seek_to_position(self, tp: TP) -> None:
         """Fetch on from what the engine has taken in."""
         self._read_offset[tp] = None
-        await self._thread.call_thread(self._thread.begin_at, tp, self.app.engine.applied(tp))
+        number = await self._thread.call_thread(self._thread.begin_at, tp, self.app.engine.applied(tp))
+        self.app.engine.sought(tp, number)
 
     async def show_position(self, tp: TP, offset: int) -> None:
         """Move the group's offset, for tools that show lag."""
@@ -206,7 +216,7 @@ class Consumer(stock.Consumer):
 
     async def crash(self, reason: BaseException) -> None:
         """The consumer cannot go on, so the worker does not."""
-        die(f"consumer: {reason!r}")
+        die("consumer", reason)
 
 
 class Transport(stock.Transport):

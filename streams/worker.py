@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 import faust
 import mode
 
 from streams.engine import Engine
-from streams.product import PRODUCTS
+from streams.product import PRODUCTS, Product
 from streams.settings import EngineSettings
 from streams.transport import Transport, WholeRun, die
 
@@ -34,11 +35,11 @@ class StreamApp(faust.App):
 
     async def crash(self, reason: BaseException) -> None:
         """Crash-only: a worker in doubt is no worker."""
-        die(repr(reason))
+        die("application", reason)
 
 
-def stream_app(settings: EngineSettings) -> StreamApp:
-    """The app with one agent per product and one timer that commits."""
+def stream_app(settings: EngineSettings, products: Sequence[Product] = PRODUCTS) -> StreamApp:
+    """The app with one agent per product, one task that commits and one that shows positions."""
     app = StreamApp(
         settings.app,
         broker=[f"kafka://{server}" for server in settings.kafka.split(",")],
@@ -61,18 +62,22 @@ def stream_app(settings: EngineSettings) -> StreamApp:
         web_enabled=False,
         worker_redirect_stdouts=False,
     )
-    app.engine = Engine(settings)
-    for product in PRODUCTS:
+    app.engine = Engine(settings, products)
+    for product in products:
         _agent(app, product.telemetry)
 
     @app.task  # type: ignore[untyped-decorator]
     async def commits() -> None:
         try:
-            await app.engine.commit_in_time(app.consumer.show_position)
+            await app.engine.commit_in_time()
         except asyncio.CancelledError:
             raise
         except BaseException as error:  # a commit in doubt ends the process
-            die(f"checkpoint failed: {error!r}")
+            die("checkpoint failed", error)
+
+    @app.task  # type: ignore[untyped-decorator]
+    async def positions() -> None:
+        await app.engine.show_positions(app.consumer.show_position)
 
     return app
 
@@ -85,15 +90,15 @@ def _agent(app: StreamApp, topic: str) -> None:
         except asyncio.CancelledError:
             raise
         except BaseException as error:  # Faust would restart the agent and go on without it
-            die(f"step failed: {error!r}")
+            die("step failed", error)
 
     channel = app.topic(topic, schema=WholeRun(), acks=False, allow_empty=True)
     app.agent(channel, name=f"take-in.{topic}")(take_in)
 
 
-def run_worker(settings: EngineSettings, log_level: str = "WARNING") -> None:
+def run_worker(settings: EngineSettings, log_level: str = "WARNING", products: Sequence[Product] = PRODUCTS) -> None:
     """Run a worker until SIGINT or SIGTERM."""
-    app = stream_app(settings)
+    app = stream_app(settings, products)
     logging.getLogger("faust").setLevel(log_level)
     worker = faust.Worker(app, loglevel=log_level, quiet=True, redirect_stdouts=False)
     worker.spinner = None  # no terminal games in logs
