@@ -22,6 +22,7 @@ from deploy.topics import ensure_topics
 from schemas.topics import FAILED_EVENTS, RECEIPTS, state_topic
 from streams.batch import Place
 from streams.checkpoint import Partition, Run
+from streams.crash_points import VARIABLE
 from streams.frames import read_frame
 from streams.positions import Topics
 from streams.product import WASHER, Product
@@ -149,25 +150,25 @@ class Stream:
         """How many uploads have been accounted for."""
         return len(self.receipts()) + len(self.failed())
 
-    def start(self, slot: int = 0, **environment: str) -> subprocess.Popen[bytes]:
+    def start(self, slot: int = 0, crash_at: str = "") -> subprocess.Popen[bytes]:
         """A worker as a process of its own."""
         program = Path(__file__).with_name("worker_process.py")
         topics = [self.product.telemetry, self.product.readings, self.product.sessions]
         worker = subprocess.Popen(
             [sys.executable, str(program), self.settings.kafka, self.settings.app, str(slot), *topics],
-            env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+            env={**os.environ, "PYTHONPATH": str(ROOT), VARIABLE: crash_at},
         )
         self.workers.append(worker)
         return worker
 
     def wait_for(self, uploads: int) -> None:
-        """Wait until that many uploads are accounted for."""
+        """Wait until that many uploads are accounted for: Kafka shows a transaction a moment after its commit."""
         deadline_s = time.monotonic() + PATIENCE_S
         while (found := self.count()) < uploads:
             assert time.monotonic() < deadline_s, f"{found} of {uploads} uploads after {PATIENCE_S} s"
-            running = [worker.poll() for worker in self.workers]
-            assert None in running, f"no worker is left: exit codes {running}"
-            time.sleep(0.1)
+            exit_codes = [worker.poll() for worker in self.workers]
+            assert not exit_codes or None in exit_codes, f"no worker is left: exit codes {exit_codes}"
+            time.sleep(0.3)
 
     def shown_lag(self) -> int:
         """Records between the group's shown offsets and the ends."""
@@ -184,6 +185,7 @@ class Stream:
         Args:
             intact: What was sent and obeys the contract, repeats included, none of it late.
         """
+        self.wait_for(len(self.sent))
         receipts, failed = self.receipts(), self.failed()
         places = [(row["partition"], row["offset"]) for row in receipts]
         assert sorted([*places, *failed]) == sorted(self.sent), "every upload is accounted for once"
