@@ -64,8 +64,8 @@ class Engine:
         """Take a run in, and commit when the transaction is large. A run out of order is fetched again."""
         tp = TP(run.place.topic, run.place.partition)
         partition = self._partitions.get(tp)
-        # Revoked since it was fetched, or fetched before a seek: whoever owns the partition fetches it (again). A run of
-        # a newer seek than told here is taken: nobody would fetch it again, and a wrong one fails the chain check.
+        # Revoked since it was fetched, or fetched before a seek: whoever owns the partition fetches it (again).
+        # A run of a newer seek than told here is taken: nobody would fetch it again, and the chain check guards.
         if partition is None or self._is_paused or run.seek < self._seeks.get(tp, 0):
             return
         began = asyncio.get_running_loop().time()

@@ -72,11 +72,6 @@ class Counts:
     wash_cycles: int = 0
     runs: int = 0
 
-    @property
-    def uploads(self) -> int:
-        """Uploads with an outcome."""
-        return self.accepted + self.duplicates + self.failed
-
     def asdict(self) -> dict[str, int]:
         """By name."""
         return asdict(self)

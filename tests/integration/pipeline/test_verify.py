@@ -27,8 +27,8 @@ pytestmark = [pytest.mark.kafka, pytest.mark.postgres]
 
 Wrong = dict[str, int]
 
-ONE_UPLOAD = "(device_id, seq) = (select min((device_id, seq)) from readings_washer)"
-ONE_READING = "(device_id, measured_at) = (select min((device_id, measured_at)) from readings_shoe)"
+ONE_UPLOAD = "(device_id, seq) = (select max((device_id, seq)) from readings_washer)"
+ONE_READING = "(device_id, measured_at) = (select max((device_id, measured_at)) from readings_shoe)"
 ONE_FAILED = '(topic, partition, "offset") = (select min((topic, partition, "offset")) from failed_events)'
 ONE_CYCLE = "(device_id, started_at) = (select max((device_id, started_at)) from wash_cycles)"
 
