@@ -66,7 +66,7 @@ def readings(said: Sequence[Outputs]) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("name", PRODUCTS)
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(seed=SEEDS)
 def test_any_cut_with_restarts_in_between_says_the_same(name: str, seed: int) -> None:
     rng, product = Random(seed), PRODUCTS[name]
@@ -82,7 +82,7 @@ def test_any_cut_with_restarts_in_between_says_the_same(name: str, seed: int) ->
 
 
 @pytest.mark.parametrize("name", PRODUCTS)
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(seed=SEEDS)
 def test_sessions_equal_a_plain_loop_over_the_uploads_in_any_order(name: str, seed: int) -> None:
     rng, product = Random(seed), PRODUCTS[name]
@@ -113,7 +113,7 @@ def test_every_upload_is_accepted_a_duplicate_or_failed(name: str, seed: int) ->
     assert len(readings(said)) == count
 
 
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(seed=SEEDS)
 def test_the_readings_of_a_cycle_sum_to_its_energy(seed: int) -> None:
     rng = Random(seed)
