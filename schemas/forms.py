@@ -86,6 +86,7 @@ def columns(model: type[Contract]) -> tuple[Column, ...]:
     return tuple(_column(name, field) for name, field in model.model_fields.items())
 
 
+@cache
 def arrow_schema(model: type[Contract]) -> pa.Schema:
     """Arrow schema of rows of the contract; instants stay int64 milliseconds."""
     return pa.schema([pa.field(column.name, _arrow_type(column), column.nullable) for column in columns(model)])

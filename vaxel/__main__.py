@@ -14,6 +14,8 @@ from vaxel.commands import demo, gearbox, replay, seed, simulate, sink, sql, sta
 from vaxel.commands import run as pipeline
 
 INTERRUPTED = 130
+QUERY_INTERRUPTED = "Query interrupted"
+"""What DuckDB raises where Ctrl-C ends a query, as a bare RuntimeError."""
 CLI_ERRORS: Any = typer.BadParameter.__mro__[2]
 """Base of what typer raises for a wrong call (click's ClickException, which typer carries but does not name)."""
 
@@ -49,6 +51,10 @@ def run(arguments: Sequence[str]) -> int:
         return _complain(message, error.exit_code) if message else error.exit_code
     except (KeyboardInterrupt, typer.Abort):
         return _complain("interrupted", INTERRUPTED)
+    except RuntimeError as error:
+        if str(error) != QUERY_INTERRUPTED:
+            raise
+        return _complain("interrupted", INTERRUPTED)
     except BrokenPipeError:  # the reader of our output, `head` say, has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
@@ -62,6 +68,7 @@ def _complain(message: str, exit_code: int) -> int:
 
 def main() -> None:
     """Entry point of the installed command."""
+    os.umask(0o077)  # lake, truth and logs hold what people did: nobody but the owner reads them
     sys.exit(run(sys.argv[1:]))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import asdict, dataclass
 
 import duckdb
@@ -16,6 +17,7 @@ from sinks.lake.tables import columns_in_lake
 from vaxel.settings import Addresses
 
 ANSWER_S = 10.0
+LOOK_AGAIN_S = 0.2
 GROUP = "vaxel"
 QUIET = {"log_level": 0}
 """librdkafka writes what it meets to stderr; what matters of it is in our errors."""
@@ -34,16 +36,25 @@ class Intake:
         try:
             metadata = self._admin.list_topics(timeout=ANSWER_S)
             places = [(topic, number) for topic in TELEMETRY for number in metadata.topics[topic].partitions]
-            return {
-                (topic, number): self._consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=ANSWER_S)
-                for topic, number in places
-            }
+            return {(topic, number): self._extent(topic, number) for topic, number in places}
         except KeyError as error:
             raise UnreachableError(
                 f"Kafka at {self._kafka} has no topic {error.args[0]}. Create it: vaxel up"
             ) from error
         except KafkaException as error:
             raise UnreachableError(f"Kafka at {self._kafka} does not answer: {error.args[0].str()}") from error
+
+    def _extent(self, topic: str, number: int) -> tuple[int, int]:
+        """First and next offset of a partition; a new one may not have a leader yet, which is worth another try."""
+        give_up_s = time.monotonic() + ANSWER_S
+        while True:
+            try:
+                low, high = self._consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=ANSWER_S)
+                return low, high
+            except KafkaException as error:
+                if not error.args[0].retriable() or time.monotonic() > give_up_s:
+                    raise
+            time.sleep(LOOK_AGAIN_S)
 
     def remaining(self, ends: dict[tuple[str, int], tuple[int, int]]) -> int:
         """Uploads below those ends that no worker has committed yet."""
@@ -59,6 +70,15 @@ class Intake:
     def close(self) -> None:
         """Let go of the broker."""
         self._consumer.close()
+
+
+def waiting_uploads(kafka: str) -> int:
+    """Published uploads that no worker has committed yet."""
+    intake = Intake(kafka)
+    try:
+        return intake.remaining(intake.ends())
+    finally:
+        intake.close()
 
 
 @dataclass(frozen=True)

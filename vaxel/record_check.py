@@ -135,9 +135,8 @@ def _load(lake: duckdb.DuckDBPyConnection, dsn: str) -> None:
             lake.register("rows", pa.Table.from_pylist(rows, schema=table.arrow_schema(table.column_names)))
             lake.execute(f"create or replace temp table {table.name} as select * from rows")
     lake.execute(
-        """create or replace temp table as_of as select max(epoch_ms(ended_at)) as ms from (
-             select ended_at, status from wash_cycles union all select ended_at, status from runs
-           ) where status in ('closed', 'corrected')"""
+        """create or replace temp table as_of as select max(delivered_ended_at_ms) as ms from truth_sessions
+           join serial_number on serial = device_id where delivered_reading_count > 0 and end_is_known"""
     )
 
 

@@ -1,6 +1,8 @@
-"""Every record that Kafka holds in the telemetry topics, by place. The witness for what was sent."""
+"""Every record that Kafka holds in the telemetry topics: its place and a digest. The witness for what was sent."""
 
 from __future__ import annotations
+
+import hashlib
 
 import numpy as np
 import pyarrow as pa
@@ -15,7 +17,7 @@ AT_ONCE = 20_000
 
 
 def sent_places(kafka: str) -> pa.Table:
-    """topic, partition and offset of each telemetry record in Kafka, and `low`, where its partition begins."""
+    """topic, partition, offset and MD5 of each telemetry record in Kafka, and `low`, where its partition begins."""
     intake = Intake(kafka)
     try:
         ends = intake.ends()
@@ -32,7 +34,7 @@ def sent_places(kafka: str) -> pa.Table:
             **QUIET,
         }
     )
-    found: dict[tuple[str, int], list[int]] = {place: [] for place in ends}
+    found: dict[tuple[str, int], list[tuple[int, str]]] = {place: [] for place in ends}
     open_places = {place for place, (low, high) in ends.items() if low < high}
     consumer.assign([TopicPartition(topic, number, ends[topic, number][0]) for topic, number in sorted(open_places)])
     silent_s = 0.0
@@ -46,7 +48,8 @@ def sent_places(kafka: str) -> pa.Table:
                 place = (message.topic() or "", message.partition() or 0)
                 error = message.error()
                 if error is None:
-                    found[place].append(message.offset() or 0)
+                    digest = hashlib.md5(message.value() or b"", usedforsecurity=False).hexdigest()
+                    found[place].append((message.offset() or 0, digest))
                 elif error.code() == KafkaError._PARTITION_EOF:
                     open_places.discard(place)
                 else:
@@ -56,13 +59,17 @@ def sent_places(kafka: str) -> pa.Table:
     return _table(found, ends)
 
 
-def _table(found: dict[tuple[str, int], list[int]], ends: dict[tuple[str, int], tuple[int, int]]) -> pa.Table:
-    counts = [len(offsets) for offsets in found.values()]
+def _table(
+    found: dict[tuple[str, int], list[tuple[int, str]]], ends: dict[tuple[str, int], tuple[int, int]]
+) -> pa.Table:
+    counts = [len(records) for records in found.values()]
+    records = [record for in_partition in found.values() for record in in_partition]
     return pa.table(
         {
             "topic": np.repeat([topic for topic, _ in found], counts),
             "partition": np.repeat(np.array([number for _, number in found], dtype=np.int64), counts),
-            "offset": np.concatenate([np.array(offsets, dtype=np.int64) for offsets in found.values()]),
+            "offset": np.array([offset for offset, _ in records], dtype=np.int64),
+            "digest": pa.array([digest for _, digest in records], pa.string()),
             "low": np.repeat(np.array([ends[place][0] for place in found], dtype=np.int64), counts),
         }
     )

@@ -47,9 +47,9 @@ def addresses(environ: Mapping[str, str], data_dir: Path) -> Addresses:
 
         stack = find(data_dir)
         if stack is None:
-            names = " and ".join(VARIABLES[name] for name in missing)
-            verb = "is" if len(missing) == 1 else "are"
-            raise UnreachableError(f"no local stack runs in {data_dir} and {names} {verb} not set. Start it: vaxel up")
+            names = ", ".join(VARIABLES[name] for name in missing)
+            start = f"Start it: vaxel up --data-dir {data_dir} (or set {names})"
+            raise UnreachableError(f"no local stack runs in {data_dir.absolute()}. {start}")
         known |= {name: str(getattr(stack, name)) for name in missing}
     return Addresses(**known)
 

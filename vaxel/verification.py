@@ -23,20 +23,22 @@ EXAMPLES = 5
 
 @dataclass(frozen=True)
 class Verdict:
-    """What verify found. Everything that must be 0 is in `faults`.
+    """What verify found. `is_clean` tells what must be 0.
 
     Attributes:
         sent: Records in the telemetry topics, and records that the truth says Kafka acknowledged.
         lost: Records without any outcome, uploads never accepted, accepted uploads with readings missing.
         twice: Records with two outcomes, uploads accepted twice, readings beyond those sent.
         misjudged: Intact uploads refused, broken ones let in, outcomes of records that were never sent, uploads of
-            a device in the truth that the truth does not know.
-        sessions_wrong: Sessions missing, invented, or with other numbers than the truth.
+            a device in the truth that the truth does not know, refused bytes that are not the ones sent.
+        waiting: Uploads that no worker has committed yet; they count as lost until `vaxel run --until-idle`.
+        sessions_wrong: Sessions missing, invented, with other numbers than the truth, or than their own readings.
         record_rows_wrong: Rows in the record systems whose fields differ from what the truth gives.
         examples: For each count that is not 0, a few of the cases.
     """
 
     sent: int
+    waiting: int
     accepted: int
     failed: int
     duplicates: int
@@ -109,6 +111,9 @@ CHECKS: dict[str, tuple[str, ...]] = {
            group by topic, partition, "offset" having count(*) > 1""",
         """select 'accepted twice: ' || device_id || ' seq ' || seq from seen where outcome = 'accepted'
            group by device_id, seq having count(*) > 1""",
+        """select 'version written twice: ' || session_id || ' version ' || version from (
+             select session_id, version from wash_cycle_versions union all select session_id, version from run_versions
+           ) group by session_id, version having count(*) > 1""",
         """select 'readings too many: ' || device_id || ' seq ' || seq from reading_counts where found > expected""",
     ),
     "misjudged": (
@@ -121,6 +126,8 @@ CHECKS: dict[str, tuple[str, ...]] = {
            anti join sent using (topic, partition, "offset")
            where (topic, partition) in (select (topic, partition) from sent)
            and "offset" >= (select min(low) from sent s where (s.topic, s.partition) = (seen.topic, seen.partition))""",
+        """select 'not the bytes that were sent: ' || topic || '[' || partition || '] offset ' || "offset"
+           from failed_events join sent_in_kafka using (topic, partition, "offset") where md5(original) <> digest""",
         # By number, not by place: a run killed outright leaves no truth, and the next one of its seed tells the same.
         """select 'unknown to the truth: ' || device_id || ' seq ' || seq from seen where outcome = 'accepted'
            and device_id in (select device_id from truth_records)
@@ -130,6 +137,21 @@ CHECKS: dict[str, tuple[str, ...]] = {
         """select 'missing: ' || expected from session_pairs where found is null""",
         """select 'invented: ' || found from session_pairs where expected is null""",
         """select 'differs: ' || expected || ', found ' || found from session_pairs where is_different""",
+        # Sessions against their readings: cycles of plug meters too, which no truth tells.
+        f"""select 'does not add up: cycle ' || session_no || ' of ' || device_id from (
+             select device_id, session_no, sum(energy_wh) as wh from wash_cycles where source = 'reported' group by all
+             having bool_and(status <> 'open')
+           ) join (select device_id, session_no, sum(energy_wh) as read_wh from readings_washer group by all)
+           using (device_id, session_no) where abs(wh - read_wh) > {TOLERANCE} * greatest(1, wh)""",
+        f"""select 'does not add up: ' || c.session_id from wash_cycles c join readings_washer r
+           on r.device_id = c.device_id and r.session_no is null
+             and r.measured_at > c.started_at and r.measured_at <= c.ended_at
+           where c.source = 'power_curve' group by c.session_id, c.energy_wh
+           having abs(c.energy_wh - sum(r.energy_wh)) > {TOLERANCE} * greatest(1, c.energy_wh)""",
+        f"""select 'does not add up: run ' || session_no || ' of ' || device_id from (
+             select device_id, session_no, max(distance_m) as m from runs group by all having bool_and(status <> 'open')
+           ) join (select device_id, session_no, max(distance_m) as read_m from readings_shoe group by all)
+           using (device_id, session_no) where abs(m - read_m) > {TOLERANCE} * greatest(1, m) + 0.001""",
     ),
 }
 

@@ -14,9 +14,10 @@ import re
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from producers.recordings import fit, gpx, plug_meter, tcx
-from producers.recordings.plug_meter import PlugRecording
+from producers.recordings.plug_meter import DEFAULT_ZONE, PlugRecording
 from producers.recordings.run import RunRecording
 from schemas.errors import RecordingError
 
@@ -30,8 +31,11 @@ _ID_LENGTH = 64
 Recording = PlugRecording | RunRecording
 
 
-def read_all(paths: Sequence[Path]) -> list[Recording]:
+def read_all(paths: Sequence[Path], zone: ZoneInfo = DEFAULT_ZONE) -> list[Recording]:
     """Every file's recording, in the order of their first readings.
+
+    Args:
+        zone: Of plug meters, whose files hold local times without a zone.
 
     Raises:
         RecordingError: The first file that cannot be read, or two that would be the same device.
@@ -39,7 +43,7 @@ def read_all(paths: Sequence[Path]) -> list[Recording]:
     by_device: dict[str, Path] = {}
     recordings = []
     for path in paths:
-        recording = read(path)
+        recording = read(path, zone)
         other = by_device.setdefault(recording.device_id, path)
         if other is not path:
             raise RecordingError(
@@ -50,7 +54,7 @@ def read_all(paths: Sequence[Path]) -> list[Recording]:
     return sorted(recordings, key=lambda recording: int(recording.at_ms[0]))
 
 
-def read(path: Path) -> Recording:
+def read(path: Path, zone: ZoneInfo = DEFAULT_ZONE) -> Recording:
     """One file's recording.
 
     Raises:
@@ -66,7 +70,7 @@ def read(path: Path) -> Recording:
         if b"<gpx" in head:
             return gpx.parse(device_id("run", path), data)
         if plug_meter.LINE.search(head):
-            return plug_meter.parse(device_id("plug", path), data)
+            return plug_meter.parse(device_id("plug", path), data, zone)
     except RecordingError as error:
         raise RecordingError(f"Cannot replay {str(path)!r}: {error}") from error
     raise RecordingError(f"Cannot replay {str(path)!r}: it begins with {head[:20]!r}; accepted are {ACCEPTED}")

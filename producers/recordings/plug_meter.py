@@ -25,7 +25,7 @@ from schemas.catalogue import PLUG_METER
 from schemas.errors import RecordingError
 from schemas.topics import TELEMETRY_WASHER
 
-ZONE = ZoneInfo("Europe/Berlin")
+DEFAULT_ZONE = ZoneInfo("Europe/Berlin")
 LINE = re.compile(rb"^\d\d/\d\d/\d{4} \d\d:\d\d:\d\d;", re.MULTILINE)
 ACCEPTED = "dd/mm/yyyy HH:MM:SS;W;W"
 
@@ -86,8 +86,8 @@ class PlugRecording:
         return Upload(TELEMETRY_WASHER, self.device_id, seq, last_ms, at_ms.size, encode(fields), None)
 
 
-def parse(device_id: str, data: bytes) -> PlugRecording:
-    """The recording in a file's content.
+def parse(device_id: str, data: bytes, zone: ZoneInfo = DEFAULT_ZONE) -> PlugRecording:
+    """The recording in a file's content, whose local times are of that zone.
 
     Unreadable lines are left out and counted. A small negative power is the meter's zero error and becomes 0.
 
@@ -110,7 +110,7 @@ def parse(device_id: str, data: bytes) -> PlugRecording:
         )
     if local_s.size < 2:
         raise RecordingError(f"{local_s.size} readings found; at least 2 lines {ACCEPTED} are needed")
-    at_ms = never_falling(_utc_s(local_s) * 1000)
+    at_ms = never_falling(_utc_s(local_s, zone) * 1000)
     power_w = np.maximum(power.filter(usable).to_numpy(zero_copy_only=False), 0.0)
     return PlugRecording(device_id, at_ms, power_w, len(unreadable))
 
@@ -132,7 +132,7 @@ def _columns(data: bytes, unreadable: list[str]) -> tuple[pa.ChunkedArray, pa.Ch
     return table["stamp"], table["power_1s"], table["power_8s"]
 
 
-def _utc_s(local_s: NDArray[np.int64]) -> NDArray[np.int64]:
+def _utc_s(local_s: NDArray[np.int64], zone: ZoneInfo) -> NDArray[np.int64]:
     """Local times (as seconds since 1970 without a zone) in UTC.
 
     The hour that an autumn night has twice is its first pass until the clock falls back by more than half of it.
@@ -140,14 +140,14 @@ def _utc_s(local_s: NDArray[np.int64]) -> NDArray[np.int64]:
     """
     falls = np.append(False, np.diff(local_s) < -_HOUR_S // 2)
     hours, index = np.unique(local_s // _HOUR_S, return_inverse=True)
-    first, second = (np.array([_offset_s(int(hour), fold) for hour in hours])[index] for fold in (0, 1))
+    first, second = (np.array([_offset_s(int(hour), fold, zone) for hour in hours])[index] for fold in (0, 1))
     has_fallen = np.cumsum(falls) > 0
     in_second_pass = (first > second) & has_fallen
     return local_s - np.where(in_second_pass, second, first)
 
 
-def _offset_s(local_hour: int, fold: int) -> int:
+def _offset_s(local_hour: int, fold: int, zone: ZoneInfo) -> int:
     local = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(hours=local_hour)
-    offset = local.replace(tzinfo=ZONE, fold=fold).utcoffset()
+    offset = local.replace(tzinfo=zone, fold=fold).utcoffset()
     assert offset is not None
     return int(offset.total_seconds())

@@ -59,12 +59,13 @@ def demo(
     Starts a local stack of its own in DATA_DIR/demo, made anew each time, and stops it at the end, also when killed.
     Leaves report.md and usage.png there. Exit code 0 only when verify found nothing lost, twice or wrong.
     """
-    from deploy.stack import down, find, up  # noqa: PLC0415
+    from deploy.layout import is_locked, layout_of  # noqa: PLC0415
+    from deploy.stack import down, up  # noqa: PLC0415
     from schemas.errors import UsageError  # noqa: PLC0415
     from vaxel.settings import addresses  # noqa: PLC0415
 
     home = data_dir / "demo"
-    if find(home) is not None:
+    if is_locked(layout_of(home)):
         raise UsageError(f"a demo runs in {home}. Wait for it, or stop it: vaxel down --data-dir {home}")
     shutil.rmtree(home, ignore_errors=True)
     began_s = time.monotonic()
@@ -97,6 +98,7 @@ def demo(
             home.mkdir(parents=True, exist_ok=True)
             (home / "report.md").write_text(f"# Demo\n\n![usage per model and day](usage.png)\n\n```\n{report()}```\n")
     typer.echo(f"report: {home / 'report.md'}, picture: {home / 'usage.png'} ({time.monotonic() - began_s:.0f} s)")
+    typer.echo(f"look around in its lake: vaxel up --data-dir {home}; vaxel sql --data-dir {home}")
     if not clean:
         raise typer.Exit(1)
 

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
 
+from schemas.errors import UsageError
 from vaxel.commands.options import DEFAULT_DATA_DIR, AsJson, DataDir
 from vaxel.commands.publishing import Quiet, Rate, publish_and_tell, tell
 
@@ -22,6 +24,9 @@ def replay(
         list[Path], typer.Argument(metavar="FILE...", help="Plug-meter CSV (tracebase), TCX, GPX, FIT; each also .gz.")
     ],
     *,
+    zone: Annotated[
+        str, typer.Option(help="Time zone of plug meters; their files hold local times.")
+    ] = "Europe/Berlin",
     rate: Rate = None,
     data_dir: DataDir = DEFAULT_DATA_DIR,
     quiet: Quiet = False,
@@ -34,7 +39,11 @@ def replay(
     """
     from producers.recordings.files import read_all  # noqa: PLC0415
 
-    recordings = read_all(files)
+    try:
+        known_zone = ZoneInfo(zone)
+    except (ValueError, ZoneInfoNotFoundError) as error:
+        raise UsageError(f"there is no time zone {zone!r}; names such as Europe/Stockholm are accepted") from error
+    recordings = read_all(files, known_zone)
     rows = [_row(recording) for recording in recordings]
     total = sum(row["uploads"] for row in rows)
     summary = publish_and_tell(

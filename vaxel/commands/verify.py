@@ -35,7 +35,7 @@ def verified(addresses: Addresses, data_dir: Path) -> Verdict:
     """The verdict on everything that was published so far."""
     from schemas.errors import UnreachableError  # noqa: PLC0415
     from sinks.lake.connection import outside  # noqa: PLC0415
-    from vaxel.progress import lake_counts, lake_if_made  # noqa: PLC0415
+    from vaxel.progress import lake_counts, lake_if_made, waiting_uploads  # noqa: PLC0415
     from vaxel.record_check import check_records  # noqa: PLC0415
     from vaxel.sent import sent_places  # noqa: PLC0415
     from vaxel.verification import EXAMPLES, EXPECTED_SESSIONS, Verdict, check, count, load_truth  # noqa: PLC0415
@@ -52,6 +52,7 @@ def verified(addresses: Addresses, data_dir: Path) -> Verdict:
         counts = lake_counts(lake)
         return Verdict(
             sent=count(lake, "select count(*) from sent"),
+            waiting=waiting_uploads(addresses.kafka),
             accepted=counts.accepted,
             failed=counts.failed,
             duplicates=counts.duplicates,
@@ -76,9 +77,13 @@ def report(verdict: Verdict) -> str:
         f"{verdict.sessions_expected:,} sessions expected, {verdict.sessions_wrong:,} wrong",
         f"{verdict.record_rows_checked:,} record rows checked, {verdict.record_rows_wrong:,} wrong",
     ]
+    if verdict.waiting:
+        lines.append(f"{verdict.waiting:,} uploads still wait for: vaxel run --until-idle")
     if verdict.record_changes_waiting:
         lines.append(f"{verdict.record_changes_waiting:,} changes wait for: vaxel gearbox apply --all")
     lines += [f"  {kind}: {case}" for kind, cases in verdict.examples.items() for case in cases]
     nothing = "nothing lost, nothing twice, nothing wrong"
+    if verdict.record_changes_waiting:
+        nothing += "; record rows of flows with waiting changes were not compared"
     lines.append(f"verdict: {nothing}" if verdict.is_clean() else "verdict: NOT CLEAN")
     return "\n".join(lines)

@@ -90,8 +90,10 @@ def test_without_a_stack_the_way_to_start_it_is_told(
     monkeypatch.chdir(tmp_path)
     assert run(arguments) == 3
     said = capfd.readouterr().err
-    assert said.startswith("vaxel: no local stack runs in .vaxel and VAXEL_KAFKA")
-    assert said.endswith("Start it: vaxel up\n")
+    assert said.startswith(
+        f"vaxel: no local stack runs in {tmp_path / '.vaxel'}. Start it: vaxel up --data-dir .vaxel ("
+    )
+    assert said.endswith(")\n")
     assert said.count("\n") == 1
     assert not (tmp_path / ".vaxel").exists()
 

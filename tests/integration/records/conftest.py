@@ -62,6 +62,7 @@ def _session(device_id: str, ended_at: datetime) -> dict[str, object]:
         "device_id": device_id,
         "started_at": started_at,
         "ended_at": ended_at,
+        "known_at": ended_at,
     }
 
 

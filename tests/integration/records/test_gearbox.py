@@ -149,6 +149,14 @@ def test_a_session_counts_for_who_owned_the_unit_then(lake: Lake, records_dsn: s
     assert [tuple(row.values()) for row in rows] == [("cu-1", 1, "weekly"), ("cu-2", 0, "rare"), ("cu-3", 1, "weekly")]
 
 
+def test_a_device_that_erp_does_not_know_moves_no_figure(lake: Lake, records_dsn: str) -> None:
+    shift_all(lake, records_dsn)
+    before = everything(records_dsn)
+    lake.write(cycle("stranger-1", NEWEST + timedelta(days=200), 900.0))
+    shift_all(lake, records_dsn)
+    assert everything(records_dsn) == before
+
+
 def test_the_second_run_writes_no_row_and_no_audit_row(lake: Lake, records_dsn: str) -> None:
     first = shift_all(lake, records_dsn)
     assert all(shift.rows > 0 and shift.changes > 0 for shift in first)

@@ -22,7 +22,8 @@ def test_variables_alone_are_enough(tmp_path: Path) -> None:
 
 
 def test_all_missing_variables_are_named_together_with_the_way_out(tmp_path: Path) -> None:
-    expected = f"no local stack runs in {tmp_path} and VAXEL_KAFKA and VAXEL_RECORDS are not set. Start it: vaxel up"
+    start = f"Start it: vaxel up --data-dir {tmp_path}"
+    expected = f"no local stack runs in {tmp_path}. {start} (or set VAXEL_KAFKA, VAXEL_RECORDS)"
     environ = {name: value for name, value in ALL.items() if name not in {"VAXEL_KAFKA", "VAXEL_RECORDS"}}
     with pytest.raises(UnreachableError) as caught:
         addresses(environ, tmp_path)
@@ -30,7 +31,7 @@ def test_all_missing_variables_are_named_together_with_the_way_out(tmp_path: Pat
 
 
 def test_empty_variable_is_not_set(tmp_path: Path) -> None:
-    with pytest.raises(UnreachableError, match="and VAXEL_KAFKA is not set"):
+    with pytest.raises(UnreachableError, match="or set VAXEL_KAFKA"):
         addresses(ALL | {"VAXEL_KAFKA": ""}, tmp_path)
 
 

@@ -4,12 +4,15 @@
 -- next_best_action  the first that holds: replace shoes (a pair over 700 km), win back (used once, rare or none today),
 --                   offer care advice (a washing machine with 250 cycles or more); else nothing
 with sessions as (
-  select device_id, session_id, ended_at from lake.wash_cycles where status in ('closed', 'corrected')
+  select device_id, session_id, ended_at, known_at from lake.wash_cycles where status in ('closed', 'corrected')
   union all
-  select device_id, session_id, ended_at from lake.runs where status in ('closed', 'corrected')
+  select device_id, session_id, ended_at, known_at from lake.runs where status in ('closed', 'corrected')
 ),
 as_of as (
-  select max(ended_at) as instant from sessions
+  -- Of registered units only, and not later than it was known: a stranger or a clock that is ahead moves no figure.
+  select max(ended_at) filter (ended_at <= known_at) as instant
+  from sessions
+  join records.erp.serial_number as unit on unit.serial = sessions.device_id
 ),
 lifetimes as (
   select device_id, max(lifetime_distance_m) as distance_m, max(lifetime_sessions) as session_count

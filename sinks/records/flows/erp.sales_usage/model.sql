@@ -1,16 +1,19 @@
 -- One row for each row of erp.monthly_sales, as of the newest session end in the lake (not the wall clock).
 -- Readings are floats: each is made a decimal before it is added, so that the sum does not depend on the order.
 with sessions as (
-  select device_id, session_id, ended_at, energy_wh::decimal(18, 3) as amount, programme is not distinct from 'eco' as is_eco
+  select device_id, session_id, ended_at, known_at, energy_wh::decimal(18, 3) as amount, programme is not distinct from 'eco' as is_eco
   from lake.wash_cycles
   where status in ('closed', 'corrected')
   union all
-  select device_id, session_id, ended_at, distance_m::decimal(18, 3), false
+  select device_id, session_id, ended_at, known_at, distance_m::decimal(18, 3), false
   from lake.runs
   where status in ('closed', 'corrected')
 ),
 as_of as (
-  select max(ended_at) as instant from sessions
+  -- Of registered units only, and not later than it was known: a stranger or a clock that is ahead moves no figure.
+  select max(ended_at) filter (ended_at <= known_at) as instant
+  from sessions
+  join records.erp.serial_number as unit on unit.serial = sessions.device_id
 ),
 heard_of as (
   select distinct device_id from lake.uploads where outcome = 'accepted'
