@@ -32,7 +32,8 @@ class Verdict:
         misjudged: Intact uploads refused, broken ones let in, outcomes of records that were never sent, uploads of
             a device in the truth that the truth does not know, refused bytes that are not the ones sent.
         waiting: Uploads that no worker has committed yet; they count as lost until `vaxel run --until-idle`.
-        sessions_wrong: Sessions missing, invented, with other numbers than the truth, or than their own readings.
+        sessions_wrong: Sessions missing, invented, or with other numbers than the truth.
+        sums_wrong: Sessions whose energy or distance is not that of their readings.
         record_rows_wrong: Rows in the record systems whose fields differ from what the truth gives.
         examples: For each count that is not 0, a few of the cases.
     """
@@ -47,6 +48,7 @@ class Verdict:
     misjudged: int
     sessions_expected: int
     sessions_wrong: int
+    sums_wrong: int
     record_rows_checked: int
     record_rows_wrong: int
     record_changes_waiting: int
@@ -54,7 +56,8 @@ class Verdict:
 
     def is_clean(self) -> bool:
         """Whether nothing is lost, twice or wrong."""
-        return not (self.lost or self.twice or self.misjudged or self.sessions_wrong or self.record_rows_wrong)
+        counts = (self.lost, self.twice, self.misjudged, self.sessions_wrong, self.sums_wrong, self.record_rows_wrong)
+        return not any(counts)
 
     def asdict(self) -> dict[str, object]:
         """By name, as --json prints it."""
@@ -137,7 +140,9 @@ CHECKS: dict[str, tuple[str, ...]] = {
         """select 'missing: ' || expected from session_pairs where found is null""",
         """select 'invented: ' || found from session_pairs where expected is null""",
         """select 'differs: ' || expected || ', found ' || found from session_pairs where is_different""",
-        # Sessions against their readings: cycles of plug meters too, which no truth tells.
+    ),
+    # Sessions against their readings: cycles of plug meters too, which no truth tells.
+    "sums_wrong": (
         f"""select 'does not add up: cycle ' || session_no || ' of ' || device_id from (
              select device_id, session_no, sum(energy_wh) as wh from wash_cycles where source = 'reported' group by all
              having bool_and(status <> 'open')

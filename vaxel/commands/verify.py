@@ -61,6 +61,7 @@ def verified(addresses: Addresses, data_dir: Path) -> Verdict:
             misjudged=len(wrong["misjudged"]),
             sessions_expected=count(lake, EXPECTED_SESSIONS),
             sessions_wrong=len(wrong["sessions_wrong"]),
+            sums_wrong=len(wrong["sums_wrong"]),
             record_rows_checked=records.checked,
             record_rows_wrong=len(records.wrong),
             record_changes_waiting=records.waiting,
@@ -74,7 +75,8 @@ def report(verdict: Verdict) -> str:
         f"{verdict.sent:,} uploads sent = {verdict.accepted:,} accepted + {verdict.failed:,} failed "
         f"+ {verdict.duplicates:,} duplicates",
         f"lost {verdict.lost:,}, twice {verdict.twice:,}, misjudged {verdict.misjudged:,}",
-        f"{verdict.sessions_expected:,} sessions expected, {verdict.sessions_wrong:,} wrong",
+        f"{verdict.sessions_expected:,} sessions expected, {verdict.sessions_wrong:,} wrong, "
+        f"{verdict.sums_wrong:,} that do not add up",
         f"{verdict.record_rows_checked:,} record rows checked, {verdict.record_rows_wrong:,} wrong",
     ]
     if verdict.waiting:

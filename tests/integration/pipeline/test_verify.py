@@ -75,12 +75,12 @@ SPOILED = {
         f"delete from uploads where outcome = 'accepted' and {ONE_UPLOAD}",
         {"lost": 2, "twice": 1},  # no outcome, never accepted, readings of no upload
     ),
-    "no readings": (f"delete from readings_washer where {ONE_UPLOAD}", {"lost": 1}),
-    "a reading less": (f"delete from readings_shoe where {ONE_READING}", {"lost": 1}),
+    "no readings": (f"delete from readings_washer where {ONE_UPLOAD}", {"lost": 1, "sums_wrong": 1}),
+    "a reading less": (f"delete from readings_shoe where {ONE_READING}", {"lost": 1, "sums_wrong": 1}),
     "no failed event": (f"delete from failed_events where {ONE_FAILED}", {"lost": 1}),
     "readings twice": (
         f"insert into readings_washer select * from readings_washer where {ONE_UPLOAD}",
-        {"twice": 1},
+        {"twice": 1, "sums_wrong": 1},
     ),
     "readings of no upload": (
         f"insert into readings_shoe select * replace (seq + 1000000 as seq) from readings_shoe where {ONE_READING}",
@@ -102,7 +102,7 @@ SPOILED = {
     ),
     "another energy": (
         f"update wash_cycle_versions set energy_wh = energy_wh + 0.01 where {ONE_CYCLE}",
-        {"sessions_wrong": 1},
+        {"sessions_wrong": 1, "sums_wrong": 1},
     ),
     "another end": (
         f"update wash_cycle_versions set ended_at = ended_at + interval 1 second where {ONE_CYCLE}",
@@ -113,7 +113,16 @@ SPOILED = {
         f"""insert into wash_cycle_versions
             select * replace ('another' as session_id, started_at - interval 1 hour as started_at)
             from wash_cycle_versions where {ONE_CYCLE}""",
-        {"sessions_wrong": 1},
+        {"sessions_wrong": 1, "sums_wrong": 1},
+    ),
+    "a version twice": (
+        f"insert into wash_cycle_versions select * from wash_cycle_versions where {ONE_CYCLE}",
+        {"twice": 1},
+    ),
+    "other bytes": (f"update failed_events set original = 'x'::blob where {ONE_FAILED}", {"misjudged": 1}),
+    "another power": (
+        f"update readings_washer set energy_wh = energy_wh + 1 where {ONE_UPLOAD}",
+        {"sums_wrong": 1},
     ),
 }
 
