@@ -61,7 +61,15 @@ def find(data_dir: Path) -> Stack | None:
     if content is None:
         return None
     stack = Stack(**content)
-    return stack if psutil.pid_exists(stack.keeper_pid) else None  # else a new keeper is about to remove the old file
+    return stack if _lives(stack.keeper_pid) else None  # else a new keeper is about to remove the old file
+
+
+def _lives(pid: int) -> bool:
+    """Whether a process runs; one that is dead but not yet reaped does not."""
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def up(

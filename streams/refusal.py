@@ -6,6 +6,7 @@ Pure. Its verdict is the contract's own: an upload that only looked wrong comes 
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any, get_args
@@ -16,6 +17,9 @@ from pydantic_core import ErrorDetails
 from schemas.failures import Reason
 from schemas.fields import EARLIEST_MS
 from schemas.uploads import MAX_UPLOAD_BYTES, Upload
+
+_TOO_DEEP = re.compile(r"(?:[\[{]\s*){1000}")
+"""Python's own limit differs from version to version, and its verdict must not."""
 
 SHOWN_CHARACTERS = 60
 LONGEST_INTEGER = 400
@@ -51,6 +55,8 @@ def examine(original: bytes | None, model: type[Upload]) -> Upload | Refused:
         outermost[:] = pairs  # The outermost object is the last to be complete.
         return dict(pairs)
 
+    if _TOO_DEEP.search(text):
+        return Refused("not_json", "nested too deeply")
     try:
         value = json.loads(text, object_pairs_hook=remembered, parse_constant=_Constant, parse_int=_integer)
     except RecursionError:
