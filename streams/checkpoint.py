@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 from aiokafka import ConsumerRecord
-from confluent_kafka import Producer
+from confluent_kafka import KafkaError, KafkaException, Producer
 
 from schemas.failures import HEADERS, FailedEvent
 from schemas.topics import FAILED_EVENTS, FRAME_BYTES, RECEIPTS, state_topic
@@ -164,6 +164,17 @@ class Partition:
                 return
             except BufferError:
                 self._producer.poll(0.1)
+            except KafkaException as error:
+                raise self._cause(error) from error
+
+    def _cause(self, error: KafkaException) -> KafkaException:
+        """The error itself; of a producer that says no more than that it is broken, what broke it."""
+        if error.args[0].code() == KafkaError._FATAL:
+            try:
+                self._producer.abort_transaction(INIT_TIMEOUT_S)
+            except KafkaException as cause:
+                return cause
+        return error
 
 
 def _producer(settings: EngineSettings, place: Place) -> Producer:

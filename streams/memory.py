@@ -103,7 +103,7 @@ def _committed(settings: EngineSettings, topic: str, partition: int) -> Iterator
                     yield message.key() or b"", message.value() or b""
                 elif error.code() == KafkaError._PARTITION_EOF:
                     return
-                elif not error.retriable():
+                else:
                     raise UnreachableError(f"cannot read {topic}[{partition}] at {settings.kafka}: {error.str()}")
     finally:
         consumer.close()

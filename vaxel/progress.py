@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from typing import TypeVar
 
 import duckdb
 from confluent_kafka import Consumer, KafkaException, TopicPartition
@@ -15,6 +17,8 @@ from schemas.topics import TELEMETRY
 from sinks.lake.connection import exists, open_reader, outside
 from sinks.lake.tables import columns_in_lake
 from vaxel.settings import Addresses
+
+T = TypeVar("T")
 
 ANSWER_S = 10.0
 LOOK_AGAIN_S = 0.2
@@ -33,39 +37,42 @@ class Intake:
 
     def ends(self) -> dict[tuple[str, int], tuple[int, int]]:
         """First and next offset of each telemetry partition."""
+        topics = self._answer(lambda: self._admin.list_topics(timeout=ANSWER_S)).topics
         try:
-            metadata = self._admin.list_topics(timeout=ANSWER_S)
-            places = [(topic, number) for topic in TELEMETRY for number in metadata.topics[topic].partitions]
-            return {(topic, number): self._extent(topic, number) for topic, number in places}
+            places = [(topic, number) for topic in TELEMETRY for number in topics[topic].partitions]
         except KeyError as error:
             raise UnreachableError(
                 f"Kafka at {self._kafka} has no topic {error.args[0]}. Create it: vaxel up"
             ) from error
-        except KafkaException as error:
-            raise UnreachableError(f"Kafka at {self._kafka} does not answer: {error.args[0].str()}") from error
+        return {(topic, number): self._extent(topic, number) for topic, number in places}
 
     def _extent(self, topic: str, number: int) -> tuple[int, int]:
-        """First and next offset of a partition; a new one may not have a leader yet, which is worth another try."""
-        give_up_s = time.monotonic() + ANSWER_S
-        while True:
-            try:
-                low, high = self._consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=ANSWER_S)
-                return low, high
-            except KafkaException as error:
-                if not error.args[0].retriable() or time.monotonic() > give_up_s:
-                    raise
-            time.sleep(LOOK_AGAIN_S)
+        place = TopicPartition(topic, number)
+        low, high = self._answer(lambda: self._consumer.get_watermark_offsets(place, timeout=ANSWER_S))
+        return low, high
 
     def remaining(self, ends: dict[tuple[str, int], tuple[int, int]]) -> int:
         """Uploads below those ends that no worker has committed yet."""
         asked = [TopicPartition(topic, number) for topic, number in ends]
-        try:
-            committed = self._consumer.committed(asked, timeout=ANSWER_S)
-        except KafkaException as error:
-            raise UnreachableError(f"Kafka at {self._kafka} does not answer: {error.args[0].str()}") from error
+        committed = self._answer(lambda: self._consumer.committed(asked, timeout=ANSWER_S))
         return sum(
             max(0, high - max(low, place.offset)) for place, (low, high) in zip(committed, ends.values(), strict=True)
         )
+
+    def _answer(self, ask: Callable[[], T]) -> T:
+        """What Kafka says within `ANSWER_S`, asked again until then.
+
+        A new partition may have no leader yet, and a group that moves no coordinator. librdkafka marks neither as
+        worth another try (`retriable()` speaks of transactions only), so every error is.
+        """
+        give_up_s = time.monotonic() + ANSWER_S
+        while True:
+            try:
+                return ask()
+            except KafkaException as error:
+                if time.monotonic() > give_up_s:
+                    raise UnreachableError(f"Kafka at {self._kafka} does not answer: {error.args[0].str()}") from error
+            time.sleep(LOOK_AGAIN_S)
 
     def close(self) -> None:
         """Let go of the broker."""

@@ -17,7 +17,10 @@ from schemas.forms import arrow_schema
 from schemas.truth import RECORDS_FILE, SESSIONS_FILE, TRUTH_FOLDER, TrueRecord, TrueSession
 
 TOLERANCE = 1e-6
-"""Relative: amounts are sums of floats on one side and of whole microwatt-hours or millimetres on the other."""
+"""Relative: amounts are sums of floats on one side."""
+MICROWATT_HOUR = 1e-6
+MILLIMETRE = 1e-3
+"""On the other side are sums of whole ones: each reading's energy, and a run's distance, may be off by half of one."""
 EXAMPLES = 5
 
 
@@ -156,7 +159,7 @@ CHECKS: dict[str, tuple[str, ...]] = {
         f"""select 'does not add up: run ' || session_no || ' of ' || device_id from (
              select device_id, session_no, max(distance_m) as m from runs group by all having bool_and(status <> 'open')
            ) join (select device_id, session_no, max(distance_m) as read_m from readings_shoe group by all)
-           using (device_id, session_no) where abs(m - read_m) > {TOLERANCE} * greatest(1, m) + 0.001""",
+           using (device_id, session_no) where abs(m - read_m) > {TOLERANCE} * greatest(1, m) + {MILLIMETRE} / 2""",
     ),
 }
 
@@ -192,34 +195,62 @@ full join (
 """
 
 _SESSION_PAIRS = f"""
-create or replace temp table session_pairs as
-with expected as (
-  select product, device_id, started_at_ms, delivered_ended_at_ms, delivered_amount, delivered_reading_count,
-    end_is_known
-  from truth_sessions where delivered_reading_count > 0
-),
-found as (
-  select 'washer' as product, device_id, epoch_ms(started_at) as started_at_ms, epoch_ms(ended_at) as ended_at_ms,
-         energy_wh as amount, reading_count, status
-  from wash_cycles where source = 'reported'
+create or replace temp table found_sessions as
+select 'washer' as product, session_id, device_id, session_no, epoch_ms(started_at) as started_at_ms,
+  epoch_ms(ended_at) as ended_at_ms, energy_wh as amount, {MICROWATT_HOUR} / 2 * reading_count as rounded,
+  reading_count, status, version
+from wash_cycles where source = 'reported'
+union all
+select 'shoe', session_id, device_id, session_no, epoch_ms(started_at), epoch_ms(ended_at), distance_m,
+  {MILLIMETRE} / 2, reading_count, status, version
+from runs;
+
+-- A session under way is told when it begins and when it is over. Until then its one version says what its first
+-- uploads said, as many as the version counts.
+create or replace temp table told_so_far as
+with uploads_so_far as (
+  select s.session_id, s.started_at_ms, u.device_id, u.seq from found_sessions s
+  join uploads u on u.device_id = s.device_id and u.session_no = s.session_no and u.outcome = 'accepted'
+  where s.status = 'open'
+  qualify row_number() over (partition by s.session_id order by u."offset") <= s.version
+)
+select session_id, count(measured_at) as reading_count,
+  greatest(any_value(started_at_ms), coalesce(max(epoch_ms(measured_at)), 0)) as ended_at_ms,
+  coalesce(sum(energy_wh), max(distance_m), 0) as amount
+from uploads_so_far left join (
+  select device_id, seq, measured_at, energy_wh, null as distance_m from readings_washer
   union all
-  select 'shoe', device_id, epoch_ms(started_at), epoch_ms(ended_at), distance_m, reading_count, status from runs
+  select device_id, seq, measured_at, null, distance_m from readings_shoe
+) using (device_id, seq)
+group by session_id;
+
+create or replace temp table session_pairs as
+with pairs as (
+  select e.device_id as expected_device_id, f.device_id as found_device_id, e.end_is_known,
+    coalesce(e.started_at_ms, f.started_at_ms) as started_at_ms,
+    coalesce(s.ended_at_ms, e.delivered_ended_at_ms) as expected_ended_at_ms,
+    coalesce(s.amount, e.delivered_amount) as expected_amount,
+    coalesce(s.reading_count, e.delivered_reading_count) as expected_reading_count,
+    f.ended_at_ms, f.amount, f.reading_count, f.rounded, f.status
+  from (select * from truth_sessions where delivered_reading_count > 0) e
+  full join found_sessions f
+    on f.product = e.product and f.device_id = e.device_id and f.started_at_ms = e.started_at_ms
+  left join told_so_far s on s.session_id = f.session_id
 )
 select
-  e.device_id || ' at ' || make_timestamp_ms(e.started_at_ms) || ': ' || e.delivered_amount || ' in '
-    || e.delivered_reading_count || ' readings until ' || make_timestamp_ms(e.delivered_ended_at_ms) as expected,
-  f.device_id || ' at ' || make_timestamp_ms(f.started_at_ms) || ': ' || f.amount || ' in '
-    || f.reading_count || ' readings until ' || make_timestamp_ms(f.ended_at_ms) || ', ' || f.status as found,
-  e.device_id is not null and f.device_id is not null and (
-    f.ended_at_ms <> e.delivered_ended_at_ms
-    or f.reading_count <> e.delivered_reading_count
-    or abs(f.amount - e.delivered_amount) > {TOLERANCE} * greatest(1, e.delivered_amount)
-    or (f.status = 'open') = e.end_is_known
+  expected_device_id || ' at ' || make_timestamp_ms(started_at_ms) || ': ' || expected_amount || ' in '
+    || expected_reading_count || ' readings until ' || make_timestamp_ms(expected_ended_at_ms)
+    || case when end_is_known then '' else ', open' end as expected,
+  found_device_id || ' at ' || make_timestamp_ms(started_at_ms) || ': ' || amount || ' in '
+    || reading_count || ' readings until ' || make_timestamp_ms(ended_at_ms) || ', ' || status as found,
+  expected_device_id is not null and found_device_id is not null and (
+    ended_at_ms <> expected_ended_at_ms
+    or reading_count <> expected_reading_count
+    or abs(amount - expected_amount) > {TOLERANCE} * greatest(1, expected_amount) + rounded
+    or (status = 'open') = end_is_known
   ) as is_different
-from expected e
-full join found f
-  on f.product = e.product and f.device_id = e.device_id and f.started_at_ms = e.started_at_ms
-where e.device_id is not null or f.device_id in (select device_id from truth_sessions)
+from pairs
+where expected_device_id is not null or found_device_id in (select device_id from truth_sessions)
 """
 
 
