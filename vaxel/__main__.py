@@ -10,7 +10,7 @@ from typing import Any
 import typer
 
 from schemas.errors import VaxelError
-from vaxel.commands import demo, gearbox, replay, seed, simulate, sink, sql, stack, verify, worker
+from vaxel.commands import bench, demo, gearbox, replay, seed, simulate, sink, sql, stack, verify, worker
 from vaxel.commands import run as pipeline
 
 INTERRUPTED = 130
@@ -33,6 +33,7 @@ for command in (demo.demo, pipeline.run, worker.worker, verify.verify):
     app.command(rich_help_panel="Pipeline")(command)
 app.command(rich_help_panel="Devices")(simulate.simulate)
 app.command(rich_help_panel="Devices")(replay.replay)
+app.add_typer(bench.app, name="bench", rich_help_panel="Pipeline")
 app.add_typer(sink.app, name="sink", rich_help_panel="Lake")
 app.command(rich_help_panel="Lake")(sql.sql)
 app.command(rich_help_panel="Record systems")(seed.seed)
