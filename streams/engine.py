@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -21,6 +21,7 @@ T = TypeVar("T")
 
 THREADS = 8
 TICK_S = 0.05
+SHOW_EVERY_S = 0.2
 
 
 class Engine:
@@ -90,19 +91,18 @@ class Engine:
                     del self._waiting_since[tp]
                     await self._commit(partition)
 
-    async def show_positions(self, show: Callable[[TP, int], Awaitable[None]]) -> None:
-        """Tell each new position until that has succeeded once; never returns.
+    async def show_positions(self, show: Callable[[Mapping[TP, int]], Awaitable[bool]]) -> None:
+        """Tell the new positions until that has succeeded; never returns.
 
-        Apart from the commits: a tool may read it, nothing here does, so neither errors nor slowness matter.
+        Apart from the commits: a tool may read them, nothing here does, so neither errors nor slowness matter.
         """
         while True:
-            await asyncio.sleep(TICK_S)
-            for tp, partition in list(self._partitions.items()):
-                next_offset = partition.position.next_offset
-                if self._shown.get(tp) != next_offset:
-                    with contextlib.suppress(KafkaError):
-                        await show(tp, next_offset)
-                        self._shown[tp] = next_offset
+            await asyncio.sleep(SHOW_EVERY_S)
+            positions = {tp: partition.position.next_offset for tp, partition in self._partitions.items()}
+            news = {tp: offset for tp, offset in positions.items() if self._shown.get(tp) != offset}
+            with contextlib.suppress(KafkaError):
+                if news and await show(news):
+                    self._shown.update({tp: offset for tp, offset in news.items() if tp in self._partitions})
 
     async def pause(self) -> None:
         """Take nothing in any more, finish the running steps, commit all partitions. They stay open."""

@@ -18,7 +18,8 @@ from typing import Any, NoReturn
 import aiokafka
 import faust
 from aiokafka.errors import ConsumerStoppedError, NoOffsetForPartitionError, OffsetOutOfRangeError
-from aiokafka.structs import OffsetAndMetadata, TopicPartition
+from aiokafka.protocol.commit import OffsetCommitRequest
+from aiokafka.structs import TopicPartition
 from faust.transport.drivers import aiokafka as stock
 from faust.types import TP, ConsumerMessage
 
@@ -103,11 +104,27 @@ class ConsumerThread(stock.AIOKafkaConsumerThread):
         self._seeks[tp] += 1
         return self._seeks[tp]
 
-    async def show_position(self, offsets: Mapping[TP, int]) -> None:
-        """Move the group's offsets, for tools that show lag. Nobody here reads them, so failing is no fault."""
-        await self._ensure_consumer().commit(
-            {TopicPartition(*tp): OffsetAndMetadata(offset, "") for tp, offset in offsets.items()}
+    async def show_positions(self, offsets: Mapping[TP, int]) -> bool:
+        """Move the group's offsets, for tools that show lag; whether all moved. Nobody here reads them.
+
+        Not by the consumer's own commit: that one answers a generation gone by with a new join, which makes another
+        generation for everybody, so that in a long rebalance two workers push each other out without end.
+        """
+        coordinator = self._ensure_consumer()._coordinator
+        if coordinator.generation < 0 or coordinator.coordinator_id is None:
+            return False
+        by_topic: dict[str, list[tuple[int, int, str]]] = {}
+        for tp, offset in offsets.items():
+            by_topic.setdefault(tp.topic, []).append((tp.partition, offset, ""))
+        request = OffsetCommitRequest(
+            coordinator.group_id,
+            coordinator.generation,
+            coordinator.member_id,
+            OffsetCommitRequest.DEFAULT_RETENTION_TIME,
+            list(by_topic.items()),
         )
+        response = await coordinator._send_req(request)
+        return all(code == 0 for _, partitions in response.topics for _, code in partitions)
 
     def verify_event_path(self, now: float, tp: TP) -> None:
         """Stock Faust compares two different clocks here and logs false alarms."""
@@ -166,9 +183,9 @@ class Consumer(stock.Consumer):
         number = await self._thread.call_thread(self._thread.begin_at, tp, self.app.engine.applied(tp))
         self.app.engine.sought(tp, number)
 
-    async def show_position(self, tp: TP, offset: int) -> None:
-        """Move the group's offset, for tools that show lag."""
-        await self._thread.call_thread(self._thread.show_position, {tp: offset})
+    async def show_positions(self, offsets: Mapping[TP, int]) -> bool:
+        """Move the group's offsets, for tools that show lag; whether all moved."""
+        return bool(await self._thread.call_thread(self._thread.show_positions, offsets))
 
     async def wait_empty(self) -> None:
         """Called when partitions are revoked and at shutdown: finish the running steps and commit them."""

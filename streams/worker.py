@@ -77,7 +77,7 @@ def stream_app(settings: EngineSettings, products: Sequence[Product] = PRODUCTS)
 
     @app.task  # type: ignore[untyped-decorator]
     async def positions() -> None:
-        await app.engine.show_positions(app.consumer.show_position)
+        await app.engine.show_positions(app.consumer.show_positions)
 
     return app
 
