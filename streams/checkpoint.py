@@ -18,22 +18,24 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 from aiokafka import ConsumerRecord
-from confluent_kafka import KafkaError, KafkaException, Producer
+from confluent_kafka import KafkaError, KafkaException
 
 from schemas.failures import HEADERS, FailedEvent
-from schemas.topics import FAILED_EVENTS, FRAME_BYTES, RECEIPTS, state_topic
+from schemas.topics import DAY_MS, FAILED_EVENTS, RECEIPTS, state_topic
 from streams.admission import STAGE
 from streams.batch import Batch, Outputs, Place
 from streams.crash_points import crash_point
 from streams.decode import Decoder
 from streams.frames import frames
 from streams.memory import Position, changes, recall
+from streams.ownership import INIT_TIMEOUT_S, owning_producer
 from streams.product import Product
 from streams.settings import EngineSettings
 from streams.step import step
 
-INIT_TIMEOUT_S = 60.0
 COMMIT_TIMEOUT_S = 60.0
+FORGET_IDLE_EVERY = 64
+"""Checkpoints between two looks for idle devices."""
 
 
 @dataclass(frozen=True)
@@ -67,9 +69,7 @@ class Partition:
         self._product = product
         self._decoder = Decoder(product.upload)
         self._lock = threading.Lock()
-        self._producer = _producer(settings, place)
-        # Before the state is read: a former owner can commit nothing after this.
-        self._producer.init_transactions(INIT_TIMEOUT_S)
+        self._producer = owning_producer(settings, place)  # before the state is read
         self._state, kept = recall(settings, product, place)
         self.position = first_offset(kept)
         self._applied = self.position.next_offset
@@ -103,6 +103,8 @@ class Partition:
                 return None
             position = Position(self.position.topic_id, self._applied, self.position.checkpoint + 1)
             self._state.tidy()
+            if position.checkpoint % FORGET_IDLE_EVERY == 0:
+                self._state.forget_idle(self._settings.forget_after_days * DAY_MS)
             topic = state_topic(self._settings.app, self.place.topic).name
             for key, value in changes(self._state, position):  # 2
                 self._produce(topic, key, value)
@@ -175,19 +177,6 @@ class Partition:
             except KafkaException as cause:
                 return cause
         return error
-
-
-def _producer(settings: EngineSettings, place: Place) -> Producer:
-    return Producer(
-        {
-            "bootstrap.servers": settings.kafka,
-            "transactional.id": f"{settings.app}.{place.topic}.{place.partition}",
-            "transaction.timeout.ms": 60_000,
-            "linger.ms": 5,
-            "message.max.bytes": FRAME_BYTES,
-            "queue.buffering.max.kbytes": 128 * 1024,
-        }
-    )
 
 
 def _text(key: bytes | None) -> str | None:

@@ -7,12 +7,18 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from streams.dedupe import NEVER, Deduped, dedupe
+from streams.names import UNKNOWN, NameIndex
 from streams.store import Store
+from streams.texts import padded
 
 Ints = npt.NDArray[np.int64]
 
-DEVICE = np.dtype([("device_id", "S64"), ("newest", "i8"), ("window", "u8"), ("label", "i8")])
-"""A device in the state: its name, and for dedup its highest number, the window below it, and that upload's label."""
+NAME_BYTES = 64
+DEVICE = np.dtype(
+    [("device_id", f"S{NAME_BYTES}"), ("newest", "i8"), ("window", "u8"), ("label", "i8"), ("received_ms", "i8")]
+)
+"""A device in the state: its name; for dedup its highest number, the window below it, and that upload's label; and
+when Kafka took in the last upload of it, 0 where that is not known (`streams.store.FIELDS_SINCE`)."""
 
 
 class Devices:
@@ -20,34 +26,51 @@ class Devices:
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        rows = store.rows()
-        names = (name.decode() for name in store.values["device_id"][rows].tolist())
-        self._slots: dict[str, int] = dict(zip(names, rows.tolist(), strict=True))
+        self._index = self._indexed()
 
     def slots(self, device_id: pa.ChunkedArray) -> Ints:
         """The slot of each name, taking new slots for new names."""
         encoded = device_id.combine_chunks().dictionary_encode()
-        names = encoded.dictionary.to_pylist()
-        new = [name for name in names if name not in self._slots]
-        if new:
-            rows = self.store.take(len(new))
-            self.store.values["device_id"][rows] = [name.encode() for name in new]
+        names = padded(encoded.dictionary, NAME_BYTES)
+        slots = self._index.find(names, self.store.values["device_id"])
+        new = slots == UNKNOWN
+        if new.any():
+            slots[new] = rows = self.store.take(int(new.sum()))
+            self.store.values["device_id"][rows] = names[new]
             self.store.values["newest"][rows] = NEVER
-            self._slots.update(zip(new, rows.tolist(), strict=True))
-        slots = np.array([self._slots[name] for name in names], dtype=np.int64)
+            self._index.add(rows, self.store.values["device_id"])
         per_upload: Ints = slots[encoded.indices.to_numpy()]
         return per_upload
+
+    def slot(self, device_id: str) -> int | None:
+        """The slot of one device; None for a name that is not known."""
+        name = device_id.encode()
+        if len(name) > NAME_BYTES:
+            return None
+        found = int(self._index.find(np.array([name], dtype=f"S{NAME_BYTES}"), self.store.values["device_id"])[0])
+        return None if found == UNKNOWN else found
 
     def name(self, slot: int) -> str:
         """The device in a slot."""
         return str(self.store.values["device_id"][slot].decode())
 
-    def judge(self, slot: Ints, seq: Ints, label: Ints) -> Deduped:
+    def judge(self, slot: Ints, seq: Ints, label: Ints, received_at_ms: Ints) -> Deduped:
         """Dedup of a batch, remembered."""
         values = self.store.values
         judged = dedupe(slot, seq, label, values["newest"], values["window"], values["label"])
         values["newest"][judged.device] = judged.newest
         values["window"][judged.device] = judged.window
         values["label"][judged.device] = judged.label
+        np.maximum.at(values["received_ms"], slot, received_at_ms)
         self.store.touch(judged.device)
         return judged
+
+    def forget(self, slots: Ints) -> None:
+        """Give slots back; nothing else may speak of them any more."""
+        self.store.free(slots)
+        self._index = self._indexed()
+
+    def _indexed(self) -> NameIndex:
+        index = NameIndex(NAME_BYTES)
+        index.add(self.store.rows(), self.store.values["device_id"])
+        return index

@@ -54,6 +54,13 @@ class Pieces:
         self._rows[slot] = [row for row in self._rows[slot] if row not in gone]
         self.store.free(rows)
 
+    def forget(self, slots: Ints) -> None:
+        """Forget all pieces of some devices."""
+        gone = sorted(self._rows.keys() & set(slots.tolist()))
+        rows = [row for slot in gone for row in self._rows.pop(slot)]
+        self.store.free(np.array(rows, dtype=np.int64))
+        self._crowded.difference_update(gone)
+
     def crowded(self) -> list[int]:
         """Slots whose pieces have become many since this was last asked."""
         slots = sorted(self._crowded)

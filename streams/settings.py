@@ -16,7 +16,11 @@ class EngineSettings:
         checkpoint_s: Longest time between an upload and the commit of what it caused.
         checkpoint_uploads: Most uploads in one transaction.
         fetch_bytes: Most bytes fetched of a partition at once; bounds the size of a batch.
+        forget_after_days: A device that has not been heard of for longer is forgotten (`streams.idle`).
+        buffer_bytes: Most bytes of uploads that wait in memory, all partitions together; one fetch each at least.
         session_timeout_s: Silence after which the group gives a worker's partitions to others.
+        rebalance_timeout_s: How long the group waits for its workers when it shares out the partitions anew.
+        max_refused_share: Share of the newest uploads (`streams.limit`) that may be refused before the worker stops.
     """
 
     kafka: str
@@ -25,4 +29,8 @@ class EngineSettings:
     checkpoint_s: float = 0.5
     checkpoint_uploads: int = 50_000
     fetch_bytes: int = 4 * 1024 * 1024
+    forget_after_days: int = 400
+    buffer_bytes: int = 256 * 1024 * 1024
     session_timeout_s: float = 10.0
+    rebalance_timeout_s: float = 60.0
+    max_refused_share: float = 1.0

@@ -24,6 +24,7 @@ from streams.batch import Batch, Instants, Ints, Outputs, instants, nullable_num
 from streams.dedupe import WINDOW, Deduped, Verdict
 from streams.detected import Curves, add_curves, forget_settled
 from streams.devices import DEVICE, Devices
+from streams.idle import forget_idle
 from streams.pieces import STORED_PIECE, Pieces
 from streams.product import Product
 from streams.reported import Parts, SessionIndex, add_parts, announce, beyond_reach
@@ -52,6 +53,10 @@ class State:
         self.index.forget(beyond_reach(self.sessions, newest))
         forget_settled(self.pieces, self.sessions, self.index, newest)
 
+    def forget_idle(self, forget_after_ms: int) -> int:
+        """Forget devices that have been silent for longer than that; returns how many. Before a checkpoint."""
+        return forget_idle(self.devices, self.sessions, self.index, self.pieces, forget_after_ms)
+
 
 def step(product: Product, state: State, batch: Batch) -> Outputs:
     """Everything the stream has to say of a batch; the state is changed in place.
@@ -66,7 +71,7 @@ def step(product: Product, state: State, batch: Batch) -> Outputs:
         when = instants(batch)
     slot = state.devices.slots(batch.uploads.column("device_id"))
     seq = batch.integers("seq")
-    judged = state.devices.judge(slot, seq, batch.integers(start))
+    judged = state.devices.judge(slot, seq, batch.integers(start), batch.received_at_ms)
     failed += [_late(batch, int(row), state, int(slot[row])) for row in np.flatnonzero(judged.verdict == Verdict.LATE)]
 
     receipts = _receipts(product, batch, judged.verdict, when)

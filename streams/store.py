@@ -8,15 +8,19 @@ in parts; a part that no newer one replaces is older than its rows' pages, so it
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from streams.texts import padded, trimmed
+
 PAGES = 64
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+FIELDS_SINCE = {"received_ms": 2}
+"""Fields that came after schema version 1, and with which. In state written before they are zero: not known."""
 PART_ROWS = 25_000
 """Rows in one record at most: of a few hundred bytes each, so that Kafka takes it."""
 
@@ -50,7 +54,7 @@ class Store:
         self.used = np.zeros(_FIRST_CAPACITY, dtype=bool)
         self._changed = np.zeros(_FIRST_CAPACITY, dtype=bool)
         self._page_changed = np.zeros(PAGES, dtype=bool)
-        self._free: list[int] = []
+        self._free: list[Rows] = []
         self._end = 0
 
     def __len__(self) -> int:
@@ -58,12 +62,12 @@ class Store:
 
     def take(self, count: int) -> Rows:
         """Rows for that many new things, zeroed; freed rows first."""
-        reused = [self._free.pop() for _ in range(min(count, len(self._free)))]
-        fresh = count - len(reused)
-        self._grow(self._end + fresh)
-        rows = np.array(reused + list(range(self._end, self._end + fresh)), dtype=np.int64)
-        self._end += fresh
-        self.values[rows] = np.zeros((), dtype=self.values.dtype)
+        reused = self._take_freed(count)
+        self.values[reused] = np.zeros((), dtype=self.values.dtype)
+        end = self._end + count - len(reused)
+        self._grow(end)
+        rows = np.concatenate([reused, np.arange(self._end, end)])
+        self._end = end
         self.used[rows] = True
         self.touch(rows)
         return rows
@@ -72,7 +76,7 @@ class Store:
         """Give rows back; each at most once."""
         self.used[rows] = False
         self.touch(rows)
-        self._free.extend(int(row) for row in rows)
+        self._free.append(rows)
 
     def touch(self, rows: Rows) -> None:
         """Say that the rows have changed, so that the next checkpoint saves them."""
@@ -102,14 +106,26 @@ class Store:
 
         Which rows only a delta holds is not known any more, so every page in use counts as changed.
         """
-        for part in sorted(slices, key=lambda part: part.checkpoint):
-            if len(part.rows):
-                self._grow(int(part.rows.max()) + 1)
-                self._end = max(self._end, int(part.rows.max()) + 1)
-                self.values[part.rows] = part.values
-                self.used[part.rows] = part.used
-                self._page_changed[part.rows % PAGES] = True
-        self._free = [int(row) for row in np.flatnonzero(~self.used[: self._end])]
+        parts = sorted((part for part in slices if len(part.rows)), key=lambda part: part.checkpoint)
+        self._end = max((int(part.rows.max()) + 1 for part in parts), default=0)
+        self._grow(self._end)
+        for part in parts:
+            self.values[part.rows] = part.values
+            self.used[part.rows] = part.used
+            self._page_changed[part.rows % PAGES] = True
+        self._free = [np.flatnonzero(~self.used[: self._end])]
+
+    def _take_freed(self, count: int) -> Rows:
+        """Up to that many of the rows given back."""
+        taken = [np.empty(0, dtype=np.int64)]
+        while count and self._free:
+            rows = self._free.pop()
+            if len(rows) > count:
+                self._free.append(rows[:-count])
+                rows = rows[-count:]
+            taken.append(rows)
+            count -= len(rows)
+        return np.concatenate(taken)
 
     def _slice(self, checkpoint: int, rows: Rows) -> Slice:
         return Slice(checkpoint, rows, self.used[rows].copy(), self.values[rows].copy())
@@ -134,7 +150,7 @@ def to_frame(part: Slice) -> pa.Table:
     fields = {"row": pa.array(part.rows), "used": pa.array(part.used)}
     for name in names:
         values = np.ascontiguousarray(part.values[name])
-        fields[name] = pa.array(values.tolist(), pa.binary()) if values.dtype.kind == "S" else pa.array(values)
+        fields[name] = trimmed(values) if values.dtype.kind == "S" else pa.array(values)
     table = pa.table(fields)
     return table.replace_schema_metadata({"checkpoint": str(part.checkpoint), "schema_version": str(SCHEMA_VERSION)})
 
@@ -145,22 +161,36 @@ def from_frame(table: pa.Table, dtype: np.dtype[np.void]) -> Slice:
     Raises:
         ValueError: written by a newer schema version, or for other fields.
     """
-    metadata = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
-    version = int(metadata.get("schema_version", "0"))
-    if version != SCHEMA_VERSION:
-        raise ValueError(f"state of schema version {version} found, version {SCHEMA_VERSION} is known")
-    expected = ["row", "used", *(dtype.names or ())]
-    if table.column_names != expected:
-        raise ValueError(f"state with columns {table.column_names} found, {expected} are known")
-    values = np.zeros(table.num_rows, dtype=dtype)
-    for name in dtype.names or ():
-        column: Sequence[object] = (
-            table.column(name).to_pylist() if dtype[name].kind == "S" else table.column(name).to_numpy()
+    heading = heading_of(table.schema)
+    if not 1 <= heading.schema_version <= SCHEMA_VERSION:
+        raise ValueError(
+            f"state of schema version {heading.schema_version} found, versions 1 to {SCHEMA_VERSION} are known"
         )
-        values[name] = column
+    names = [name for name in dtype.names or () if FIELDS_SINCE.get(name, 1) <= heading.schema_version]
+    if table.column_names != ["row", "used", *names]:
+        raise ValueError(f"state with columns {table.column_names} found, {['row', 'used', *names]} are known")
+    values = np.zeros(table.num_rows, dtype=dtype)
+    for name in names:
+        column = table.column(name)
+        is_text = dtype[name].kind == "S"
+        values[name] = padded(column.combine_chunks(), dtype[name].itemsize) if is_text else column.to_numpy()
     return Slice(
-        int(metadata["checkpoint"]),
+        heading.checkpoint,
         np.asarray(table.column("row").to_numpy(), dtype=np.int64),
         np.asarray(table.column("used").combine_chunks().to_numpy(zero_copy_only=False), dtype=bool),
         values,
     )
+
+
+@dataclass(frozen=True)
+class Heading:
+    """What a frame of `to_frame` says of itself. Frames of before there were versions have 0."""
+
+    checkpoint: int
+    schema_version: int
+
+
+def heading_of(schema: pa.Schema) -> Heading:
+    """The heading in a frame's schema."""
+    metadata = schema.metadata or {}
+    return Heading(int(metadata.get(b"checkpoint", 0)), int(metadata.get(b"schema_version", 0)))
