@@ -46,13 +46,12 @@ class Topics:
             PositionError: the topic was re-created, or the log begins after the position or ends before it.
         """
         topic_id = self.topic_id(place.topic)
-        low, high = self._ends(place)
+        low, high = self.ends(place)
         if kept is None:
             return Position(topic_id, low, 0)
-        self._check_same(place, kept, topic_id)
-        if not low <= kept.next_offset <= high:
-            found = f"holds offsets {low} to {high}, the position is {kept.next_offset}"
-            raise PositionError(f"{place.topic}[{place.partition}] {found}. {_choices(place)}")
+        why = misfit(kept, topic_id, low, high)
+        if why is not None:
+            raise PositionError(f"{place.topic}[{place.partition}] {why}. {_choices(place)}")
         return kept
 
     def check_id(self, place: Place, kept: Position) -> None:
@@ -61,15 +60,16 @@ class Topics:
         Raises:
             PositionError: the topic was re-created.
         """
-        self._check_same(place, kept, self.topic_id(place.topic))
+        why = _recreated(kept, self.topic_id(place.topic))
+        if why is not None:
+            raise PositionError(f"{place.topic}[{place.partition}] {why}. {_choices(place)}")
 
-    @staticmethod
-    def _check_same(place: Place, kept: Position, topic_id: str) -> None:
-        if kept.topic_id != topic_id:
-            found = f"was re-created: id {kept.topic_id} expected, {topic_id} found"
-            raise PositionError(f"{place.topic}[{place.partition}] {found}. {_choices(place)}")
+    def ends(self, place: Place) -> tuple[int, int]:
+        """First and next offset of a partition.
 
-    def _ends(self, place: Place) -> tuple[int, int]:
+        Raises:
+            UnreachableError: the broker does not answer.
+        """
         consumer = Consumer({"bootstrap.servers": self._kafka, "group.id": "vaxel.ends"})
         try:
             low, high = consumer.get_watermark_offsets(TopicPartition(place.topic, place.partition), timeout=ANSWER_S)
@@ -80,8 +80,21 @@ class Topics:
         return low, high
 
 
+def misfit(kept: Position, topic_id: str, low: int, high: int) -> str | None:
+    """Why a kept position does not fit a topic of that id that holds offsets [low, high); None where it fits."""
+    why = _recreated(kept, topic_id)
+    if why is None and not low <= kept.next_offset <= high:
+        why = f"holds offsets {low} to {high}, the position is {kept.next_offset}"
+    return why
+
+
+def _recreated(kept: Position, topic_id: str) -> str | None:
+    return None if kept.topic_id == topic_id else f"was re-created: id {kept.topic_id} expected, {topic_id} found"
+
+
 def _choices(place: Place) -> str:
+    what = f"{place.topic} {place.partition}"
     return (
-        "Choose: restore the topic and start again, or accept the loss and begin anew by removing the state topic "
-        f"of {place.topic}"
+        f"Choose: keep what is remembered and go on with what the topic holds (vaxel state continue {what}), "
+        f"or forget it and begin anew (vaxel state reset {what})"
     )
