@@ -2,10 +2,13 @@
 
 VaxelError
 ├── UsageError          the call or a setting is wrong; calling again unchanged cannot work      exit code 2
-│   └── RecordingError  a recording that cannot be read as what it says it is                     exit code 2
-└── OutsideError        an outside system stands in the way                                       exit code 3
-    ├── UnreachableError  it does not answer; worth another try                                   exit code 3
-    └── PositionError     a kept position no longer fits its topic; a person has to decide        exit code 3
+│   ├── RecordingError  a recording that cannot be read as what it says it is                     exit code 2
+│   └── SlotTakenError  another worker runs in this worker's slot                                 exit code 2
+├── OutsideError        an outside system stands in the way                                       exit code 3
+│   └── UnreachableError  it does not answer; worth another try                                   exit code 3
+└── DecisionError       a person has to decide; starting again unchanged cannot work              exit code 4
+    ├── PositionError     a kept position no longer fits its topic                                exit code 4
+    └── RefusedShareError more uploads are refused than may be                                    exit code 4
 """
 
 from __future__ import annotations
@@ -29,6 +32,10 @@ class RecordingError(UsageError):
     """A recording that cannot be read as what it says it is."""
 
 
+class SlotTakenError(UsageError):
+    """Another worker runs in this worker's slot."""
+
+
 class OutsideError(VaxelError):
     """An outside system stands in the way: a broker, a database, the disk."""
 
@@ -39,5 +46,15 @@ class UnreachableError(OutsideError):
     """An outside system does not answer; the same call may work later."""
 
 
-class PositionError(OutsideError):
-    """A kept position no longer fits its topic (re-created, or retention passed it); a person has to decide."""
+class DecisionError(VaxelError):
+    """A person has to decide; the message says between what."""
+
+    exit_code = 4
+
+
+class PositionError(DecisionError):
+    """A kept position no longer fits its topic: re-created, or retention passed it."""
+
+
+class RefusedShareError(DecisionError):
+    """More of the newest uploads are refused than the operator allows."""

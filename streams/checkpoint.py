@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -38,15 +39,28 @@ FORGET_IDLE_EVERY = 64
 """Checkpoints between two looks for idle devices."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Run:
-    """Records fetched at once from one partition: all there are in offsets [start, end), after that many seeks."""
+    """Records fetched at once from one partition: all there are in offsets [start, end), after that many seeks.
+
+    Attributes:
+        value_bytes: Size of the uploads together.
+    """
 
     place: Place
     records: list[ConsumerRecord]
     start: int
     end: int
     seek: int = 0
+    value_bytes: int = 0
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What a run was: its uploads, and how many of them were refused for which reason."""
+
+    uploads: int
+    refused: Counter[str]
 
 
 class Partition:
@@ -76,11 +90,11 @@ class Partition:
         self._in_transaction = False
         self.uncommitted_uploads = 0
 
-    def apply(self, run: Run) -> bool:
-        """Take a run in; False when it does not follow what was taken in before: the input must be sought again."""
+    def apply(self, run: Run) -> Taken | None:
+        """Take a run in; None when it does not follow what was taken in before: the input must be sought again."""
         with self._lock:
             if run.start != self._applied:
-                return False
+                return None
             outputs = self._step(run)
             if not self._in_transaction:
                 self._producer.begin_transaction()
@@ -89,7 +103,7 @@ class Partition:
             crash_point("streams.after-outputs")
             self._applied = run.end
             self.uncommitted_uploads += len(run.records)
-            return True
+            return Taken(len(run.records), Counter(event.reason for event in outputs.failed))
 
     @property
     def applied(self) -> int:

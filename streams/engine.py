@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import weakref
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, TypeVar
 
 from aiokafka.errors import KafkaError
 from faust.types import TP
 
+from schemas.errors import RefusedShareError
 from streams.batch import Place
 from streams.checkpoint import Partition, Run
+from streams.limit import RefusedShare
 from streams.positions import Topics
 from streams.product import PRODUCTS, Product
 from streams.settings import EngineSettings
@@ -39,6 +43,9 @@ class Engine:
         self._waiting_since: dict[TP, float] = {}
         self._seeks: dict[TP, int] = {}
         self._shown: dict[TP, int] = {}
+        # Weak: a run that Faust drops on the way leaves no trace here, and must not hold its partition back.
+        self._held: weakref.WeakSet[Run] = weakref.WeakSet()
+        self._refused_share = RefusedShare(settings.max_refused_share)
 
     def owned(self) -> set[TP]:
         """Partitions that are open."""
@@ -52,6 +59,19 @@ class Engine:
         """Runs fetched before this seek of the partition are no longer wanted."""
         self._seeks[tp] = number
 
+    def hold(self, run: Run) -> None:
+        """Count a run among those that wait in memory, until it is handled or nobody knows it any more."""
+        self._held.add(run)
+
+    def has_room(self, tp: TP) -> bool:
+        """Whether more of the partition may be fetched: it has its share of the buffer, one run at least."""
+        waiting = [run.value_bytes for run in list(self._held) if (run.place.topic, run.place.partition) == tp]
+        return not waiting or sum(waiting) < self.settings.buffer_bytes / max(1, len(self._partitions))
+
+    def held_bytes(self) -> int:
+        """Bytes of the uploads that wait in memory."""
+        return sum(run.value_bytes for run in list(self._held))
+
     async def take_over(self, tp: TP) -> None:
         """Open a partition: fence its former owner, read its state."""
         async with self._taking_over.setdefault(tp, asyncio.Lock()):
@@ -63,6 +83,12 @@ class Engine:
 
     async def handle(self, run: Run, seek: Callable[[TP], Awaitable[None]]) -> None:
         """Take a run in, and commit when the transaction is large. A run out of order is fetched again."""
+        try:
+            await self._handle(run, seek)
+        finally:
+            self._held.discard(run)
+
+    async def _handle(self, run: Run, seek: Callable[[TP], Awaitable[None]]) -> None:
         tp = TP(run.place.topic, run.place.partition)
         partition = self._partitions.get(tp)
         # Revoked since it was fetched, or fetched before a seek: whoever owns the partition fetches it (again).
@@ -70,15 +96,26 @@ class Engine:
         if partition is None or self._is_paused or run.seek < self._seeks.get(tp, 0):
             return
         began = asyncio.get_running_loop().time()
-        is_next = await self._in_thread(lambda: partition.apply(run))
-        if not is_next:
+        taken = await self._in_thread(lambda: partition.apply(run))
+        if taken is None:
             if self._partitions.get(tp) is partition:
                 await seek(tp)
             return
+        if excess := self._refused_share.excess(taken.uploads, taken.refused):
+            raise RefusedShareError(f"{excess}. Last seen in {tp.topic}[{tp.partition}] before offset {run.end}")
         # After the run, not before: a commit that was under way does not hold it.
         self._waiting_since.setdefault(tp, began)
         if partition.uncommitted_uploads >= self.settings.checkpoint_uploads:
             await self._commit(partition)
+
+    async def check_topics(self) -> None:
+        """Return if the topics of all open partitions are still the ones that their positions speak of.
+
+        Raises:
+            PositionError: a topic was deleted, or created again.
+        """
+        for partition in {tp.topic: partition for tp, partition in self._partitions.items()}.values():
+            await self._in_thread(partial(self._topics.check_id, partition.place, partition.position))
 
     async def commit_in_time(self) -> None:
         """Commit each partition `checkpoint_s` after its first uncommitted upload; never returns."""

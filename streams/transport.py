@@ -9,36 +9,21 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import os
-import sys
-from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping
-from typing import Any, NoReturn
+from typing import Any
 
-import aiokafka
 import faust
-from aiokafka.errors import ConsumerStoppedError, NoOffsetForPartitionError, OffsetOutOfRangeError
-from aiokafka.protocol.commit import OffsetCommitRequest
-from aiokafka.structs import TopicPartition
 from faust.transport.drivers import aiokafka as stock
 from faust.types import TP, ConsumerMessage
 
-from schemas.errors import PositionError, VaxelError
-from streams.batch import Place
 from streams.checkpoint import Run
-
-EXIT_CRASHED = 70
-"""sysexits.h EX_SOFTWARE: the supervisor starts the worker again. Not so after a PositionError: a person decides."""
+from streams.consumer_thread import ConsumerThread
+from streams.ending import die
+from streams.watchdog import watch
 
 IDLE_S = 0.02
-PRIVATE_ATTRIBUTES = ("_isolation_level", "_partition_assignment_strategy")
-
-
-def die(what: str, because: BaseException | None = None) -> NoReturn:
-    """End the process at once, so that nothing half-done can become visible."""
-    why = f": {because}" if isinstance(because, VaxelError) else f": {because!r}" if because is not None else ""
-    print(f"vaxel: worker stops: {what}{why}", file=sys.stderr, flush=True)  # noqa: T201
-    os._exit(because.exit_code if isinstance(because, PositionError) else EXIT_CRASHED)
+LOOK_AGAIN_S = 0.1
+"""How long to wait for uploads of some partitions while others are held back: those may want more any moment."""
 
 
 class WholeRun(faust.Schema[None, Run]):
@@ -51,87 +36,6 @@ class WholeRun(faust.Schema[None, Run]):
         """The run itself."""
         run: Run = message.value
         return run
-
-
-class ConsumerThread(stock.AIOKafkaConsumerThread):
-    """The thread that fetches. Only this thread touches `_next`, so starts and ends of runs cannot lie."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self._next: dict[TopicPartition, int] = {}
-        self._seeks: Counter[TopicPartition] = Counter()
-
-    def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
-        consumer = super()._create_worker_consumer(transport)
-        for name in PRIVATE_ATTRIBUTES:
-            assert hasattr(consumer, name), f"aiokafka has no {name}: pinned versions only"
-        consumer._isolation_level = "read_committed"
-        # Stock Faust falls back to round robin without tables, which moves partitions needlessly.
-        consumer._partition_assignment_strategy = [self.app.assignor]
-        return consumer
-
-    async def _fetch_records(  # type: ignore[override]  # runs take the place of records, up to `_to_message`
-        self, consumer: Any, active_partitions: set[TP], timeout: float | None = None, max_records: int | None = None
-    ) -> dict[TP, Run]:
-        """What was fetched, a run per partition, each with the offsets it covers (transaction markers included)."""
-        if not self.consumer.flow_active:
-            return {}
-        fetcher = consumer._fetcher
-        if consumer._closed or fetcher._closed:
-            raise ConsumerStoppedError
-        # Faust never asks for the coordinator's errors; one that nobody sees would hang the worker for ever.
-        consumer._coordinator.check_errors()
-        with fetcher._subscriptions.fetch_context():
-            try:
-                fetched = await fetcher.fetched_records(active_partitions, timeout=timeout, max_records=max_records)
-            except NoOffsetForPartitionError:
-                # A partition not yet sought: the engine will.
-                return {}
-            except OffsetOutOfRangeError as error:
-                die("cannot read on", PositionError(f"the log no longer holds the position: {error}"))
-        assignment = fetcher._subscriptions.subscription.assignment
-        runs = {}
-        for tp, records in fetched.items():
-            start, end = self._next.get(tp, -1), assignment.state_value(tp).position
-            self._next[tp] = end
-            runs[tp] = Run(Place(tp.topic, tp.partition), records, start, end, self._seeks[tp])
-        return runs
-
-    async def begin_at(self, tp: TP, offset: int) -> int:
-        """Fetch from there on; returns the number of this seek, which the runs fetched from here on carry."""
-        self._ensure_consumer().seek(tp, offset)
-        self._next[tp] = offset
-        self._seeks[tp] += 1
-        return self._seeks[tp]
-
-    async def show_positions(self, offsets: Mapping[TP, int]) -> bool:
-        """Move the group's offsets, for tools that show lag; whether all moved. Nobody here reads them.
-
-        Not by the consumer's own commit: that one answers a generation gone by with a new join, which makes another
-        generation for everybody, so that in a long rebalance two workers push each other out without end.
-        """
-        coordinator = self._ensure_consumer()._coordinator
-        if coordinator.generation < 0 or coordinator.coordinator_id is None:
-            return False
-        by_topic: dict[str, list[tuple[int, int, str]]] = {}
-        for tp, offset in offsets.items():
-            by_topic.setdefault(tp.topic, []).append((tp.partition, offset, ""))
-        request = OffsetCommitRequest(
-            coordinator.group_id,
-            coordinator.generation,
-            coordinator.member_id,
-            OffsetCommitRequest.DEFAULT_RETENTION_TIME,
-            list(by_topic.items()),
-        )
-        response = await coordinator._send_req(request)
-        return all(code == 0 for _, partitions in response.topics for _, code in partitions)
-
-    def verify_event_path(self, now: float, tp: TP) -> None:
-        """Stock Faust compares two different clocks here and logs false alarms."""
-
-    async def crash(self, reason: BaseException) -> None:
-        """The thread cannot go on, so the worker does not."""
-        die("consumer thread", reason)
 
 
 class Consumer(stock.Consumer):
@@ -183,6 +87,22 @@ class Consumer(stock.Consumer):
         number = await self._thread.call_thread(self._thread.begin_at, tp, self.app.engine.applied(tp))
         self.app.engine.sought(tp, number)
 
+    @stock.Consumer.task
+    async def _watchdog(self) -> None:
+        await watch(self, self.app.engine.settings, die)
+
+    def is_rebalancing(self) -> bool:
+        """Whether the group shares out its partitions anew, as far as this worker knows."""
+        return bool(self.app.rebalancing)
+
+    async def check_topics(self) -> None:
+        """Return if no topic has been deleted or created again."""
+        await self.app.engine.check_topics()
+
+    async def thread_answers(self) -> None:
+        """Return once the consumer thread has answered; raises what its coordinator has run into."""
+        await self._thread.call_thread(self._thread.answer)
+
     async def show_positions(self, offsets: Mapping[TP, int]) -> bool:
         """Move the group's offsets, for tools that show lag; whether all moved."""
         return bool(await self._thread.call_thread(self._thread.show_positions, offsets))
@@ -194,6 +114,8 @@ class Consumer(stock.Consumer):
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
         """Fetched runs. Unlike the stock method it never seeks: a seek here would fence a new owner."""
         runs, _ = await self._wait_next_records(timeout)
+        for run in (runs or {}).values():
+            self.app.engine.hold(run)
         for tp, run in (runs or {}).items():
             while not self.flow_active and not self.should_stop:
                 await self.wait_first(self.can_resume_flow.wait(), timeout=1.0)
@@ -202,11 +124,19 @@ class Consumer(stock.Consumer):
             yield tp, self._to_message(tp, run)
 
     async def _wait_next_records(self, timeout: float) -> Any:
-        """As stock, but a worker whose buffers are all full looks again at once and not after a second."""
-        if self.flow_active and not self._get_active_partitions():
+        """Fetched runs of the partitions that wait for some and of which not too much is held already.
+
+        Stock Faust counts events, whatever their size, and looks again only after a second once all buffers are full.
+        """
+        if not self.flow_active:
+            await self.wait_first(self.can_resume_flow.wait(), timeout=1.0)
+            return None, None
+        active = self._get_active_partitions()
+        wanted = {tp for tp in active if self.app.engine.has_room(tp)}
+        if not wanted:
             await self.sleep(IDLE_S)
             return None, None
-        return await super()._wait_next_records(timeout)
+        return await self._getmany(wanted, timeout if wanted == active else LOOK_AGAIN_S), wanted
 
     def _to_message(self, tp: TP, run: Run) -> ConsumerMessage:
         # Faust drops what has a lower offset than the last: a running number keeps it from judging runs fetched anew.

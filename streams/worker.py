@@ -16,12 +16,14 @@ from typing import Any
 import faust
 import mode
 
+from streams.ending import die
 from streams.engine import Engine
 from streams.product import PRODUCTS, Product
 from streams.settings import EngineSettings
-from streams.transport import Transport, WholeRun, die
+from streams.transport import Transport, WholeRun
 
-BUFFERED_RUNS = 4
+BUFFERED_RUNS = 4096
+"""Never reached: what waits is bounded in bytes (`EngineSettings.buffer_bytes`)."""
 
 
 class StreamApp(faust.App):
@@ -50,8 +52,8 @@ def stream_app(settings: EngineSettings, products: Sequence[Product] = PRODUCTS)
         stream_wait_empty=True,
         broker_session_timeout=settings.session_timeout_s,
         broker_heartbeat_interval=settings.session_timeout_s / 4,
-        broker_rebalance_timeout=60,
-        broker_request_timeout=90,
+        broker_rebalance_timeout=settings.rebalance_timeout_s,
+        broker_request_timeout=settings.rebalance_timeout_s + 30,
         consumer_max_fetch_size=settings.fetch_bytes,
         consumer_auto_offset_reset="none",
         consumer_group_instance_id=None if settings.slot is None else f"{settings.app}-{settings.slot}",

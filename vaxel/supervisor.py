@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from deploy.children import Command, start, stop
-from schemas.errors import OutsideError
+from schemas.errors import DecisionError, OutsideError, UsageError
 
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 10.0
 CALM_S = 30.0
 CRASHES_IN_A_ROW = 6
-WRONG_USE = 2
-"""Exit code after which starting again cannot help. An outside system that was away may be back."""
+FINAL = {UsageError.exit_code, DecisionError.exit_code}
+"""Exit codes after which starting again cannot help. An outside system that was away may be back."""
 
 
 @dataclass
@@ -57,7 +57,8 @@ class Supervisor:
         """Start again what has ended. Call it often.
 
         Raises:
-            OutsideError: a child ended in a way, or so often, that starting it again cannot help.
+            DecisionError: a child ended because a person has to decide.
+            OutsideError: a child ended in another way, or so often, that starting it again cannot help.
         """
         now_s = time.monotonic()
         for child in self.children:
@@ -70,8 +71,9 @@ class Supervisor:
             if code is None:
                 continue
             child.crashes = 1 if now_s - child.started_s > CALM_S else child.crashes + 1
-            if code == WRONG_USE or child.crashes >= CRASHES_IN_A_ROW:
-                raise OutsideError(_obituary(child.command, code))
+            if code in FINAL or child.crashes >= CRASHES_IN_A_ROW:
+                kind = DecisionError if code == DecisionError.exit_code else OutsideError
+                raise kind(_obituary(child.command, code))
             pause_s = min(FIRST_PAUSE_S * 2**child.crashes, LONGEST_PAUSE_S)
             child.again_s = now_s + pause_s
             self.tell(f"{_obituary(child.command, code)}; it is started again in {pause_s:g} s")

@@ -11,7 +11,7 @@ from typing import Any
 from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
-from schemas.errors import OutsideError, PositionError, UnreachableError
+from schemas.errors import OutsideError, UnreachableError
 from sinks.lake.decode import Record
 from sinks.lake.positions import Extent, Place, Position
 
@@ -85,7 +85,7 @@ def outside_error(error: KafkaError, topic: str, bootstrap: str) -> OutsideError
     if error.code() in _UNKNOWN:
         return OutsideError(f"Topic {topic!r} does not exist at {bootstrap!r}. `vaxel up` makes the topics.")
     if error.code() in (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE):
-        return PositionError(f"Topic {topic!r} no longer holds what comes next: {error.str()}. Start the sink again.")
+        return OutsideError(f"Topic {topic!r} no longer holds what comes next: {error.str()}. Start the sink again.")
     if error.code() in (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED):
         return OutsideError(f"Kafka at {bootstrap!r} does not allow reading topic {topic!r}: {error.str()}.")
     return UnreachableError(f"Kafka at {bootstrap!r} does not answer: {error.str()}.")

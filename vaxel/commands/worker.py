@@ -27,6 +27,15 @@ def worker(
     checkpoint_s: Annotated[
         float, typer.Option(min=0.01, help="Longest seconds between an upload and the commit of what it caused.")
     ] = 0.5,
+    max_refused_share: Annotated[
+        float,
+        typer.Option(
+            min=0.0, max=1.0, help="Share of the last 10,000 uploads that may be refused before it stops; 1: all."
+        ),
+    ] = 1.0,
+    buffer_mb: Annotated[
+        int, typer.Option(min=1, help="Most megabytes of uploads that wait in memory, a fetch per partition at least.")
+    ] = 256,
     log_level: Annotated[
         LogLevel, typer.Option(case_sensitive=False, help="How much of what it does goes to its log.")
     ] = LogLevel.WARNING,
@@ -35,7 +44,7 @@ def worker(
     """Run one stream worker: takes its share of the partitions, stops in good order on Ctrl-C or SIGTERM.
 
     Workers of one cluster share the work; start another with another --slot. A worker in doubt ends with exit code
-    70 and loses nothing: start it again.
+    70 and loses nothing: start it again. With exit code 4 a person has to decide first; the last line says between what.
     """
     from streams.settings import EngineSettings  # noqa: PLC0415
     from streams.worker import run_worker  # noqa: PLC0415
@@ -45,4 +54,11 @@ def worker(
     kafka = kafka_address(os.environ, data_dir)
     with closing(Intake(kafka)) as intake:
         intake.ends()  # Faust would tell of a broker that does not answer by a traceback
-    run_worker(EngineSettings(kafka=kafka, slot=slot, checkpoint_s=checkpoint_s), log_level)
+    settings = EngineSettings(
+        kafka=kafka,
+        slot=slot,
+        checkpoint_s=checkpoint_s,
+        max_refused_share=max_refused_share,
+        buffer_bytes=buffer_mb * 1_000_000,
+    )
+    run_worker(settings, log_level)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
@@ -150,14 +151,24 @@ class Stream:
         """How many uploads have been accounted for."""
         return len(self.receipts()) + len(self.failed())
 
-    def start(self, slot: int = 0, crash_at: str = "") -> subprocess.Popen[bytes]:
-        """A worker as a process of its own."""
+    def start(
+        self, slot: int = 0, crash_at: str = "", log: Path | None = None, **differing: Any
+    ) -> subprocess.Popen[bytes]:
+        """A worker as a process of its own.
+
+        Args:
+            log: Gets what it says on stderr.
+            differing: Settings other than those of all test workers.
+        """
         program = Path(__file__).with_name("worker_process.py")
         topics = [self.product.telemetry, self.product.readings, self.product.sessions]
-        worker = subprocess.Popen(
-            [sys.executable, str(program), self.settings.kafka, self.settings.app, str(slot), *topics],
-            env={**os.environ, "PYTHONPATH": str(ROOT), VARIABLE: crash_at},
-        )
+        arguments = [self.settings.kafka, self.settings.app, str(slot), *topics, json.dumps(differing)]
+        with log.open("ab") if log is not None else nullcontext() as stderr:
+            worker = subprocess.Popen(
+                [sys.executable, str(program), *arguments],
+                env={**os.environ, "PYTHONPATH": str(ROOT), VARIABLE: crash_at},
+                stderr=stderr,
+            )
         self.workers.append(worker)
         return worker
 

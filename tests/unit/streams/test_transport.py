@@ -10,7 +10,7 @@ import pytest
 from aiokafka.errors import IllegalGenerationError, NoError, RebalanceInProgressError, UnknownMemberIdError
 from faust.types import TP
 
-from streams.transport import ConsumerThread
+from streams.consumer_thread import ConsumerThread
 
 
 class Coordinator:
