@@ -26,6 +26,13 @@ def frame(table: pa.Table) -> bytes:
     return bytes(sink.getvalue())
 
 
+def read_columns(value: bytes, count: int) -> pa.Table:
+    """The first columns of the table in a frame; the others are not unpacked."""
+    options = pa.ipc.IpcReadOptions(included_fields=list(range(count)))
+    with pa.ipc.open_stream(value, options=options) as reader:
+        return reader.read_all()
+
+
 def read_frame(value: bytes) -> pa.Table:
     """The table in a frame."""
     with pa.ipc.open_stream(value) as reader:

@@ -60,7 +60,24 @@ def restored(product: Product, newest: Mapping[bytes, bytes]) -> tuple[State, Po
         if name in stores:
             slices.setdefault(name, []).append(from_frame(read_frame(value), stores[name].values.dtype))
     kept = newest.get(POSITION_KEY)
-    return State(product, slices), Position(**json.loads(kept)) if kept is not None else None
+    return State(product, slices), position_of(kept) if kept is not None else None
+
+
+def position_of(value: bytes) -> Position:
+    """The position in the record of `position_record`.
+
+    Raises:
+        ValueError: written by another version.
+    """
+    try:
+        return Position(**json.loads(value))
+    except TypeError as error:
+        raise ValueError(f"a position with other fields found: {value!r}") from error
+
+
+def position_record(position: Position) -> tuple[bytes, bytes]:
+    """Key and value that keep a position."""
+    return POSITION_KEY, json.dumps(asdict(position)).encode()
 
 
 def changes(state: State, position: Position) -> Iterator[tuple[bytes, bytes]]:
@@ -70,4 +87,4 @@ def changes(state: State, position: Position) -> Iterator[tuple[bytes, bytes]]:
         for kind, saved in (("delta", store.delta(position.checkpoint)), ("page", store.page(position.checkpoint))):
             for number, part in enumerate(saved.parts() if saved is not None else ()):
                 yield f"{name}/{kind}-{page}.{number}".encode(), frame(to_frame(part))
-    yield POSITION_KEY, json.dumps(asdict(position)).encode()
+    yield position_record(position)

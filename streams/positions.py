@@ -13,6 +13,8 @@ from streams.batch import Place
 from streams.memory import Position
 
 ANSWER_S = 15.0
+QUIET = {"log_level": 0}
+"""librdkafka writes what it meets to stderr; what matters of it is in our errors."""
 
 
 class Topics:
@@ -20,7 +22,7 @@ class Topics:
 
     def __init__(self, kafka: str) -> None:
         self._kafka = kafka
-        self._admin = AdminClient({"bootstrap.servers": kafka})
+        self._admin = AdminClient({"bootstrap.servers": kafka, **QUIET})
 
     def topic_id(self, topic: str) -> str:
         """Kafka's id of a topic: another one after it was re-created.
@@ -29,9 +31,23 @@ class Topics:
             PositionError: there is no such topic.
             UnreachableError: the broker does not answer.
         """
+        return self._described(topic)[0]
+
+    def partitions(self, topic: str) -> int:
+        """How many partitions a topic has.
+
+        Raises:
+            PositionError: there is no such topic.
+            UnreachableError: the broker does not answer.
+        """
+        return self._described(topic)[1]
+
+    def _described(self, topic: str) -> tuple[str, int]:
+        """Id and number of partitions of a topic."""
         described = self._admin.describe_topics(TopicCollection([topic]), request_timeout=ANSWER_S)[topic]
         try:
-            return str(described.result().topic_id)
+            found = described.result()
+            return str(found.topic_id), len(found.partitions)
         except KafkaException as error:
             if error.args[0].name() == "UNKNOWN_TOPIC_OR_PART":
                 raise PositionError(f"topic {topic} does not exist at {self._kafka}. Create it: vaxel up") from error
@@ -70,7 +86,7 @@ class Topics:
         Raises:
             UnreachableError: the broker does not answer.
         """
-        consumer = Consumer({"bootstrap.servers": self._kafka, "group.id": "vaxel.ends"})
+        consumer = Consumer({"bootstrap.servers": self._kafka, "group.id": "vaxel.ends", **QUIET})
         try:
             low, high = consumer.get_watermark_offsets(TopicPartition(place.topic, place.partition), timeout=ANSWER_S)
         except KafkaException as error:

@@ -83,6 +83,11 @@ class Store:
         self._changed[rows] = True
         self._page_changed[rows % PAGES] = True
 
+    @property
+    def row_bytes(self) -> int:
+        """What one row takes: its fields, and whether it is in use and has changed."""
+        return self.values.dtype.itemsize + self.used.dtype.itemsize + self._changed.dtype.itemsize
+
     def rows(self) -> Rows:
         """All rows in use, ascending."""
         return np.flatnonzero(self.used[: self._end]).astype(np.int64)

@@ -10,7 +10,7 @@ from typing import Any
 import typer
 
 from schemas.errors import VaxelError
-from vaxel.commands import bench, demo, gearbox, replay, seed, simulate, sink, sql, stack, verify, worker
+from vaxel.commands import bench, demo, gearbox, replay, seed, simulate, sink, sql, stack, state, verify, worker
 from vaxel.commands import run as pipeline
 
 INTERRUPTED = 130
@@ -31,6 +31,7 @@ for command in (stack.up, stack.down, stack.status):
     app.command(rich_help_panel="Local stack")(command)
 for command in (demo.demo, pipeline.run, worker.worker, verify.verify):
     app.command(rich_help_panel="Pipeline")(command)
+app.add_typer(state.app, name="state", rich_help_panel="Pipeline")
 app.command(rich_help_panel="Devices")(simulate.simulate)
 app.command(rich_help_panel="Devices")(replay.replay)
 app.add_typer(bench.app, name="bench", rich_help_panel="Pipeline")
