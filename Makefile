@@ -4,7 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lock clean
+.PHONY: help setup demo test check bench bench-smoke lock clean
 
 help:  ## show this help
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -31,6 +31,12 @@ check: setup  ## format, lint, import contracts, types
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
 	$(BIN)/mypy
+
+bench: setup  ## measure the engine against others and write benchmarks/RESULTS.md; half an hour
+	$(BIN)/vaxel bench engine --workers 2 --latency-s 20 --write
+
+bench-smoke: setup  ## the same in two minutes, with too few uploads for a figure
+	$(BIN)/vaxel bench engine --single 100000 --packed 40000 --faust 10000 --devices 1000 --runs 1 --workers 2 --latency-s 5
 
 lock:  ## write requirements.lock and deploy/kafka.lock.json anew from the newest allowed versions
 	$(PYTHON) -m venv .venv/lock && .venv/lock/bin/pip install --quiet uv

@@ -11,7 +11,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -94,7 +94,7 @@ def fetch_jars(
     missing = [jar for jar in wanted if not _is_cached(jar, cache_dir)]
     if missing:
         megabytes = sum(jar.size_bytes for jar in missing) / 1e6
-        say(f"downloading {len(missing)} jars of Apache Kafka ({megabytes:.0f} MB) to {cache_dir}")
+        say(f"downloading {len(missing)} jars ({megabytes:.0f} MB) to {cache_dir}")
         try:
             cache_dir.mkdir(parents=True, exist_ok=True)
             with ThreadPoolExecutor(DOWNLOADS_AT_ONCE) as pool:
@@ -162,8 +162,8 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def resolve() -> list[Jar]:
-    """The jars that `ROOTS` need at run time, with the sums of what Maven Central has now.
+def resolve(roots: Sequence[tuple[str, str, str]] = ROOTS) -> list[Jar]:
+    """The jars that the roots need at run time, with the sums of what Maven Central has now.
 
     Each root is resolved by itself: resolved together, log4j's own wishes would bring a Kafka client of 3.8 along.
     Where two roots need different versions, the first root's wins.
@@ -173,7 +173,7 @@ def resolve() -> list[Jar]:
     with tempfile.TemporaryDirectory() as repository:
         context = MavenContext(repo_cache=Path(repository), timeout=30)
         artifacts: dict[tuple[str, str, str], Any] = {}
-        for group, name, version in ROOTS:
+        for group, name, version in roots:
             root = Dependency(context.project(group, name).at_version(version).artifact(), scope="compile")
             inputs, transitive = context.resolver.resolve([root])
             for artifact in (dependency.artifact for dependency in inputs + transitive):
@@ -187,11 +187,15 @@ def resolve() -> list[Jar]:
         )
 
 
-def write_lock(jars: list[Jar], lock_file: Path = LOCK_FILE) -> None:
-    """Replace the lock file, one jar a line."""
+def write_lock(jars: list[Jar], lock_file: Path = LOCK_FILE, written_by: str = "python -m deploy.jars") -> None:
+    """Replace the lock file, one jar a line.
+
+    Args:
+        written_by: The command that writes it.
+    """
     rows = ",\n".join(f"  {json.dumps(asdict(jar))}" for jar in jars)
     aside = lock_file.with_suffix(f".{os.getpid()}")
-    aside.write_text(f'{{"written_by": "python -m deploy.jars", "jars": [\n{rows}\n]}}\n')
+    aside.write_text(f'{{"written_by": "{written_by}", "jars": [\n{rows}\n]}}\n')
     aside.replace(lock_file)
 
 

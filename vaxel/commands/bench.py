@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
 import typer
+
+from vaxel.commands.options import AsJson
+
+if TYPE_CHECKING:
+    from benchmarks.engine.measure import Measured
+
+LINE_EVERY_S = 10.0
 
 app = typer.Typer(help="Measure speed on this machine; every answer is checked.", no_args_is_help=True)
 
@@ -13,8 +28,80 @@ def bench() -> None:
 
 
 @app.command()
-def engine() -> None:
-    """Compare the stream worker with Kafka Streams, stock Faust and the bare client on the same uploads."""
-    from schemas.errors import UsageError  # noqa: PLC0415
+def engine(
+    *,
+    single: Annotated[int, typer.Option(min=1, help="Uploads with one reading.")] = 2_000_000,
+    packed: Annotated[int, typer.Option(min=1, help="Uploads with 20 readings.")] = 500_000,
+    faust: Annotated[int, typer.Option(min=1, help="Of each, how many stock Faust gets; it is slow.")] = 150_000,
+    devices: Annotated[int, typer.Option(min=1, help="Devices that send them.")] = 5_000,
+    partitions: Annotated[int, typer.Option(min=1, help="Partitions of the topic.")] = 4,
+    runs: Annotated[int, typer.Option(min=1, help="Runs of each contender; the median counts.")] = 5,
+    workers: Annotated[int, typer.Option(min=1, help="Also measure so many workers together.")] = 1,
+    latency_s: Annotated[
+        float, typer.Option(min=0, help="Also measure latency at half of the speed found, for so many seconds.")
+    ] = 0.0,
+    kafka: Annotated[
+        str | None,
+        typer.Option(metavar="HOST:PORT", help="A cluster without Växel's topics. Default: a broker for the occasion."),
+    ] = None,
+    write: Annotated[bool, typer.Option("--write", help="Write benchmarks/RESULTS.md and engine.png.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Compare the stream worker with Kafka Streams, stock Faust and the bare client on the same uploads.
 
-    raise UsageError("no measurement of the engine in this version")
+    Takes some minutes. Exit code 1 when any answer is wrong: a wrong answer has no speed.
+    """
+    from benchmarks.engine.machine import machine  # noqa: PLC0415
+    from benchmarks.engine.measure import Plan, measure  # noqa: PLC0415
+    from benchmarks.engine.report import as_json as report_json  # noqa: PLC0415
+    from benchmarks.engine.report import draw, markdown  # noqa: PLC0415
+    from benchmarks.results import FOLDER, write_section  # noqa: PLC0415
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that everything is stopped and removed
+    plan = Plan({"single": single, "packed": packed}, faust, devices, partitions, runs, workers, latency_s, kafka)
+    with _progress() as say:
+        measured = measure(plan, say)
+    if as_json:
+        typer.echo(json.dumps(report_json(measured, plan, machine())))
+    else:
+        _show(measured)
+    if write:
+        draw(measured, FOLDER / "engine.png")
+        write_section("engine", markdown(measured, plan, machine()))
+    if not measured.is_right:
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str], None]]:
+    """Shows what goes on: on a terminal in place, else a line now and then."""
+    from rich.console import Console  # noqa: PLC0415
+
+    console = Console(stderr=True)
+    if console.is_terminal:
+        with console.status("") as status:
+            yield status.update
+        return
+    told_s = 0.0
+
+    def tell(line: str) -> None:
+        nonlocal told_s
+        if time.monotonic() - told_s >= LINE_EVERY_S:
+            told_s = time.monotonic()
+            typer.echo(line, err=True)
+
+    yield tell
+
+
+def _show(measured: Measured) -> None:
+    from rich.console import Console  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+
+    from benchmarks.engine.report import HEADINGS, remarks, table  # noqa: PLC0415
+
+    shown = Table(*HEADINGS)
+    for line in table(measured):
+        shown.add_row(*line)
+    Console(width=None if sys.stdout.isatty() else 160).print(shown)
+    for remark in remarks(measured):
+        typer.echo(remark)

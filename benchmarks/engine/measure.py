@@ -1,0 +1,152 @@
+"""The whole measurement: both loads, all contenders by turns, then latency and a second worker."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from benchmarks.engine.broker import Broker, measured_broker
+from benchmarks.engine.contenders import (
+    Contender,
+    bare_reader,
+    compiled_streams,
+    kafka_streams,
+    stock_faust,
+    vaxel,
+)
+from benchmarks.engine.course import Course, laid_out
+from benchmarks.engine.latency import Latency, measured_latency
+from benchmarks.engine.load import LOADS
+from benchmarks.engine.race import Lap, race
+
+Say = Callable[[str], None]
+
+VAXEL = vaxel(workers=1).name
+STREAM_THREADS = (1, 2)
+"""Kafka Streams runs with each; the better one is what it can do on this machine."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to measure.
+
+    Attributes:
+        uploads: Of each load, by name.
+        faust_uploads: Stock Faust gets so many of the same uploads: the speed matters, not the sum.
+        workers: Also measure so many workers together; 1 for no such thing.
+        latency_s: Seconds to measure latency for, at half of the speed found; 0 for not at all.
+        kafka: A cluster without Växel's topics; None to start a broker.
+    """
+
+    uploads: dict[str, int]
+    faust_uploads: int
+    devices: int
+    partitions: int
+    runs: int
+    workers: int
+    latency_s: float
+    kafka: str | None
+
+
+@dataclass(frozen=True)
+class Row:
+    """One contender on one load.
+
+    Attributes:
+        load: Name of the load.
+        uploads, upload_bytes: How many were there for it, and how large they are in the mean.
+    """
+
+    load: str
+    readings_per_upload: int
+    uploads: int
+    upload_bytes: float
+    contender: str
+    work: str
+    guarantee: str
+    laps: list[Lap]
+
+    @property
+    def wrong(self) -> list[str]:
+        """What was wrong in any of the runs."""
+        return [sentence for lap in self.laps for sentence in lap.wrong]
+
+    @property
+    def speeds(self) -> list[float]:
+        """Uploads a second of each run, slowest first; none if an answer is wrong."""
+        if self.wrong:
+            return []
+        return sorted(lap.uploads_per_s for lap in self.laps if lap.uploads_per_s is not None)
+
+    @property
+    def median(self) -> float | None:
+        """Uploads a second."""
+        return statistics.median(self.speeds) if self.speeds else None
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Everything that was found."""
+
+    rows: list[Row]
+    latencies: list[Latency]
+
+    @property
+    def is_right(self) -> bool:
+        """Whether every answer was."""
+        return not any(row.wrong for row in self.rows) and not any(latency.wrong for latency in self.latencies)
+
+
+def measure(plan: Plan, say: Say) -> Measured:
+    """Run the plan.
+
+    Raises:
+        VaxelError: a broker, a download or a contender failed.
+    """
+    with measured_broker(plan.kafka, plan.partitions, say) as broker:
+        classpath = compiled_streams(broker.folder, say)
+        rows: list[Row] = []
+        latencies: list[Latency] = []
+        contenders = [vaxel(workers=1), *(kafka_streams(threads, classpath) for threads in STREAM_THREADS)]
+        if plan.workers > 1:
+            contenders.append(vaxel(plan.workers))
+        contenders.append(bare_reader())
+        for name, uploads in plan.uploads.items():
+            rows += _raced(broker, plan, name, uploads, contenders, say)
+            rows += _raced(broker, plan, name, min(uploads, plan.faust_uploads), [stock_faust()], say)
+            speed = next(row.median for row in rows if row.load == name and row.contender == VAXEL)
+            if plan.latency_s and speed is not None:
+                tell = _within(f"latency, {name}", say)
+                found = measured_latency(broker, name, speed / 2, plan.latency_s, plan.devices, plan.partitions, tell)
+                latencies.append(found)
+        return Measured(rows, latencies)
+
+
+def _raced(
+    broker: Broker, plan: Plan, name: str, uploads: int, contenders: list[Contender], say: Say
+) -> list[Row]:  # fmt: skip
+    """All runs over one load, the contenders by turns, so that what changes on the machine meets them alike."""
+    load = LOADS[name](uploads, plan.devices, plan.partitions)
+    with laid_out(broker, load, say) as course:
+        rows = [_row(course, contender) for contender in contenders]
+        for number in range(plan.runs):
+            for row, contender in zip(rows, contenders, strict=True):
+                here = f"{name}, run {number + 1} of {plan.runs}, {contender.name}"
+                lap = race(course, contender.enter(course), _within(here, say))
+                row.laps.append(lap)
+                speed = lap.uploads_per_s
+                say(f"{here}: {'WRONG' if lap.wrong else 'done' if speed is None else f'{speed:,.0f} uploads/s'}")
+        return rows
+
+
+def _within(here: str, say: Say) -> Say:
+    return lambda line: say(f"{here}: {line}")
+
+
+def _row(course: Course, contender: Contender) -> Row:
+    load = course.load
+    upload_bytes = course.value_bytes / load.uploads
+    return Row(
+        load.name, load.readings, load.uploads, upload_bytes, contender.name, contender.work, contender.guarantee, []
+    )
