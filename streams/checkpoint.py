@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,12 +28,14 @@ from streams.admission import STAGE
 from streams.batch import Batch, Outputs, Place
 from streams.crash_points import crash_point
 from streams.decode import Decoder
+from streams.device_view import DeviceView, device_view
 from streams.frames import frames
 from streams.memory import Position, changes, recall
 from streams.ownership import INIT_TIMEOUT_S, owning_producer
 from streams.product import Product
 from streams.settings import EngineSettings
 from streams.step import step
+from streams.watch import Watch
 
 COMMIT_TIMEOUT_S = 60.0
 FORGET_IDLE_EVERY = 64
@@ -72,11 +75,13 @@ class Partition:
         product: Product,
         place: Place,
         first_offset: Callable[[Position | None], Position],
+        watch: Watch | None = None,
     ) -> None:
         """Fence whoever owned the partition before, then read what they committed.
 
         Args:
             first_offset: Checks a kept position against the topic, or gives the first one.
+            watch: Is told what is taken in and committed.
         """
         self.place = place
         self._settings = settings
@@ -89,6 +94,8 @@ class Partition:
         self._applied = self.position.next_offset
         self._in_transaction = False
         self.uncommitted_uploads = 0
+        self._watch = watch if watch is not None else Watch()
+        self._written_bytes = 0
 
     def apply(self, run: Run) -> Taken | None:
         """Take a run in; None when it does not follow what was taken in before: the input must be sought again."""
@@ -103,6 +110,7 @@ class Partition:
             crash_point("streams.after-outputs")
             self._applied = run.end
             self.uncommitted_uploads += len(run.records)
+            self._watch.took_in(self.place, run.records, outputs)
             return Taken(len(run.records), Counter(event.reason for event in outputs.failed))
 
     @property
@@ -115,6 +123,7 @@ class Partition:
         with self._lock:
             if not self._in_transaction:
                 return None
+            began_s = time.perf_counter()
             position = Position(self.position.topic_id, self._applied, self.position.checkpoint + 1)
             self._state.tidy()
             if position.checkpoint % FORGET_IDLE_EVERY == 0:
@@ -126,7 +135,27 @@ class Partition:
             self._producer.commit_transaction(COMMIT_TIMEOUT_S)  # 4
             crash_point("streams.after-commit")
             self.position, self._in_transaction, self.uncommitted_uploads = position, False, 0
+            self._watch.committed(self.place, position, self._written_bytes, time.perf_counter() - began_s)
+            self._written_bytes = 0
             return position.next_offset
+
+    def device(self, device_id: str, patience_s: float) -> DeviceView | None:
+        """What the state knows of a device, uncommitted uploads included; None for one that it does not hold.
+
+        Raises:
+            TimeoutError: the partition was at work all the time.
+        """
+        if not self._lock.acquire(timeout=patience_s):
+            raise TimeoutError
+        try:
+            return device_view(self._product, self._state, device_id)
+        finally:
+            self._lock.release()
+
+    def sizes(self) -> dict[str, tuple[int, int]]:
+        """Rows in use and bytes of memory of each store, as of about now: read without waiting for a step."""
+        stores = self._state.stores.items()
+        return {name: (len(store), len(store.values) * store.row_bytes) for name, store in stores}
 
     def _step(self, run: Run) -> Outputs:
         """Decode a run and let the logic speak."""
@@ -174,6 +203,7 @@ class Partition:
     def _produce(
         self, topic: str, key: bytes | None, value: bytes, headers: list[tuple[str, str | bytes | None]] | None = None
     ) -> None:
+        self._written_bytes += len(key or b"") + len(value)
         while True:
             try:
                 self._producer.produce(topic, value, key, self.place.partition, headers=headers)

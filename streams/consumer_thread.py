@@ -32,10 +32,13 @@ COORDINATOR_ATTRIBUTES = ("reset_generation", "check_errors", "_send_req", "gene
 class ConsumerThread(stock.AIOKafkaConsumerThread):
     """The thread that fetches. Only this thread touches `_next`, so starts and ends of runs cannot lie."""
 
+    app: Any
+
     def __post_init__(self) -> None:
         super().__post_init__()
         self._next: dict[TopicPartition, int] = {}
         self._seeks: Counter[TopicPartition] = Counter()
+        self.app.engine.ends = self.ends
 
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)
@@ -113,18 +116,21 @@ class ConsumerThread(stock.AIOKafkaConsumerThread):
         self._seeks[tp] += 1
         return self._seeks[tp]
 
-    async def show_positions(self, offsets: Mapping[TP, int]) -> bool:
+    async def show_positions(self, offsets: Mapping[TP, int], address: str = "") -> bool:
         """Move the group's offsets, for tools that show lag; whether all moved. Nobody here reads them.
 
         Not by the consumer's own commit: that one answers a generation gone by with a new join, which makes another
         generation for everybody, so that in a long rebalance two workers push each other out without end.
+
+        Args:
+            address: Where this worker answers for these partitions (`streams.routing`); empty for nowhere.
         """
         coordinator = self._ensure_consumer()._coordinator
         if coordinator.generation < 0 or coordinator.coordinator_id is None:
             return False
         by_topic: dict[str, list[tuple[int, int, str]]] = {}
         for tp, offset in offsets.items():
-            by_topic.setdefault(tp.topic, []).append((tp.partition, offset, ""))
+            by_topic.setdefault(tp.topic, []).append((tp.partition, offset, address))
         request = OffsetCommitRequest(
             coordinator.group_id,
             coordinator.generation,
@@ -134,6 +140,21 @@ class ConsumerThread(stock.AIOKafkaConsumerThread):
         )
         response = await coordinator._send_req(request)
         return all(code == 0 for _, partitions in response.topics for _, code in partitions)
+
+    def ends(self) -> dict[Place, tuple[int, int]]:
+        """Where each partition ends as its last fetch told, and when (milliseconds, wall clock); from any thread."""
+        subscription = self._consumer._subscription.subscription if self._consumer is not None else None
+        assignment = subscription.assignment if subscription is not None else None
+        if assignment is None:
+            return {}
+        found = {}
+        for tp in assignment.tps:
+            state = assignment.state_value(tp)
+            if state is not None and state.highwater is not None:
+                # A transaction under way in the input: what it has written waits for it, not for us.
+                end = state.highwater if state.lso is None or state.lso < 0 else min(state.lso, state.highwater)
+                found[Place(tp.topic, tp.partition)] = end, int(state.timestamp)
+        return found
 
     def verify_event_path(self, now: float, tp: TP) -> None:
         """Stock Faust compares two different clocks here and logs false alarms."""

@@ -20,6 +20,7 @@ from streams.limit import RefusedShare
 from streams.positions import Topics
 from streams.product import PRODUCTS, Product
 from streams.settings import EngineSettings
+from streams.watch import Watch
 
 T = TypeVar("T")
 
@@ -46,6 +47,8 @@ class Engine:
         # Weak: a run that Faust drops on the way leaves no trace here, and must not hold its partition back.
         self._held: weakref.WeakSet[Run] = weakref.WeakSet()
         self._refused_share = RefusedShare(settings.max_refused_share)
+        self.watch = Watch()
+        self.ends: Callable[[], Mapping[Place, tuple[int, int]]] = dict  # the consumer thread knows
 
     def owned(self) -> set[TP]:
         """Partitions that are open."""
@@ -68,6 +71,18 @@ class Engine:
         waiting = [run.value_bytes for run in list(self._held) if (run.place.topic, run.place.partition) == tp]
         return not waiting or sum(waiting) < self.settings.buffer_bytes / max(1, len(self._partitions))
 
+    def positions(self) -> dict[TP, int]:
+        """The committed position of each open partition."""
+        return {tp: partition.position.next_offset for tp, partition in self._partitions.items()}
+
+    def open_partitions(self) -> list[Partition]:
+        """The open partitions themselves; from any thread, as are the next two."""
+        return list(self._partitions.values())
+
+    def refused_share(self) -> float:
+        """Refused uploads by all uploads lately."""
+        return self._refused_share.share()
+
     def held_bytes(self) -> int:
         """Bytes of the uploads that wait in memory."""
         return sum(run.value_bytes for run in list(self._held))
@@ -77,9 +92,12 @@ class Engine:
         async with self._taking_over.setdefault(tp, asyncio.Lock()):
             place = Place(tp.topic, tp.partition)
             first = self._topics.first_position
-            self._partitions[tp] = await self._in_thread(
-                lambda: Partition(self.settings, self._products[tp.topic], place, lambda kept: first(place, kept))
+            self.watch.take_over_began(place)
+            product = self._products[tp.topic]
+            partition = self._partitions[tp] = await self._in_thread(
+                lambda: Partition(self.settings, product, place, lambda kept: first(place, kept), self.watch)
             )
+            self.watch.taken_over(place, partition.position, partition.sizes())
 
     async def handle(self, run: Run, seek: Callable[[TP], Awaitable[None]]) -> None:
         """Take a run in, and commit when the transaction is large. A run out of order is fetched again."""
@@ -98,6 +116,7 @@ class Engine:
         began = asyncio.get_running_loop().time()
         taken = await self._in_thread(lambda: partition.apply(run))
         if taken is None:
+            self.watch.sought_again(run.place)
             if self._partitions.get(tp) is partition:
                 await seek(tp)
             return
@@ -135,8 +154,7 @@ class Engine:
         """
         while True:
             await asyncio.sleep(SHOW_EVERY_S)
-            positions = {tp: partition.position.next_offset for tp, partition in self._partitions.items()}
-            news = {tp: offset for tp, offset in positions.items() if self._shown.get(tp) != offset}
+            news = {tp: offset for tp, offset in self.positions().items() if self._shown.get(tp) != offset}
             with contextlib.suppress(KafkaError):
                 if news and await show(news):
                     self._shown.update({tp: offset for tp, offset in news.items() if tp in self._partitions})
@@ -144,6 +162,7 @@ class Engine:
     async def pause(self) -> None:
         """Take nothing in any more, finish the running steps, commit all partitions. They stay open."""
         self._is_paused = True
+        self.watch.paused()
         await asyncio.gather(*self._running)
         for partition in list(self._partitions.values()):
             await self._commit(partition)

@@ -20,6 +20,9 @@ class EngineSettings:
         buffer_bytes: Most bytes of uploads that wait in memory, all partitions together; one fetch each at least.
         session_timeout_s: Silence after which the group gives a worker's partitions to others.
         rebalance_timeout_s: How long the group waits for its workers when it shares out the partitions anew.
+        http_host, http_port: Where `/metrics`, `/health` and `/devices/{id}` are served; port 0 serves nothing.
+        advertise: Address under which other workers send those who ask for a device; empty for none.
+        stuck_s: How long a partition may stand still while input waits before `/health` turns red.
         max_refused_share: Share of the newest uploads (`streams.limit`) that may be refused before the worker stops.
     """
 
@@ -33,4 +36,8 @@ class EngineSettings:
     buffer_bytes: int = 256 * 1024 * 1024
     session_timeout_s: float = 10.0
     rebalance_timeout_s: float = 60.0
+    http_host: str = "127.0.0.1"
+    http_port: int = 0
+    advertise: str = ""
+    stuck_s: float = 30.0
     max_refused_share: float = 1.0

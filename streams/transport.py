@@ -8,11 +8,13 @@ reads it from the state topic. Every method below overrides one of `faust.transp
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any
 
 import faust
+from aiokafka.errors import KafkaError
 from faust.transport.drivers import aiokafka as stock
 from faust.types import TP, ConsumerMessage
 
@@ -22,6 +24,7 @@ from streams.ending import die
 from streams.watchdog import watch
 
 IDLE_S = 0.02
+SAY_GOODBYE_S = 1.0
 LOOK_AGAIN_S = 0.1
 """How long to wait for uploads of some partitions while others are held back: those may want more any moment."""
 
@@ -69,6 +72,7 @@ class Consumer(stock.Consumer):
                 self._opening.add(task)
                 task.add_done_callback(self._opening.discard)
         engine.resume()
+        engine.watch.resumed(assignment, kept)
 
     async def _open(self, tp: TP, generation: int) -> None:
         try:
@@ -105,7 +109,16 @@ class Consumer(stock.Consumer):
 
     async def show_positions(self, offsets: Mapping[TP, int]) -> bool:
         """Move the group's offsets, for tools that show lag; whether all moved."""
-        return bool(await self._thread.call_thread(self._thread.show_positions, offsets))
+        address = "" if self.should_stop else self.app.engine.settings.advertise
+        return bool(await self._thread.call_thread(self._thread.show_positions, offsets, address))
+
+    async def on_stop(self) -> None:
+        """As stock, and the last positions are shown without an address: nobody is sent here any more."""
+        await super().on_stop()
+        positions = self.app.engine.positions()
+        if positions:
+            with contextlib.suppress(KafkaError, TimeoutError):
+                await asyncio.wait_for(self.show_positions(positions), SAY_GOODBYE_S)
 
     async def wait_empty(self) -> None:
         """Called when partitions are revoked and at shutdown: finish the running steps and commit them."""

@@ -11,16 +11,23 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import fields
+from importlib import metadata
 from typing import Any
 
 import faust
 import mode
 
+from streams.answers import Answers
 from streams.ending import die
 from streams.engine import Engine
+from streams.logs import Format, configure, tell
 from streams.product import PRODUCTS, Product
+from streams.routing import Owners
 from streams.settings import EngineSettings
 from streams.transport import Transport, WholeRun
+from streams.web import Web, listening
 
 BUFFERED_RUNS = 4096
 """Never reached: what waits is bounded in bytes (`EngineSettings.buffer_bytes`)."""
@@ -78,6 +85,12 @@ def stream_app(settings: EngineSettings, products: Sequence[Product] = PRODUCTS)
             die("checkpoint failed", error)
 
     @app.task  # type: ignore[untyped-decorator]
+    async def refusals() -> None:
+        while True:
+            await asyncio.sleep(1.0)
+            app.engine.watch.tell_refused()
+
+    @app.task  # type: ignore[untyped-decorator]
     async def positions() -> None:
         await app.engine.show_positions(app.consumer.show_positions)
 
@@ -98,10 +111,31 @@ def _agent(app: StreamApp, topic: str) -> None:
     app.agent(channel, name=f"take-in.{topic}")(take_in)
 
 
-def run_worker(settings: EngineSettings, log_level: str = "WARNING", products: Sequence[Product] = PRODUCTS) -> None:
-    """Run a worker until SIGINT or SIGTERM."""
+def run_worker(
+    settings: EngineSettings,
+    log_level: str = "WARNING",
+    products: Sequence[Product] = PRODUCTS,
+    log_format: Format = "text",
+) -> None:
+    """Run a worker until SIGINT or SIGTERM.
+
+    Raises:
+        OutsideError: its HTTP address cannot be had.
+    """
+    configure(log_level, log_format)
+    sock = listening(settings) if settings.http_port else None
+    versions = {name: metadata.version(name) for name in ("vaxel", "faust-streaming", "aiokafka", "confluent-kafka")}
+    shown = {field.name: getattr(settings, field.name) for field in fields(settings) if field.repr}  # others are secret
+    tell(logging.INFO, "worker starts", versions=versions, settings=shown)
     app = stream_app(settings, products)
-    logging.getLogger("faust").setLevel(log_level)
-    worker = faust.Worker(app, loglevel=log_level, quiet=True, redirect_stdouts=False)
+    worker = faust.Worker(app, quiet=True, redirect_stdouts=False, override_logging=False)
     worker.spinner = None  # no terminal games in logs
-    worker.execute_from_commandline()
+    with ExitStack() as at_the_end:
+        at_the_end.callback(tell, logging.INFO, "worker stopped")
+        if sock is not None:
+            topics = [product.telemetry for product in products]
+            answers = Answers(settings, app.engine, Owners(settings.kafka, settings.app), topics, versions["vaxel"])
+            web = Web(answers, sock)
+            web.start()
+            at_the_end.callback(web.stop)
+        worker.execute_from_commandline()

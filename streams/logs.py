@@ -1,0 +1,71 @@
+"""The worker's log on stderr: readable text, or one JSON object per line. It holds no contents of uploads."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+from typing import Literal
+
+Format = Literal["text", "json"]
+
+LOG = logging.getLogger("vaxel.stream")
+
+
+def tell(level: int, event: str, **facts: object) -> None:
+    """Log an event with its facts: numbers and names, no contents of uploads and no secrets."""
+    LOG.log(level, event, extra={"facts": facts})
+
+
+class TextFormatter(logging.Formatter):
+    """`2026-07-01T12:00:00.000Z INFO taken over topic=telemetry.washer.v1 partition=0 seconds=0.41`"""
+
+    def format(self, record: logging.LogRecord) -> str:
+        facts = "".join(f" {name}={value}" for name, value in _facts(record).items())
+        line = f"{_time(record)} {record.levelname} {record.getMessage()}{facts}"
+        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+
+
+class JsonFormatter(logging.Formatter):
+    """`{"time": ..., "level": ..., "event": ..., "logger": ..., and the facts}`, in one line whatever they hold."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        fields = {
+            **_facts(record),
+            "time": _time(record),
+            "level": record.levelname,
+            "event": record.getMessage(),
+            "logger": record.name,
+        }
+        if record.exc_info:
+            fields["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(fields, default=str)
+
+
+def configure(level: str, log_format: Format) -> None:
+    """Send all logs to stderr. Libraries stay above DEBUG: there aiokafka writes whole answers of the broker down."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
+    logging.root.handlers[:] = [handler]
+    LOG.setLevel(level)
+    logging.root.setLevel(max(LOG.level, logging.INFO))
+
+
+def last_words(what: str) -> str:
+    """The line that a worker in doubt ends with, in the format of its log."""
+    for handler in logging.root.handlers:
+        if isinstance(handler.formatter, JsonFormatter):
+            record = LOG.makeRecord(LOG.name, logging.CRITICAL, __file__, 0, "worker stops", (), None)
+            record.facts = {"why": what}
+            return handler.format(record)
+    return f"vaxel: worker stops: {what}"
+
+
+def _facts(record: logging.LogRecord) -> dict[str, object]:
+    facts: dict[str, object] = getattr(record, "facts", {})
+    return facts
+
+
+def _time(record: logging.LogRecord) -> str:
+    return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
