@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from random import Random
 
 import numpy as np
@@ -10,11 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from streams.devices import DEVICE
 from streams.frames import frame, read_frame
 from streams.store import PAGES, SCHEMA_VERSION, Slice, Store, from_frame, to_frame
 
 THING = np.dtype([("name", "S8"), ("number", "i8"), ("bits", "u8"), ("part", "f8"), ("flag", "?"), ("kind", "i1")])
 
+GOLDEN = Path(__file__).parents[2] / "golden"
 Kept = dict[str, Slice]
 """A compacted topic: the newest record of each key."""
 
@@ -58,6 +61,27 @@ def test_rows_taken_are_zeroed_and_those_given_back_come_first() -> None:
 
 def test_taking_no_rows_gives_none() -> None:
     assert a_store().take(0).tolist() == []
+
+
+def test_rows_come_back_in_any_number_and_each_once() -> None:
+    store = a_store()
+    store.take(10)
+    store.free(np.array([1, 2, 3]))
+    store.free(np.array([7, 5]))
+    assert sorted([*store.take(1), *store.take(3), *store.take(4)]) == [1, 2, 3, 5, 7, 10, 11, 12]
+    assert len(store) == 13
+
+
+def test_a_million_rows_are_taken_freed_and_restored() -> None:
+    store = a_store()
+    rows = store.take(1_000_000)
+    store.free(rows[::2])
+    part = store.delta(1)
+    assert part is not None
+    again = a_store({"delta-1": part})
+    assert len(again) == 500_000
+    assert len(np.unique(again.take(600_000))) == 600_000
+    assert again.rows().tolist() == list(range(1_100_000))
 
 
 def test_a_store_grows_and_keeps_what_it_holds() -> None:
@@ -159,3 +183,25 @@ def test_state_of_other_fields_is_refused() -> None:
     assert part is not None
     with pytest.raises(ValueError, match="are known"):
         from_frame(to_frame(part).drop_columns(["flag"]), THING)
+
+
+def test_state_of_version_1_is_read_its_devices_of_unknown_age() -> None:
+    part = from_frame(read_frame((GOLDEN / "state_devices_v1.frame").read_bytes()), DEVICE)
+    assert (part.checkpoint, part.rows.tolist(), part.used.tolist()) == (321, [0, 64, 128, 192], [1, 1, 0, 1])
+    assert part.values.tolist() == [
+        (b"w-1", 70, 2**64 - 1, 1_767_265_200_000, 0),
+        (b"d" * 64, 0, 1, 0, 0),
+        (b"", 0, 0, 0, 0),
+        (b"p-7", 2**62, 5, 0, 0),
+    ]
+    back = from_frame(read_frame(frame(to_frame(part))), DEVICE)
+    assert back.values.tolist() == part.values.tolist(), "written again as the newest version"
+
+
+def test_state_of_version_2_without_its_field_is_refused() -> None:
+    store = Store(DEVICE)
+    store.take(1)
+    part = store.delta(1)
+    assert part is not None
+    with pytest.raises(ValueError, match="are known"):
+        from_frame(to_frame(part).drop_columns(["received_ms"]), DEVICE)
