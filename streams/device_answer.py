@@ -62,7 +62,7 @@ def device_answer(
     """200 with what is known, 307 to the worker that may know, 404, or 503 for the moment.
 
     A device may be known under several products' topics; those held here answer. A redirect hands on only the topics
-    that are not ruled out yet, and never leads back to this worker, so it ends.
+    that are not ruled out yet, and leads to the holder of the first of them that shows an address, so it ends.
     """
     known: dict[str, object] = {}
     elsewhere: list[Place] = []
@@ -85,12 +85,13 @@ def device_answer(
 
 
 def _handed_on(device_id: str, elsewhere: Sequence[Place], directory: Directory, own_address: str) -> Answer:
-    for place in elsewhere:
-        address = directory.address(place)
-        if address is not None and address != own_address:
-            query = urlencode([("topic", other.topic) for other in elsewhere])
-            location = f"{address}/devices/{quote(device_id, safe='')}?{query}"
-            return Answer(307, {"held_by": address, "partition": named(place)}, location)
+    shown = ((place, directory.address(place)) for place in elsewhere)
+    place, address = next(((place, address) for place, address in shown if address is not None), (None, own_address))
+    # One's own address is out of date. To try the next topic instead could lead round in circles.
+    if place is not None and address != own_address:
+        query = urlencode([("topic", other.topic) for other in elsewhere])
+        location = f"{address}/devices/{quote(device_id, safe='')}?{query}"
+        return Answer(307, {"held_by": address, "partition": named(place)}, location)
     names = ", ".join(_names(elsewhere))
     return Answer(503, {"error": f"no worker says that it holds {names}: try again"})
 

@@ -13,7 +13,7 @@ Format = Literal["text", "json"]
 LOG = logging.getLogger("vaxel.stream")
 
 
-def tell(level: int, event: str, **facts: object) -> None:
+def tell(level: int, event: str, /, **facts: object) -> None:
     """Log an event with its facts: numbers and names, no contents of uploads and no secrets."""
     LOG.log(level, event, extra={"facts": facts})
 
