@@ -24,6 +24,7 @@ from schemas.topics import BY_NAME, FAILED_EVENTS, RECEIPTS
 
 START_WITHIN_S = 60.0
 LOOK_EVERY_S = 0.1
+REMOVE_WITHIN_S = 30.0
 NEEDED_BYTES = 8 << 30
 """Input and outputs of a whole measurement with the default sizes."""
 
@@ -78,13 +79,23 @@ def measured_broker(kafka: str | None, partitions: int, say: Callable[[str], Non
 
 
 def remove_topics(kafka: str, names: list[str]) -> None:
-    """Remove those of the topics that are there."""
-    from confluent_kafka.admin import AdminClient  # noqa: PLC0415  (only once it listens)
+    """Remove those of the topics that are there.
 
-    there = [name for name in names if name in partition_counts(kafka)]
-    if there:
-        for removed in AdminClient({"bootstrap.servers": kafka}).delete_topics(there, operation_timeout=30).values():
+    Raises:
+        UnreachableError: the broker does not do it.
+    """
+    from confluent_kafka import KafkaException  # noqa: PLC0415  (only once it listens)
+    from confluent_kafka.admin import AdminClient  # noqa: PLC0415
+
+    there = partition_counts(kafka).keys() & set(names)
+    if not there:
+        return
+    client = AdminClient({"bootstrap.servers": kafka})
+    for name, removed in client.delete_topics(sorted(there), operation_timeout=REMOVE_WITHIN_S).items():
+        try:
             removed.result()
+        except KafkaException as error:
+            raise UnreachableError(f"cannot remove topic {name} from {kafka}: {error.args[0].str()}") from error
 
 
 @contextmanager

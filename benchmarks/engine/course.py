@@ -58,6 +58,7 @@ def load_producer(kafka: str, linger_ms: int) -> Producer:
     return Producer(
         {
             "bootstrap.servers": kafka,
+            "log_level": 0,  # what matters of it is in our errors
             "enable.idempotence": True,
             "compression.type": "lz4",
             "linger.ms": linger_ms,

@@ -39,11 +39,13 @@ def main(kafka: str, group: str, topic: str, partitions: str, commit_s: str, res
                 ended += 1
             else:
                 raise KafkaException(error)
-        if time.monotonic() - told_s > float(commit_s):
+        if time.monotonic() - told_s > float(commit_s) or ended == len(places):
             told_s = time.monotonic()
-            consumer.commit(offsets=[place for place in consumer.position(places) if place.offset >= 0])
-    Path(result_file).write_text(json.dumps({"records": records, "bytes": read_bytes}))
-    consumer.commit(offsets=consumer.position(places), asynchronous=False)
+            # Before the position: who sees that all is done finds the count.
+            Path(result_file).write_text(json.dumps({"records": records, "bytes": read_bytes}))
+            reached = [place for place in consumer.position(places) if place.offset >= 0]
+            if reached:
+                consumer.commit(offsets=reached, asynchronous=False)
     consumer.close()
     signal.pause()  # an ended process no longer tells how much it has used
 
