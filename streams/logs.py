@@ -11,6 +11,8 @@ from typing import Literal
 Format = Literal["text", "json"]
 
 LOG = logging.getLogger("vaxel.stream")
+KAFKA_LOG = {"logger": logging.getLogger("librdkafka")}
+"""For Kafka clients: librdkafka writes to stderr as it likes. It hands its lines over when the client is polled."""
 
 
 def tell(level: int, event: str, /, **facts: object) -> None:

@@ -6,6 +6,7 @@ from confluent_kafka import Producer
 
 from schemas.topics import FRAME_BYTES
 from streams.batch import Place
+from streams.logs import KAFKA_LOG
 from streams.settings import EngineSettings
 
 INIT_TIMEOUT_S = 60.0
@@ -25,6 +26,7 @@ def owning_producer(settings: EngineSettings, place: Place) -> Producer:
             "linger.ms": 5,
             "message.max.bytes": FRAME_BYTES,
             "queue.buffering.max.kbytes": 128 * 1024,
+            **KAFKA_LOG,
         }
     )
     producer.init_transactions(INIT_TIMEOUT_S)

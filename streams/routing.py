@@ -12,6 +12,7 @@ from confluent_kafka.admin import AdminClient
 
 from schemas.errors import UnreachableError
 from streams.batch import Place
+from streams.positions import QUIET
 
 ANSWER_S = 2.0
 
@@ -27,7 +28,7 @@ class Owners:
     def __init__(self, kafka: str, group: str) -> None:
         self._kafka = kafka
         self._group = group
-        self._admin = AdminClient({"bootstrap.servers": kafka})
+        self._admin = AdminClient({"bootstrap.servers": kafka, **QUIET})
 
     def place(self, topic: str, device_id: str) -> Place:
         """Where in a topic the uploads of a device are.

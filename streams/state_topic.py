@@ -9,6 +9,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartiti
 
 from schemas.errors import UnreachableError
 from schemas.topics import FRAME_BYTES
+from streams.logs import KAFKA_LOG
 from streams.settings import EngineSettings
 
 LOOK_S = 0.1
@@ -42,6 +43,7 @@ def live_records(settings: EngineSettings, topic: str, partitions: Collection[in
             "fetch.wait.max.ms": 10,
             "max.partition.fetch.bytes": FRAME_BYTES,
             "auto.offset.reset": "earliest",
+            **KAFKA_LOG,
         }
     )
     found: dict[int, Records] = {number: {} for number in partitions}

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import re
 import socket
 import threading
@@ -45,7 +46,8 @@ def listening(settings: EngineSettings) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family)
     except OSError as error:
-        why = error.strerror or str(error)
+        # Python adds to the system's words; a name that cannot be resolved has words of its own.
+        why = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
         raise OutsideError(f"cannot serve HTTP on {host}:{port}: {why}. Choose another --http-port") from error
 
 
