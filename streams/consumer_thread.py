@@ -13,8 +13,6 @@ import aiokafka
 from aiokafka.errors import ConsumerStoppedError, NoOffsetForPartitionError, OffsetOutOfRangeError
 from aiokafka.protocol.commit import OffsetCommitRequest
 from aiokafka.structs import TopicPartition
-from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
 from faust.transport.drivers import aiokafka as stock
 from faust.types import TP
 
@@ -22,10 +20,18 @@ from schemas.errors import PositionError, SlotTakenError
 from streams.batch import Place
 from streams.checkpoint import Run
 from streams.ending import die
+from streams.group import Group
 
-ANSWER_S = 5.0
 CONSUMER_ATTRIBUTES = ("_isolation_level", "_partition_assignment_strategy", "_fetcher", "_coordinator")
-COORDINATOR_ATTRIBUTES = ("reset_generation", "check_errors", "_send_req", "generation", "member_id", "group_id")
+COORDINATOR_ATTRIBUTES = (
+    "reset_generation",
+    "request_rejoin",
+    "check_errors",
+    "_send_req",
+    "generation",
+    "member_id",
+    "group_id",
+)
 """Private parts of aiokafka that are used here: versions are pinned, and a start without them fails."""
 
 
@@ -70,7 +76,7 @@ class ConsumerThread(stock.AIOKafkaConsumerThread):
         if coordinator.generation < 0 or conf.consumer_group_instance_id is None:
             return
         servers = ",".join(f"{url.host}:{url.port}" for url in conf.broker_consumer)
-        if is_held_by_another(servers, conf.id, conf.consumer_group_instance_id, coordinator.member_id):
+        if Group(servers, conf.id).is_held_by_another(conf.consumer_group_instance_id, coordinator.member_id):
             slot = conf.consumer_group_instance_id.removeprefix(f"{conf.id}-")
             taken = f"another worker of {conf.id} has taken slot {slot}; each running worker needs a --slot of its own"
             die("slot taken", SlotTakenError(taken))
@@ -81,6 +87,10 @@ class ConsumerThread(stock.AIOKafkaConsumerThread):
         Faust never asks for the coordinator's errors; one that nobody sees would hang the worker for ever.
         """
         self._ensure_consumer()._coordinator.check_errors()
+
+    async def join_anew(self) -> None:
+        """Ask the group to share out its partitions once more."""
+        self._ensure_consumer()._coordinator.request_rejoin()
 
     async def _fetch_records(  # type: ignore[override]  # runs take the place of records, up to `_to_message`
         self, consumer: Any, active_partitions: set[TP], timeout: float | None = None, max_records: int | None = None
@@ -162,18 +172,6 @@ class ConsumerThread(stock.AIOKafkaConsumerThread):
     async def crash(self, reason: BaseException) -> None:
         """The thread cannot go on, so the worker does not."""
         die("consumer thread", reason)
-
-
-def is_held_by_another(kafka: str, group: str, instance_id: str, member_id: str) -> bool:
-    """Whether the group knows another member under this instance id. A group that does not answer knows none."""
-    admin = AdminClient({"bootstrap.servers": kafka})
-    try:
-        described = admin.describe_consumer_groups([group], request_timeout=ANSWER_S)[group].result()
-    except KafkaException:
-        return False
-    return any(
-        member.group_instance_id == instance_id and member.member_id != member_id for member in described.members
-    )
 
 
 def _assert_has(thing: object, names: Iterable[str]) -> None:

@@ -16,6 +16,8 @@ from faust.types import TP
 from schemas.errors import RefusedShareError
 from streams.batch import Place
 from streams.checkpoint import Partition, Run
+from streams.crash_points import crash_point
+from streams.group import Group
 from streams.limit import RefusedShare
 from streams.positions import Topics
 from streams.product import PRODUCTS, Product
@@ -36,6 +38,7 @@ class Engine:
         self.settings = settings
         self._products = {product.telemetry: product for product in products}
         self._topics = Topics(settings.kafka)
+        self._group = Group(settings.kafka, settings.app)
         self._partitions: dict[TP, Partition] = {}
         self._taking_over: dict[TP, asyncio.Lock] = {}
         self._running: set[asyncio.Future[Any]] = set()
@@ -136,6 +139,15 @@ class Engine:
         for partition in {tp.topic: partition for tp, partition in self._partitions.items()}.values():
             await self._in_thread(partial(self._topics.check_id, partition.place, partition.position))
 
+    async def uncovered(self) -> set[TP]:
+        """Partitions of the input topics that no worker of the group has.
+
+        Raises:
+            PositionError: a topic does not exist.
+        """
+        partitions = {topic: await self._in_thread(partial(self._topics.partitions, topic)) for topic in self._products}
+        return await self._in_thread(partial(self._group.uncovered, partitions))
+
     async def commit_in_time(self) -> None:
         """Commit each partition `checkpoint_s` after its first uncommitted upload; never returns."""
         loop = asyncio.get_running_loop()
@@ -157,6 +169,7 @@ class Engine:
             news = {tp: offset for tp, offset in self.positions().items() if self._shown.get(tp) != offset}
             with contextlib.suppress(KafkaError):
                 if news and await show(news):
+                    crash_point("streams.after-shown")
                     self._shown.update({tp: offset for tp, offset in news.items() if tp in self._partitions})
 
     async def pause(self) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import logging
 from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any
 
@@ -22,6 +23,8 @@ from streams.checkpoint import Run
 from streams.consumer_thread import ConsumerThread
 from streams.ending import die
 from streams.watchdog import watch
+
+_LOG = logging.getLogger(__name__)
 
 IDLE_S = 0.02
 SAY_GOODBYE_S = 1.0
@@ -102,6 +105,13 @@ class Consumer(stock.Consumer):
     async def check_topics(self) -> None:
         """Return if no topic has been deleted or created again."""
         await self.app.engine.check_topics()
+
+    async def cover_partitions(self) -> None:
+        """Have the partitions shared out anew if some have no worker."""
+        uncovered = await self.app.engine.uncovered()
+        if uncovered:
+            _LOG.warning("partitions without a worker: %s; they are shared out anew", sorted(uncovered))
+            await self._thread.call_thread(self._thread.join_anew)
 
     async def thread_answers(self) -> None:
         """Return once the consumer thread has answered; raises what its coordinator has run into."""

@@ -7,6 +7,7 @@ A worker that ends is started again, and its partitions go on with it or with an
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
@@ -14,6 +15,8 @@ from schemas.errors import UnreachableError
 from streams.settings import EngineSettings
 
 LOOK_EVERY_S = 1.0
+COVER_EVERY = 5
+"""Looks between two at the whole group."""
 SILENT_S = 20.0
 """How long the consumer thread may leave a question unanswered."""
 
@@ -31,6 +34,10 @@ class Watched(Protocol):
 
     async def check_topics(self) -> None:
         """Return if the topics of all owned partitions are the ones that their positions speak of."""
+        ...
+
+    async def cover_partitions(self) -> None:
+        """See to it that every partition has a worker."""
         ...
 
 
@@ -53,7 +60,7 @@ class Since:
 async def watch(watched: Watched, settings: EngineSettings, die: Callable[[str, BaseException | None], None]) -> None:
     """Look every second and call `die` when something stands still or is wrong; never returns otherwise."""
     loop, rebalance = asyncio.get_running_loop(), Since()
-    while True:
+    for look in itertools.count(1):
         await asyncio.sleep(LOOK_EVERY_S)
         longest_s = settings.rebalance_timeout_s + 2 * settings.session_timeout_s
         if rebalance.held_s(watched.is_rebalancing(), loop.time()) > longest_s:
@@ -61,6 +68,8 @@ async def watch(watched: Watched, settings: EngineSettings, die: Callable[[str, 
         await _ask(watched.thread_answers, f"the consumer thread has been silent for {SILENT_S:g} s", die)
         try:
             await watched.check_topics()
+            if look % COVER_EVERY == 0:
+                await watched.cover_partitions()
         except UnreachableError:
             pass  # a broker that is away for a while is no fault of this worker
         except Exception as error:
@@ -71,7 +80,8 @@ async def _ask(
     question: Callable[[], Awaitable[None]], complaint: str, die: Callable[[str, BaseException | None], None]
 ) -> None:
     try:
-        await asyncio.wait_for(question(), SILENT_S)
+        async with asyncio.timeout(SILENT_S):  # wait_for may swallow a cancellation before Python 3.12
+            await question()
     except TimeoutError:
         die(complaint, None)
     except Exception as error:

@@ -24,7 +24,7 @@ class Worker:
 
     def __init__(self, **wrong: Any) -> None:
         self._wrong = wrong
-        self.looks = 0
+        self.looks = self.covers = 0
 
     def is_rebalancing(self) -> bool:
         return bool(self._wrong.get("rebalancing"))
@@ -40,6 +40,9 @@ class Worker:
         if error := self._wrong.get("topics"):
             raise error
 
+    async def cover_partitions(self) -> None:
+        self.covers += 1
+
 
 def looked_at(worker: Worker, seconds: float = 0.3) -> str | None:
     """What ended the worker within some looks, if anything did."""
@@ -48,14 +51,16 @@ def looked_at(worker: Worker, seconds: float = 0.3) -> str | None:
         raise DeadError(f"{what}: {because}")
 
     async def run() -> None:
-        await asyncio.wait_for(watch(worker, SETTINGS, die), seconds)
+        async with asyncio.timeout(seconds):
+            await watch(worker, SETTINGS, die)
 
     try:
         asyncio.run(run())
     except DeadError as end:
         return str(end)
     except TimeoutError:
-        return None
+        pass
+    return None
 
 
 @pytest.fixture(autouse=True)
@@ -84,6 +89,7 @@ def test_what_works_and_what_may_come_back_is_left_alone(wrong: dict[str, Any]) 
     worker = Worker(**wrong)
     assert looked_at(worker, 0.15) is None
     assert worker.looks > 3, "it was looked at again and again"
+    assert wrong or 0 < worker.covers <= worker.looks // watchdog.COVER_EVERY
 
 
 def test_a_break_begins_the_time_anew() -> None:
