@@ -33,25 +33,28 @@ class JsonFormatter(logging.Formatter):
     """`{"time": ..., "level": ..., "event": ..., "logger": ..., and the facts}`, in one line whatever they hold."""
 
     def format(self, record: logging.LogRecord) -> str:
-        fields = {
-            **_facts(record),
+        fields: dict[str, object] = {
             "time": _time(record),
             "level": record.levelname,
             "event": record.getMessage(),
             "logger": record.name,
         }
+        fields |= {name: value for name, value in _facts(record).items() if name not in fields}
         if record.exc_info:
             fields["traceback"] = self.formatException(record.exc_info)
         return json.dumps(fields, default=str)
 
 
 def configure(level: str, log_format: Format) -> None:
-    """Send all logs to stderr. Libraries stay above DEBUG: there aiokafka writes whole answers of the broker down."""
+    """Send all logs to stderr; those of libraries from one level higher on.
+
+    Never their DEBUG: there aiokafka writes whole answers of the broker down, uploads and all.
+    """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
     logging.root.handlers[:] = [handler]
     LOG.setLevel(level)
-    logging.root.setLevel(max(LOG.level, logging.INFO))
+    logging.root.setLevel(logging.WARNING if LOG.level == logging.INFO else max(LOG.level, logging.INFO))
 
 
 def last_words(what: str) -> str:
