@@ -9,6 +9,7 @@ import numpy as np
 from streams.dedupe import NEVER, WINDOW
 from streams.product import Product
 from streams.step import State
+from streams.store import Records, Store
 
 
 @dataclass(frozen=True)
@@ -45,10 +46,8 @@ def device_view(product: Product, state: State, device_id: str) -> DeviceView | 
     reach = range(max(0, newest - WINDOW + 1), newest + 1)
     seen = tuple(number for number in reach if window >> (newest - number) & 1)
 
-    sessions = state.sessions.values[state.sessions.rows()]
-    own = sessions[sessions["slot"] == slot]
+    own = _of(state.sessions, slot)
     own = own[np.argsort(own["started_ms"], kind="stable")]
-    pieces = state.pieces.store
     return DeviceView(
         device_id=device_id,
         newest_seq=newest,
@@ -57,5 +56,11 @@ def device_view(product: Product, state: State, device_id: str) -> DeviceView | 
         received_at_ms=int(device["received_ms"]) or None,
         session_started_ms=int(device["label"]) or None,
         sessions=[product.fact(session, device_id, f"{device_id}:{session['label_ms']}") for session in own],
-        pieces=int((pieces.values["slot"][pieces.rows()] == slot).sum()),
+        pieces=len(_of(state.pieces.store, slot)),
     )
+
+
+def _of(store: Store, slot: int) -> Records:
+    """A device's rows. Of the others no more is touched than their slot: a worker holds its step back meanwhile."""
+    rows = np.flatnonzero(store.values["slot"] == slot)
+    return store.values[rows[store.used[rows]]]
