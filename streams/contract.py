@@ -78,9 +78,13 @@ def _fits(values: pa.Array, shape: Shape) -> Mask:
         if shape.choices is not None:
             return _numpy_bool(pc.is_in(values, value_set=pa.array(shape.choices, pa.string())))
         assert shape.pattern is not None, "every text of a contract has a pattern or a list of choices"
-        # RE2's $ matches only at the very end, as pydantic's does.
-        is_word = pc.is_in(pc.utf8_lower(values), value_set=BARE_WORDS)
-        return _numpy_bool(pc.match_substring_regex(values, shape.pattern)) & ~_numpy_bool(is_word)
+        # Texts of a batch repeat: each is looked at once.
+        encoded = values.dictionary_encode()
+        fits_once = _fits_pattern(encoded.dictionary, shape.pattern)
+        if fits_once.all():
+            return np.ones(len(values), dtype=bool)
+        per_value: Mask = fits_once[pc.fill_null(encoded.indices, 0).to_numpy()]
+        return per_value
     numbers = values.to_numpy(zero_copy_only=False).astype(np.float64, copy=False)
     with np.errstate(invalid="ignore"):
         fits: Mask = np.isfinite(numbers)
@@ -91,6 +95,12 @@ def _fits(values: pa.Array, shape: Shape) -> Mask:
         if shape.maximum is not None:
             fits &= numbers <= shape.maximum
     return fits
+
+
+def _fits_pattern(texts: pa.StringArray, pattern: str) -> Mask:
+    # RE2's $ matches only at the very end, as pydantic's does.
+    is_word = pc.is_in(pc.utf8_lower(texts), value_set=BARE_WORDS)
+    return _numpy_bool(pc.match_substring_regex(texts, pattern)) & ~_numpy_bool(is_word)
 
 
 def _falling(offsets: pa.ListArray) -> Mask:
@@ -109,6 +119,8 @@ def _lengths(lists: pa.Array | pa.ChunkedArray) -> npt.NDArray[np.int64]:
 
 
 def _valid(values: pa.Array | pa.ChunkedArray) -> Mask:
+    if values.null_count == 0:
+        return np.ones(len(values), dtype=bool)
     return _numpy_bool(pc.is_valid(values))
 
 

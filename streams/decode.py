@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -24,6 +25,9 @@ CORNERED_ROWS = 128
 
 TRAILING_COMMA = r",\s*[}\]]"
 """DuckDB reads over it. The same in a text is no fault; the slow path tells them apart."""
+
+
+_BIT_OF_BRACES = ord("}") ^ ord("]")
 
 
 @dataclass(frozen=True)
@@ -59,9 +63,10 @@ class Decoder:
         rows, texts = _readable(values)
         parsed = self._parse(rows, texts)
         doubtful = doubtful_rows(parsed, self._model)
-        has_comma = rows.filter(pc.match_substring_regex(texts, TRAILING_COMMA))
-        doubtful |= pc.is_in(parsed.column("row"), value_set=has_comma).to_numpy()
-        clean = parsed.filter(pa.array(~doubtful))
+        if _has_odd_bracket(texts):
+            has_comma = rows.filter(pc.match_substring_regex(texts, TRAILING_COMMA))
+            doubtful |= pc.is_in(parsed.column("row"), value_set=has_comma).to_numpy()
+        clean = parsed.filter(pa.array(~doubtful)) if doubtful.any() else parsed
         uploads, accepted_rows = typed(clean, self._model), clean.column("row").combine_chunks()
         suspects = (
             sorted(set(range(len(values))) - set(accepted_rows.to_pylist())) if len(uploads) < len(values) else []
@@ -118,6 +123,14 @@ class Decoder:
             order = pc.sort_indices(rows)
             uploads, rows = uploads.take(order), rows.take(order)
         return Decoded(uploads, rows, refused)
+
+
+def _has_odd_bracket(texts: pa.StringArray) -> bool:
+    """Whether any closing bracket of a batch stands after a comma or a space: all trailing commas do, few others."""
+    letters = np.frombuffer(texts.buffers()[2] or b"", dtype=np.uint8)
+    brackets = np.flatnonzero((letters | _BIT_OF_BRACES) == ord("}"))
+    before = letters[brackets - 1]  # of the very first letter the last one: then the batch is looked through
+    return bool(((before == ord(",")) | (before <= ord(" "))).any())
 
 
 def _readable(values: Sequence[bytes | None]) -> tuple[pa.Array, pa.Array]:

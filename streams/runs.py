@@ -6,12 +6,15 @@ count only where the runner had agreed (decision D11).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 
 from schemas.facts import Run
 from streams.batch import Batch, Floats, Instants, Ints, channel, nullable, per_upload
-from streams.reported import SESSION_FIELDS, status
+from streams.reported import SESSION_FIELDS, fields, status
 from streams.store import Rows, Store
 from streams.wash_cycles import highest
 
@@ -71,25 +74,26 @@ def add_amounts(runs: Store, rows: Rows, uploads: Ints, batch: Batch, when: Inst
 
 def fact(run: np.void, device_id: str, session_id: str) -> dict[str, object]:
     """The run's newest version, as the contract writes it."""
-    cadence_ms = int(run["cadence_ms"])
+    known = fields(run)
+    cadence_ms = known["cadence_ms"]
     return Run(
         session_id=session_id,
-        version=int(run["announced"]),
-        status=status(run),
+        version=known["announced"],
+        status=status(known),
         device_id=device_id,
-        material=run["material"].decode(),
-        firmware=run["firmware"].decode(),
-        session_no=int(run["session_no"]) or None,
-        started_at_ms=int(run["started_ms"]),
-        ended_at_ms=int(run["ended_ms"]),
-        reading_count=int(run["readings"]),
-        known_at_ms=int(run["known_at_ms"]),
-        distance_m=int(run["distance_mm"]) / MILLI,
-        steps=round(int(run["cadence_sum"]) / MILLI / MS_PER_MINUTE) if cadence_ms else None,
-        avg_cadence_spm=_mean(run, "cadence"),
-        avg_heart_rate_bpm=_mean(run, "heart_rate"),
-        max_heart_rate_bpm=float(run["heart_rate_max"]) or None,
-        avg_ground_contact_ms=_mean(run, "ground_contact"),
+        material=known["material"].decode(),
+        firmware=known["firmware"].decode(),
+        session_no=known["session_no"] or None,
+        started_at_ms=known["started_ms"],
+        ended_at_ms=known["ended_ms"],
+        reading_count=known["readings"],
+        known_at_ms=known["known_at_ms"],
+        distance_m=known["distance_mm"] / MILLI,
+        steps=round(known["cadence_sum"] / MILLI / MS_PER_MINUTE) if cadence_ms else None,
+        avg_cadence_spm=_mean(known, "cadence"),
+        avg_heart_rate_bpm=_mean(known, "heart_rate"),
+        max_heart_rate_bpm=known["heart_rate_max"] or None,
+        avg_ground_contact_ms=_mean(known, "ground_contact"),
     ).model_dump()
 
 
@@ -106,6 +110,6 @@ def _add_mean(runs: Store, rows: Rows, uploads: Ints, name: str, values: Floats,
     np.add.at(runs.values[f"{name}_ms"], rows, per_upload(np.where(measured, when.span_ms, 0), when)[uploads])
 
 
-def _mean(run: np.void, name: str) -> float | None:
-    measured_ms = int(run[f"{name}_ms"])
-    return int(run[f"{name}_sum"]) / MILLI / measured_ms if measured_ms else None
+def _mean(known: Mapping[str, Any], name: str) -> float | None:
+    measured_ms = known[f"{name}_ms"]
+    return known[f"{name}_sum"] / MILLI / measured_ms if measured_ms else None

@@ -12,7 +12,7 @@ import pyarrow as pa
 from schemas.facts import WashCycle
 from schemas.uploads import Programme
 from streams.batch import Batch, Floats, Instants, Ints, channel, nullable, per_upload
-from streams.reported import SESSION_FIELDS, status
+from streams.reported import SESSION_FIELDS, fields, status
 from streams.store import Rows, Store
 
 MS_PER_HOUR = 3_600_000
@@ -86,24 +86,25 @@ def highest(values: Floats, when: Instants) -> Floats:
 
 def fact(cycle: np.void, device_id: str, session_id: str) -> dict[str, object]:
     """The cycle's newest version, as the contract writes it."""
-    programme = int(cycle["programme"])
+    known = fields(cycle)
+    programme = known["programme"]
     return WashCycle(
         session_id=session_id,
-        version=int(cycle["announced"]),
-        status=status(cycle),
+        version=known["announced"],
+        status=status(known),
         device_id=device_id,
-        material=cycle["material"].decode(),
-        firmware=cycle["firmware"].decode(),
-        session_no=int(cycle["session_no"]) or None,
-        started_at_ms=int(cycle["started_ms"]),
-        ended_at_ms=int(cycle["ended_ms"]),
-        reading_count=int(cycle["readings"]),
-        known_at_ms=int(cycle["known_at_ms"]),
-        source="power_curve" if cycle["detected"] else "reported",
+        material=known["material"].decode(),
+        firmware=known["firmware"].decode(),
+        session_no=known["session_no"] or None,
+        started_at_ms=known["started_ms"],
+        ended_at_ms=known["ended_ms"],
+        reading_count=known["readings"],
+        known_at_ms=known["known_at_ms"],
+        source="power_curve" if known["detected"] else "reported",
         programme=PROGRAMMES[programme - 1] if programme else None,
-        energy_wh=int(cycle["energy_uwh"]) / 1e6,
-        peak_w=float(cycle["peak_w"]),
-        water_l=int(cycle["water_ml"]) / 1e3 if cycle["has_water"] else None,
+        energy_wh=known["energy_uwh"] / 1e6,
+        peak_w=known["peak_w"],
+        water_l=known["water_ml"] / 1e3 if known["has_water"] else None,
     ).model_dump()
 
 
