@@ -84,6 +84,30 @@ class Row:
         """Uploads a second."""
         return statistics.median(self.speeds) if self.speeds else None
 
+    @property
+    def readings_per_s(self) -> float | None:
+        """Readings a second, of the median run."""
+        return None if self.median is None else self.median * self.readings_per_upload
+
+    @property
+    def cores(self) -> float | None:
+        """Seconds of processor that the contender used per second, in the mean of its runs."""
+        return _mean([lap.cpu_s / lap.seconds for lap in self.laps if lap.seconds])
+
+    @property
+    def broker_cores(self) -> float | None:
+        """The same of the broker; None for one that is not ours."""
+        return _mean(
+            [lap.broker_cpu_s / lap.seconds for lap in self.laps if lap.seconds and lap.broker_cpu_s is not None]
+        )
+
+    @property
+    def uploads_per_core(self) -> float | None:
+        """Uploads per second of the contender's processor time."""
+        if self.wrong:
+            return None
+        return _mean([lap.uploads / lap.cpu_s for lap in self.laps if lap.cpu_s])
+
 
 @dataclass(frozen=True)
 class Measured:
@@ -138,6 +162,10 @@ def _raced(
                 speed = lap.uploads_per_s
                 say(f"{here}: {'WRONG' if lap.wrong else 'done' if speed is None else f'{speed:,.0f} uploads/s'}")
         return rows
+
+
+def _mean(values: list[float]) -> float | None:
+    return statistics.mean(values) if values else None
 
 
 def _within(here: str, say: Say) -> Say:

@@ -13,7 +13,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
 import psutil  # type: ignore[import-untyped]
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from benchmarks.engine.broker import remove_topics
 from benchmarks.engine.contenders import Entry
@@ -21,11 +21,12 @@ from benchmarks.engine.course import Course
 from deploy import children
 from deploy.logs import reason_of_death
 from deploy.topics import partition_counts
-from schemas.errors import OutsideError
+from schemas.errors import OutsideError, UnreachableError
 
 Running = Sequence[tuple[children.Command, subprocess.Popen[bytes]]]
 
 LOOK_EVERY_S = 0.05
+ANSWER_S = 10.0
 PATIENCE_S = 90.0
 STOP_WITHIN_S = 15.0
 
@@ -118,10 +119,20 @@ class Watch:
 
     def look(self) -> Look:
         """What there is to see now."""
-        positions = self._consumer.committed(self._places, timeout=PATIENCE_S)
-        committed = sum(max(0, place.offset) for place in positions)
+        committed = sum(max(0, place.offset) for place in self._positions())
         broker_cpu_s = None if self._broker is None else _cpu_s(self._broker)
         return Look(time.monotonic(), committed, sum(map(_cpu_s, self._contender)), broker_cpu_s)
+
+    def _positions(self) -> list[TopicPartition]:
+        """Asked again for a while: a new group has no coordinator yet."""
+        give_up_s = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                return self._consumer.committed(self._places, timeout=ANSWER_S)
+            except KafkaException as error:
+                if time.monotonic() > give_up_s:
+                    raise UnreachableError(f"Kafka does not tell positions: {error.args[0].str()}") from error
+            time.sleep(LOOK_EVERY_S)
 
     def close(self) -> None:
         """Let go of the broker."""

@@ -15,7 +15,7 @@ FAUST_WORD = "stock Faust"
 def as_json(measured: Measured, plan: Plan, machine: dict[str, str]) -> dict[str, Any]:
     """Everything, laps included."""
     rows = [
-        asdict(row) | {"uploads_per_s": row.median, "readings_per_s": _readings(row), "is_right": not row.wrong}
+        asdict(row) | {"uploads_per_s": row.median, "readings_per_s": row.readings_per_s, "is_right": not row.wrong}
         for row in measured.rows
     ]
     return {
@@ -46,7 +46,10 @@ def ratios(measured: Measured) -> dict[str, dict[str, float]]:
     return found
 
 
-HEADINGS = ("load", "contender", "uploads/s", "spread", "readings/s", "cores used", "broker's", "guarantee", "answer")
+HEADINGS = (
+    "load", "contender", "uploads/s", "spread", "readings/s", "cores used", "per core", "broker's cores", "guarantee",
+    "answer",
+)  # fmt: skip
 
 
 def table(measured: Measured) -> list[tuple[str, ...]]:
@@ -58,11 +61,12 @@ def table(measured: Measured) -> list[tuple[str, ...]]:
             (
                 row.load,
                 row.contender,
-                _number(row.median),
+                _shown(row.median, 0),
                 f"{speeds[0]:,.0f}-{speeds[-1]:,.0f}" if speeds else "-",
-                _number(_readings(row)),
-                _cores(row, of_broker=False),
-                _cores(row, of_broker=True),
+                _shown(row.readings_per_s, 0),
+                _shown(row.cores, 2),
+                _shown(row.uploads_per_core, 0),
+                _shown(row.broker_cores, 2),
                 row.guarantee,
                 "WRONG" if row.wrong else "right",
             )
@@ -75,8 +79,8 @@ def remarks(measured: Measured) -> list[str]:
     lines = [f"{load}: {what} = {ratio:.2f}" for load, own in ratios(measured).items() for what, ratio in own.items()]
     for latency in measured.latencies:
         held = f"{latency.load}: at {latency.held_per_s:,.0f} uploads/s ({latency.wanted_per_s:,.0f} wanted)"
-        waits = f"p50 {_number(latency.p50_ms)} ms, p99 {_number(latency.p99_ms)} ms, at most "
-        waits += f"{_number(latency.highest_ms)} ms over {latency.cycles:,} wash cycles"
+        waits = f"p50 {_shown(latency.p50_ms, 0)} ms, p99 {_shown(latency.p99_ms, 0)} ms, at most "
+        waits += f"{_shown(latency.highest_ms, 0)} ms over {latency.cycles:,} wash cycles"
         lines.append(f"{held}, from an upload to the committed wash cycle that it ends: {waits}")
         lines += [f"{latency.load}, latency: WRONG: {sentence}" for sentence in latency.wrong]
     for row in measured.rows:
@@ -108,7 +112,8 @@ def markdown(measured: Measured, plan: Plan, machine: dict[str, str]) -> str:
         "",
         *dict.fromkeys(f"- {row.contender}: {row.work}" for row in measured.rows),
         "",
-        "Cores used are seconds of processor per second of the run.",
+        "Cores used are seconds of processor per second of the run, in the mean; per core are uploads per second of "
+        "processor, the broker's not counted.",
         "",
         *(f"- {remark}" for remark in remarks(measured)),
     ]
@@ -151,21 +156,8 @@ def _load(row: Row, plan: Plan) -> str:
     )
 
 
-def _readings(row: Row) -> float | None:
-    return None if row.median is None else row.median * row.readings_per_upload
-
-
-def _cores(row: Row, *, of_broker: bool) -> str:
-    shares = [
-        (lap.broker_cpu_s if of_broker else lap.cpu_s) / lap.seconds  # type: ignore[operator]
-        for lap in row.laps
-        if lap.seconds and (not of_broker or lap.broker_cpu_s is not None)
-    ]
-    return f"{sum(shares) / len(shares):.2f}" if shares else "-"
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:,.0f}"
+def _shown(value: float | None, digits: int) -> str:
+    return "-" if value is None else f"{value:,.{digits}f}"
 
 
 def _markdown_line(cells: tuple[str, ...]) -> str:
