@@ -13,7 +13,7 @@ OUTCOMES: list[tuple[BaseException, int, str]] = [
     (VaxelError("a check\nfound  something"), 1, "vaxel: a check found something\n"),
     (UsageError("wrong"), 2, "vaxel: wrong\n"),
     (OutsideError("the disk is full"), 3, "vaxel: the disk is full\n"),
-    (PositionError("re-created"), 3, "vaxel: re-created\n"),
+    (PositionError("re-created"), 4, "vaxel: re-created\n"),
     (KeyboardInterrupt(), 130, ""),
 ]
 
