@@ -20,7 +20,7 @@ from aiokafka import ConsumerRecord
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, Producer, TopicPartition
 
 from deploy.topics import ensure_topics
-from schemas.topics import FAILED_EVENTS, RECEIPTS, state_topic
+from schemas.topics import BY_NAME, FAILED_EVENTS, RECEIPTS, state_topic
 from streams.batch import Place
 from streams.checkpoint import Partition, Run
 from streams.crash_points import VARIABLE
@@ -30,8 +30,8 @@ from streams.product import WASHER, Product
 from streams.settings import EngineSettings
 from tests.unit.streams.oracle import Oracle, closely
 
-FreshTopic = Callable[..., str]
 ROOT = Path(__file__).parents[3]
+WORKER = Path(__file__).with_name("worker_process.py")
 PATIENCE_S = 60.0
 
 Upload = Mapping[str, Any]
@@ -45,6 +45,7 @@ class Stream:
 
     Attributes:
         sent: Each record that Kafka took, by its place.
+        program: What `start` starts: a Python program and its first arguments.
     """
 
     settings: EngineSettings
@@ -52,6 +53,7 @@ class Stream:
     partitions: int
     sent: dict[PlacePair, bytes] = field(default_factory=dict)
     workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    program: tuple[str, ...] = (str(WORKER),)
 
     def produce(self, uploads: Sequence[Upload | bytes], partition: int = 0, key: bytes | None = None) -> None:
         """Uploads, in this order, under their devices' keys."""
@@ -89,14 +91,14 @@ class Stream:
             chosen = records[first : first + size]
             yield Run(place, chosen, chosen[0].offset, chosen[-1].offset + 1)
 
-    def read(self, topic: str) -> list[Message]:
-        """All committed records of a topic."""
+    def read(self, topic: str, isolation: str = "read_committed") -> list[Message]:
+        """All committed records of a topic; with `read_uncommitted` those of cut transactions too."""
         consumer = Consumer(
             {
                 "bootstrap.servers": self.settings.kafka,
                 "group.id": f"it-{uuid4().hex}",
                 "enable.auto.commit": False,
-                "isolation.level": "read_committed",
+                "isolation.level": isolation,
                 "enable.partition.eof": True,
                 "fetch.wait.max.ms": 10,
             }
@@ -118,8 +120,8 @@ class Stream:
         consumer.close()
         return messages
 
-    def receipts(self) -> list[dict[str, Any]]:
-        frames = [read_frame(message.value() or b"") for message in self.read(RECEIPTS)]
+    def receipts(self, isolation: str = "read_committed") -> list[dict[str, Any]]:
+        frames = [read_frame(message.value() or b"") for message in self.read(RECEIPTS, isolation)]
         return [row for frame in frames for row in frame.to_pylist() if row["topic"] == self.product.telemetry]
 
     def readings(self) -> int:
@@ -160,12 +162,11 @@ class Stream:
             log: Gets what it says on stderr.
             differing: Settings other than those of all test workers.
         """
-        program = Path(__file__).with_name("worker_process.py")
         topics = [self.product.telemetry, self.product.readings, self.product.sessions]
         arguments = [self.settings.kafka, self.settings.app, str(slot), *topics, json.dumps(differing)]
         with log.open("ab") if log is not None else nullcontext() as stderr:
             worker = subprocess.Popen(
-                [sys.executable, str(program), *arguments],
+                [sys.executable, *self.program, *arguments],
                 env={**os.environ, "PYTHONPATH": str(ROOT), VARIABLE: crash_at},
                 stderr=stderr,
             )
@@ -218,21 +219,25 @@ class Stream:
             worker.wait()
 
 
+def a_stream(kafka: str, partitions: int) -> Stream:
+    """A stream of washing machines with topics of its own."""
+    telemetry, readings, sessions = (
+        replace(BY_NAME[name], name=f"it-{uuid4().hex}")
+        for name in (WASHER.telemetry, WASHER.readings, WASHER.sessions)
+    )
+    product = replace(WASHER, telemetry=telemetry.name, readings=readings.name, sessions=sessions.name)
+    settings = EngineSettings(kafka, app=f"it-{uuid4().hex}", checkpoint_s=0.1)
+    ensure_topics(kafka, [telemetry, readings, sessions, state_topic(settings.app, telemetry.name)], partitions)
+    return Stream(settings, product, partitions)
+
+
 @pytest.fixture
-def make_stream(kafka_bootstrap: str, fresh_topic: FreshTopic) -> Iterator[Callable[[int], Stream]]:
+def make_stream(kafka_bootstrap: str) -> Iterator[Callable[[int], Stream]]:
     """`make_stream(partitions)`."""
     made: list[Stream] = []
 
     def make(partitions: int) -> Stream:
-        product = replace(
-            WASHER,
-            telemetry=fresh_topic(WASHER.telemetry, partitions),
-            readings=fresh_topic(WASHER.readings, partitions),
-            sessions=fresh_topic(WASHER.sessions, partitions),
-        )
-        settings = EngineSettings(kafka_bootstrap, app=f"it-{uuid4().hex}", checkpoint_s=0.1)
-        ensure_topics(kafka_bootstrap, [state_topic(settings.app, product.telemetry)], partitions)
-        made.append(Stream(settings, product, partitions))
+        made.append(a_stream(kafka_bootstrap, partitions))
         return made[-1]
 
     yield make

@@ -17,13 +17,12 @@ class Model:
 
     Attributes:
         seen: Numbers accepted of each device, ever.
-        accepted: Uploads accepted, in order.
+        newest: The highest of them.
     """
 
     def __init__(self) -> None:
         self.seen: dict[str, set[int]] = {}
         self.newest: dict[str, int] = {}
-        self.accepted: list[Upload] = []
 
     def outcome(self, upload: Upload) -> Outcome:
         device_id, seq = str(upload["device_id"]), int(upload["seq"])
@@ -34,7 +33,6 @@ class Model:
             return "duplicate"
         seen.add(seq)
         self.newest[device_id] = max(seq, self.newest.get(device_id, seq))
-        self.accepted.append(upload)
         return "accepted"
 
 
