@@ -29,8 +29,8 @@ def from_the_future(batch: Batch, session_start: str, when: Instants) -> npt.NDA
     Args:
         session_start: Name of the field that holds the start of a session.
     """
-    latest: Ints = np.maximum.reduce([batch.integers(name) for name in ("start_ms", "sent_at_ms", session_start)])
-    np.maximum.at(latest, when.upload, when.measured_at_ms)
+    named = [batch.integers(name) for name in ("start_ms", "sent_at_ms", session_start)]
+    latest: Ints = np.maximum.reduce([*named, when.last_measured_ms()])
     return latest > batch.received_at_ms + AHEAD_MS
 
 

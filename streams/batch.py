@@ -99,6 +99,13 @@ class Instants:
     measured_at_ms: Ints
     span_ms: Ints
 
+    def last_measured_ms(self) -> Ints:
+        """Time of each upload's last reading, which is its highest: offsets ascend. 0 without any."""
+        last = np.zeros(len(self.count), dtype=np.int64)
+        filled = self.count > 0
+        last[filled] = self.measured_at_ms[(self.first + self.count - 1)[filled]]
+        return last
+
 
 def instants(batch: Batch) -> Instants:
     """Times of all readings of a batch."""

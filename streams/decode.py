@@ -136,7 +136,7 @@ def _has_odd_bracket(texts: pa.StringArray) -> bool:
 def _readable(values: Sequence[bytes | None]) -> tuple[pa.Array, pa.Array]:
     """Rows and texts that DuckDB can take: neither empty nor too large, valid UTF-8."""
     rows = [row for row, value in enumerate(values) if value and len(value) <= MAX_UPLOAD_BYTES]
-    chosen = [values[row] for row in rows]
+    chosen = values if len(rows) == len(values) else [values[row] for row in rows]
     try:
         texts = pa.array(chosen, pa.binary()).cast(pa.string())
     except pa.ArrowInvalid:

@@ -138,8 +138,6 @@ def _reported(product: Product, state: State, batch: Batch, slot: Ints, judged: 
     """Add accepted uploads to the sessions they name; returns the rows that changed."""
     accepted = np.flatnonzero(judged.verdict == Verdict.ACCEPTED)
     number, start, ended = product.upload.session_fields()
-    last_measured_ms = np.zeros(len(slot), dtype=np.int64)
-    np.maximum.at(last_measured_ms, when.upload, when.measured_at_ms)
     parts = Parts(
         slot=slot[accepted],
         started_ms=batch.integers(start)[accepted],
@@ -149,7 +147,7 @@ def _reported(product: Product, state: State, batch: Batch, slot: Ints, judged: 
         session_no=batch.integers(number)[accepted],
         received_at_ms=batch.received_at_ms[accepted],
         readings=when.count[accepted],
-        last_measured_ms=last_measured_ms[accepted],
+        last_measured_ms=when.last_measured_ms()[accepted],
         material=_bytes(batch, "material")[accepted],
         firmware=_bytes(batch, "firmware")[accepted],
     )
