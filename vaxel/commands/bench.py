@@ -72,6 +72,35 @@ def engine(
         raise typer.Exit(1)
 
 
+@app.command()
+def recovery(
+    *,
+    devices: Annotated[int, typer.Option(min=100, help="Devices in the state.")] = 1_000_000,
+    write: Annotated[bool, typer.Option("--write", help="Write benchmarks/RESULTS.md.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Measure how long a worker takes to take over many devices, in one partition and in four, and what each weighs.
+
+    Takes some minutes. Exit code 1 when the state that was taken over is wrong.
+    """
+    from benchmarks.recovery import as_json as report_json  # noqa: PLC0415
+    from benchmarks.recovery import measure  # noqa: PLC0415
+    from benchmarks.recovery_report import markdown, print_table  # noqa: PLC0415
+    from benchmarks.results import write_section  # noqa: PLC0415
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that everything is stopped and removed
+    with _progress() as say:
+        measured = list(measure(devices, say))
+    if as_json:
+        typer.echo(json.dumps(report_json(measured)))
+    else:
+        print_table(measured)
+    if write:
+        write_section("recovery", markdown(measured))
+    if any(one.wrong for one in measured):
+        raise typer.Exit(1)
+
+
 @contextmanager
 def _progress() -> Iterator[Callable[[str], None]]:
     """Shows what goes on: on a terminal in place, else a line now and then."""
