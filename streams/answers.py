@@ -61,20 +61,20 @@ class Answers:
         self._directory = directory
         self._version = version
         self._clock = clock
-        self._standings: dict[Place, Standing] = {}
+        self._standings: Mapping[Place, Standing] = {}
         # A checkpoint may wait that long by the operator's own wish.
         self._limits = Limits(stuck_s=settings.stuck_s + settings.checkpoint_s)
 
-    def observe(self) -> Look:
-        """Take a look, to remember since when each partition stands where it stands. Call it every second."""
+    def observe(self) -> tuple[Look, Mapping[Place, Standing]]:
+        """A look, and since when each partition stands where it stands. Call it every second, from any thread."""
         look = self._look()
-        self._standings = followed(self._standings, look, self._clock())
-        return look
+        standings = self._standings = followed(self._standings, look, self._clock())
+        return look, standings
 
     def health(self) -> Answer:
         """200 and green, or 503 and red with what is wrong."""
-        look = self.observe()
-        verdict = judged(self._standings, look, self._clock(), self._limits)
+        look, standings = self.observe()
+        verdict = judged(standings, look, self._clock(), self._limits)
         partitions = [
             {
                 "topic": place.topic,
@@ -82,7 +82,7 @@ class Answers:
                 "position": seen.position,
                 "end": seen.end,
                 "waiting": seen.waiting,
-                "standing_s": round(self._clock() - self._standings[place].since_s, 1),
+                "standing_s": round(self._clock() - standings[place].since_s, 1),
             }
             for place, seen in sorted(look.partitions.items(), key=lambda item: named(item[0]))
         ]
@@ -98,8 +98,8 @@ class Answers:
 
     def metrics(self) -> bytes:
         """All metrics as Prometheus reads them."""
-        look = self.observe()
-        verdict = judged(self._standings, look, self._clock(), self._limits)
+        look, standings = self.observe()
+        verdict = judged(standings, look, self._clock(), self._limits)
         return self._engine.watch.meters.text(self._gauges(look, verdict, int(time.time() * 1000)))  # noqa: TID251
 
     def device(self, device_id: str, topics: Sequence[str] = ()) -> Answer:
