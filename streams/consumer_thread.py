@@ -10,7 +10,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import aiokafka
-from aiokafka.errors import ConsumerStoppedError, NoOffsetForPartitionError, OffsetOutOfRangeError
+from aiokafka.errors import (
+    ConsumerStoppedError,
+    KafkaConnectionError,
+    NoOffsetForPartitionError,
+    OffsetOutOfRangeError,
+)
 from aiokafka.protocol.commit import OffsetCommitRequest
 from aiokafka.structs import TopicPartition
 from faust.transport.drivers import aiokafka as stock
@@ -56,7 +61,10 @@ class ConsumerThread(stock.AIOKafkaConsumerThread):
 
     async def on_start(self) -> None:
         """As stock, and a worker that lost its slot to another one does not take it back."""
-        await super().on_start()
+        try:
+            await super().on_start()
+        except KafkaConnectionError as error:
+            die("Kafka does not answer", error)
         coordinator = self._ensure_consumer()._coordinator
         _assert_has(coordinator, COORDINATOR_ATTRIBUTES)
         join_anew = coordinator.reset_generation

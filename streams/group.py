@@ -16,7 +16,7 @@ class Group:
     """One consumer group. A broker that does not answer knows of nothing wrong."""
 
     def __init__(self, kafka: str, name: str) -> None:
-        self._admin = AdminClient({"bootstrap.servers": kafka, "log_level": 0})
+        self._kafka = kafka
         self._name = name
 
     def is_held_by_another(self, instance_id: str, member_id: str) -> bool:
@@ -42,8 +42,11 @@ class Group:
         return wanted - set(_assigned(found.members))
 
     def _described(self) -> Any:
+        # A client of its own each time: one that has described a group aborts the process when its broker is killed
+        # and comes back (librdkafka 2.16, an assertion).
+        admin = AdminClient({"bootstrap.servers": self._kafka, "log_level": 0})
         try:
-            return self._admin.describe_consumer_groups([self._name], request_timeout=ANSWER_S)[self._name].result()
+            return admin.describe_consumer_groups([self._name], request_timeout=ANSWER_S)[self._name].result()
         except KafkaException:
             return None
 

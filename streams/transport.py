@@ -189,7 +189,18 @@ class Consumer(stock.Consumer):
         die("consumer", reason)
 
 
+class Producer(stock.Producer):
+    """Never used, so never connected: outputs go through the partitions' own transactional producers."""
+
+    async def on_start(self) -> None:
+        """Connect to nothing."""
+
+    async def on_stop(self) -> None:
+        """Nothing to leave."""
+
+
 class Transport(stock.Transport):
     """The driver."""
 
     Consumer = Consumer
+    Producer = Producer
