@@ -29,6 +29,7 @@ T = TypeVar("T")
 THREADS = 8
 TICK_S = 0.05
 SHOW_EVERY_S = 0.2
+RUNS_WAITING = 2
 
 
 class Engine:
@@ -70,9 +71,13 @@ class Engine:
         self._held.add(run)
 
     def has_room(self, tp: TP) -> bool:
-        """Whether more of the partition may be fetched: it has its share of the buffer, one run at least."""
+        """Whether more of the partition may be fetched: it has its share of the buffer, one run at least.
+
+        Few runs wait, so that what arrives meanwhile becomes one large run: a step costs milliseconds, however small.
+        """
         waiting = [run.value_bytes for run in list(self._held) if (run.place.topic, run.place.partition) == tp]
-        return not waiting or sum(waiting) < self.settings.buffer_bytes / max(1, len(self._partitions))
+        share_bytes = self.settings.buffer_bytes / max(1, len(self._partitions))
+        return not waiting or (len(waiting) < RUNS_WAITING and sum(waiting) < share_bytes)
 
     def positions(self) -> dict[TP, int]:
         """The committed position of each open partition."""

@@ -38,6 +38,14 @@ def test_one_run_at_least_may_wait_however_large() -> None:
     assert not engine.has_room(ONE)
 
 
+def test_small_uploads_wait_in_kafka_until_they_make_a_large_run() -> None:
+    engine, runs = an_engine(), [a_run(ONE, 1), a_run(ONE, 1)]
+    for run in runs:
+        assert engine.has_room(ONE)
+        engine.hold(run)
+    assert not engine.has_room(ONE)
+
+
 def test_a_run_that_was_lost_on_the_way_holds_nothing_back() -> None:
     engine = an_engine()
     engine.hold(a_run(ONE, 1_000))
