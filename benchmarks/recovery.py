@@ -148,15 +148,20 @@ def _write_state(settings: EngineSettings, partition: int, devices: int) -> int:
 def _take_in(opened: Partition, partition: int, uploads: list[tuple[int, int]]) -> None:
     start = opened.applied
     records = [
-        _record(opened.place, start + number, f"washer-{partition}-{device:07d}", device, seq)
+        _record(opened.place, start + number, _name(partition, device), device, seq)
         for number, (device, seq) in enumerate(uploads)
     ]
     assert opened.apply(Run(opened.place, records, start, start + len(records))), "runs follow each other"
     opened.commit()
 
 
+def _name(partition: int, device: int) -> str:
+    """A name as serial numbers are: no two alike, and hard to compress."""
+    return f"w{partition}-{device * 2_654_435_761 % 2**32:010d}"
+
+
 def _record(place: Place, offset: int, name: str, device: int, seq: int) -> ConsumerRecord[bytes, bytes]:
-    at_ms = FIRST_MS + seq * 60_000
+    at_ms = FIRST_MS + seq * 60_000 + device * 37 % 60_000
     in_session = device % round(1 / IN_SESSION_SHARE) == 0
     upload = {
         "device_id": name, "seq": seq, "sent_at_ms": at_ms, "material": "WM-6010", "firmware": "1.2.3",

@@ -26,6 +26,12 @@ def frame(table: pa.Table) -> bytes:
     return bytes(sink.getvalue())
 
 
+def read_schema(value: bytes) -> pa.Schema:
+    """The schema of the table in a frame; nothing is unpacked."""
+    with pa.ipc.open_stream(value) as reader:
+        return reader.schema
+
+
 def read_columns(value: bytes, count: int) -> pa.Table:
     """The first columns of the table in a frame; the others are not unpacked."""
     options = pa.ipc.IpcReadOptions(included_fields=list(range(count)))

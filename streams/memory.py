@@ -6,15 +6,17 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 
+import numpy as np
+
 from schemas.errors import PositionError
 from schemas.topics import state_topic
 from streams.batch import Place
-from streams.frames import frame, read_frame
+from streams.frames import frame, read_frame, read_schema
 from streams.product import Product
 from streams.settings import EngineSettings
 from streams.state_topic import live_records
 from streams.step import State
-from streams.store import PAGES, Slice, from_frame, to_frame
+from streams.store import PAGES, Slice, from_frame, heading_of, to_frame
 
 POSITION_KEY = b"position"
 
@@ -53,14 +55,17 @@ def restored(product: Product, newest: Mapping[bytes, bytes]) -> tuple[State, Po
     Raises:
         ValueError: written by another schema version.
     """
-    slices: dict[str, list[Slice]] = {}
-    stores = State(product).stores
-    for key, value in newest.items():
-        name = key.decode().partition("/")[0]
-        if name in stores:
-            slices.setdefault(name, []).append(from_frame(read_frame(value), stores[name].values.dtype))
+    slices = {name: _slices(name, store.values.dtype, newest) for name, store in State(product).stores.items()}
     kept = newest.get(POSITION_KEY)
     return State(product, slices), position_of(kept) if kept is not None else None
+
+
+def _slices(store: str, dtype: np.dtype[np.void], newest: Mapping[bytes, bytes]) -> Iterator[Slice]:
+    """Slices of one store in order of checkpoint, unpacked one by one: all at once would double the memory."""
+    prefix = f"{store}/".encode()
+    frames = [value for key, value in newest.items() if key.startswith(prefix)]
+    for value in sorted(frames, key=lambda value: heading_of(read_schema(value)).checkpoint):
+        yield from_frame(read_frame(value), dtype)
 
 
 def position_of(value: bytes) -> Position:

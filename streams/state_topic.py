@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
+from confluent_kafka import Consumer, KafkaError, TopicPartition
 
 from schemas.errors import UnreachableError
 from schemas.topics import FRAME_BYTES
@@ -48,7 +48,8 @@ def live_records(settings: EngineSettings, topic: str, partitions: Collection[in
     )
     found: dict[int, Records] = {number: {} for number in partitions}
     try:
-        consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in partitions])
+        # Where OFFSET_BEGINNING is, librdkafka asks before it knows whom to ask, and again half a second later.
+        consumer.assign([TopicPartition(topic, number, 0) for number in partitions])
         unfinished = set(partitions)
         silent = 0
         while unfinished:

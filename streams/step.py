@@ -10,7 +10,7 @@ batch ─ admit ─┬─ failed events (wrong key, impossible time)
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -34,7 +34,7 @@ from streams.store import Rows, Slice, Store
 class State:
     """What the stream of one partition remembers: devices, live sessions, pieces of power curves."""
 
-    def __init__(self, product: Product, saved: dict[str, list[Slice]] | None = None) -> None:
+    def __init__(self, product: Product, saved: Mapping[str, Iterable[Slice]] | None = None) -> None:
         self.stores = {
             "devices": Store(DEVICE),
             "sessions": Store(product.session_dtype),

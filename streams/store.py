@@ -107,17 +107,17 @@ class Store:
         return self._slice(checkpoint, np.arange(index, self._end, PAGES, dtype=np.int64))
 
     def restore(self, slices: Iterable[Slice]) -> None:
-        """Lay saved slices over this empty store, whatever their order.
+        """Lay saved slices over this empty store, in order of checkpoint.
 
         Which rows only a delta holds is not known any more, so every page in use counts as changed.
         """
-        parts = sorted((part for part in slices if len(part.rows)), key=lambda part: part.checkpoint)
-        self._end = max((int(part.rows.max()) + 1 for part in parts), default=0)
-        self._grow(self._end)
-        for part in parts:
-            self.values[part.rows] = part.values
-            self.used[part.rows] = part.used
-            self._page_changed[part.rows % PAGES] = True
+        for part in slices:
+            if len(part.rows):
+                self._end = max(self._end, int(part.rows.max()) + 1)
+                self._grow(self._end)
+                self.values[part.rows] = part.values
+                self.used[part.rows] = part.used
+                self._page_changed[part.rows % PAGES] = True
         self._free = [np.flatnonzero(~self.used[: self._end])]
 
     def _take_freed(self, count: int) -> Rows:

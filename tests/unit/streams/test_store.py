@@ -24,7 +24,7 @@ Kept = dict[str, Slice]
 
 def a_store(kept: Kept | None = None) -> Store:
     store = Store(THING)
-    store.restore((kept or {}).values())
+    store.restore(sorted((kept or {}).values(), key=lambda part: part.checkpoint))
     return store
 
 
