@@ -17,19 +17,17 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
-import pyarrow as pa
 from aiokafka import ConsumerRecord
 from confluent_kafka import KafkaError, KafkaException
 
-from schemas.failures import HEADERS, FailedEvent
+from schemas.failures import HEADERS
 from schemas.topics import DAY_MS, FAILED_EVENTS, RECEIPTS, state_topic
-from streams.admission import STAGE
-from streams.batch import Batch, Outputs, Place
+from streams.batch import Outputs, Place
 from streams.crash_points import crash_point
 from streams.decode import Decoder
 from streams.device_view import DeviceView, device_view
 from streams.frames import frames
+from streams.intake import taken_in
 from streams.memory import Position, changes, recall
 from streams.ownership import INIT_TIMEOUT_S, owning_producer
 from streams.product import Product
@@ -89,7 +87,9 @@ class Partition:
         self._decoder = Decoder(product.upload)
         self._lock = threading.Lock()
         self._producer = owning_producer(settings, place)  # before the state is read
+        crash_point("streams.after-fence")
         self._state, kept = recall(settings, product, place)
+        crash_point("streams.after-recall")
         self.position = first_offset(kept)
         self._applied = self.position.next_offset
         self._in_transaction = False
@@ -124,6 +124,7 @@ class Partition:
             if not self._in_transaction:
                 return None
             began_s = time.perf_counter()
+            self._producer.poll(0)  # for its log
             position = Position(self.position.topic_id, self._applied, self.position.checkpoint + 1)
             self._state.tidy()
             if position.checkpoint % FORGET_IDLE_EVERY == 0:
@@ -159,31 +160,7 @@ class Partition:
 
     def _step(self, run: Run) -> Outputs:
         """Decode a run and let the logic speak."""
-        values = [record.value for record in run.records]
-        decoded = self._decoder.decode(values)
-        rows = decoded.rows.to_numpy()
-        batch = Batch(
-            self.place,
-            decoded.uploads,
-            pa.array([_text(run.records[row].key) for row in rows], pa.string()),
-            np.array([run.records[row].offset for row in rows], dtype=np.int64),
-            np.array([run.records[row].timestamp for row in rows], dtype=np.int64),
-            [values[row] for row in rows],
-        )
-        refused = [
-            FailedEvent(
-                topic=self.place.topic,
-                partition=self.place.partition,
-                offset=run.records[row].offset,
-                received_at_ms=run.records[row].timestamp,
-                device_id=_text(run.records[row].key),
-                reason=why.reason,
-                detail=why.detail,
-                stage=STAGE,
-                original=values[row] or b"",
-            )
-            for row, why in decoded.refused
-        ]
+        batch, refused = taken_in(self._decoder, self.place, run.records)
         outputs = step(self._product, self._state, batch)
         return Outputs(outputs.receipts, outputs.readings, outputs.sessions, refused + outputs.failed)
 
@@ -221,10 +198,3 @@ class Partition:
             except KafkaException as cause:
                 return cause
         return error
-
-
-def _text(key: bytes | None) -> str | None:
-    try:
-        return key.decode("utf-8") if key is not None else None
-    except UnicodeDecodeError:
-        return None

@@ -6,6 +6,7 @@ The whole way in memory: deliveries, decoder, steps and checkpoints, tables and 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from hashlib import md5
@@ -23,13 +24,12 @@ from producers.ledger import Ledger
 from producers.simulation import deliveries
 from producers.truth_folder import new_truth_folder
 from producers.uploads import Delivery
-from schemas.failures import FailedEvent
 from schemas.forms import arrow_schema, duckdb_columns, lake_types
 from schemas.lake import INPUTS, TABLES, VIEWS, Table
 from schemas.topics import FAILED_EVENTS, RECEIPTS
-from streams.admission import STAGE
-from streams.batch import Batch, Place
+from streams.batch import Place
 from streams.decode import Decoder
+from streams.intake import taken_in
 from streams.product import PRODUCTS, Product
 from streams.step import State, step
 from vaxel.verification import check, load_truth
@@ -85,7 +85,7 @@ def cut_off(lake: duckdb.DuckDBPyConnection, data_dir: Path, sent: list[Delivery
         for offset, delivery in enumerate(mine):
             ledger.send(delivery)
             ledger.acknowledge(delivery, 0, offset)
-        take_in(lake, product, mine, rng)
+        into_lake(lake, product, mine, rng)
     truth = new_truth_folder(data_dir, "simulate")
     truth.write_records(ledger.take_records())
     truth.finish(ledger.sessions(), [])
@@ -96,12 +96,16 @@ def wrong(lake: duckdb.DuckDBPyConnection) -> dict[str, int]:
     return {kind: len(cases) for kind, cases in check(lake).items() if cases}
 
 
-def take_in(lake: duckdb.DuckDBPyConnection, product: Product, mine: list[Delivery], rng: Random) -> None:
+def into_lake(lake: duckdb.DuckDBPyConnection, product: Product, mine: list[Delivery], rng: Random) -> None:
     """Deliveries of one product in batches as they may come, into the lake's tables."""
     state, first = State(product), 0
     while first < len(mine):
         end = min(first + rng.choice([1, 3, 20, 200]), len(mine))
-        batch, refused = decoded(product, mine[first:end], first)
+        records = [
+            Record(delivery.upload.device_id.encode(), delivery.value, first + number, delivery.due_ms + 500)
+            for number, delivery in enumerate(mine[first:end])
+        ]
+        batch, refused = taken_in(DECODERS[product], Place(product.telemetry, 0), records)
         outputs = step(product, state, batch)
         state.tidy()
         insert(lake, TABLE_OF[RECEIPTS], outputs.receipts)
@@ -111,34 +115,14 @@ def take_in(lake: duckdb.DuckDBPyConnection, product: Product, mine: list[Delive
         first = end
 
 
-def decoded(product: Product, mine: list[Delivery], first: int) -> tuple[Batch, list[FailedEvent]]:
-    values = [delivery.value for delivery in mine]
-    found = DECODERS[product].decode(values)
-    received_at_ms = [delivery.due_ms + 500 for delivery in mine]
-    good = found.rows.to_numpy()
-    batch = Batch(
-        Place(product.telemetry, 0),
-        found.uploads,
-        pa.array([mine[row].upload.device_id for row in good], pa.string()),
-        good + first,
-        np.array([received_at_ms[row] for row in good], dtype=np.int64),
-        [values[row] for row in good],
-    )
-    refused = [
-        FailedEvent(
-            topic=product.telemetry,
-            partition=0,
-            offset=first + row,
-            received_at_ms=received_at_ms[row],
-            device_id=mine[row].upload.device_id,
-            reason=why.reason,
-            detail=why.detail,
-            stage=STAGE,
-            original=values[row],
-        )
-        for row, why in found.refused
-    ]
-    return batch, refused
+@dataclass(frozen=True)
+class Record:
+    """As Kafka would hand it over."""
+
+    key: bytes
+    value: bytes
+    offset: int
+    timestamp: int
 
 
 def insert_rows(lake: duckdb.DuckDBPyConnection, table: Table, rows: list[dict[str, object]]) -> None:

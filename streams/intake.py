@@ -1,0 +1,70 @@
+"""From records of Kafka to a batch for the logic, and the refusals of those that are no uploads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+import pyarrow as pa
+
+from schemas.failures import FailedEvent
+from streams.admission import STAGE
+from streams.batch import Batch, Place
+from streams.decode import Decoder
+
+
+class Record(Protocol):
+    """What is needed of a record. `timestamp` is when the broker took it in, in ms since 1970."""
+
+    @property
+    def key(self) -> bytes | None: ...
+    @property
+    def value(self) -> bytes | None: ...
+    @property
+    def offset(self) -> int: ...
+    @property
+    def timestamp(self) -> int: ...
+
+
+def taken_in(decoder: Decoder, place: Place, records: Sequence[Record]) -> tuple[Batch, list[FailedEvent]]:
+    """The uploads among the records of one partition, and a failed event for each of the others."""
+    decoded = decoder.decode([record.value for record in records])
+    chosen = [records[row] for row in decoded.rows.to_pylist()]
+    batch = Batch(
+        place,
+        decoded.uploads,
+        _texts([record.key for record in chosen]),
+        np.array([record.offset for record in chosen], dtype=np.int64),
+        np.array([record.timestamp for record in chosen], dtype=np.int64),
+        [record.value or b"" for record in chosen],
+    )
+    refused = [
+        FailedEvent(
+            topic=place.topic,
+            partition=place.partition,
+            offset=records[row].offset,
+            received_at_ms=records[row].timestamp,
+            device_id=_text(records[row].key),
+            reason=why.reason,
+            detail=why.detail,
+            stage=STAGE,
+            original=records[row].value or b"",
+        )
+        for row, why in decoded.refused
+    ]
+    return batch, refused
+
+
+def _texts(keys: list[bytes | None]) -> pa.Array:
+    try:
+        return pa.array(keys, pa.binary()).cast(pa.string())
+    except pa.ArrowInvalid:  # one that is not UTF-8 makes the whole cast fail
+        return pa.array([_text(key) for key in keys], pa.string())
+
+
+def _text(key: bytes | None) -> str | None:
+    try:
+        return key.decode("utf-8") if key is not None else None
+    except UnicodeDecodeError:
+        return None
