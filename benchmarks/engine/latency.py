@@ -26,10 +26,11 @@ from benchmarks.engine.load import LOADS
 from benchmarks.engine.race import STOP_WITHIN_S, Running, Watch, running, watched
 from deploy import children
 from deploy.children import Command
+from deploy.logs import reason_of_death
 from schemas.errors import OutsideError
 
-WARM_UP_S = 5.0
-"""Uploads of the first seconds do not count: the worker has just started."""
+WARM_UP_S = 8.0
+"""Uploads of the first seconds do not count: the worker has taken in none before."""
 READ_WITHIN_S = 15.0
 
 
@@ -107,14 +108,15 @@ def _sent(
     program = (sys.executable, "-m", "benchmarks.engine.pace_process")
     arguments = (*program, course.broker.kafka, course.topic, *sizes, str(uploads_per_s), str(result))
     command = Command(name, arguments, folder / f"{name}.log", workers[0][0].stop_signal)
-    sender = [(command, children.start(command))]
-    try:
-        with closing(Watch(course, workers[0][0].name, [process.pid for _, process in workers])) as watch:
+    with closing(Watch(course, workers[0][0].name, [process.pid for _, process in workers])) as watch:
+        watch.wait_until_ready()
+        sender = [(command, children.start(command))]
+        try:
             watched(watch, course, workers, say)
-        if sender[0][1].wait(READ_WITHIN_S) != 0:
-            raise OutsideError(f"the sender failed with exit code {sender[0][1].returncode}")
-    finally:
-        children.stop(sender, STOP_WITHIN_S)
+            if sender[0][1].wait(READ_WITHIN_S) != 0:
+                raise OutsideError(f"the sender failed: {reason_of_death(command.log)}")
+        finally:
+            children.stop(sender, STOP_WITHIN_S)
     return float(load.uploads / json.loads(result.read_text())["seconds"])
 
 

@@ -123,6 +123,18 @@ class Watch:
         broker_cpu_s = None if self._broker is None else _cpu_s(self._broker)
         return Look(time.monotonic(), committed, sum(map(_cpu_s, self._contender)), broker_cpu_s)
 
+    def wait_until_ready(self) -> None:
+        """Wait until every partition has a position, if only its beginning: a stream worker shows it once it is open.
+
+        Raises:
+            OutsideError: that takes longer than `PATIENCE_S`.
+        """
+        give_up_s = time.monotonic() + PATIENCE_S
+        while any(place.offset < 0 for place in self._positions()):
+            if time.monotonic() > give_up_s:
+                raise OutsideError(f"the stream worker is not ready after {PATIENCE_S:.0f} s")
+            time.sleep(LOOK_EVERY_S)
+
     def _positions(self) -> list[TopicPartition]:
         """Asked again for a while: a new group has no coordinator yet."""
         give_up_s = time.monotonic() + PATIENCE_S
