@@ -27,7 +27,7 @@ from streams.checkpoint import Run
 from streams.ending import die
 from streams.group import Group
 
-CONSUMER_ATTRIBUTES = ("_isolation_level", "_partition_assignment_strategy", "_fetcher", "_coordinator")
+CONSUMER_ATTRIBUTES = ("_isolation_level", "_partition_assignment_strategy", "_fetcher", "_coordinator", "_client")
 COORDINATOR_ATTRIBUTES = (
     "reset_generation",
     "request_rejoin",
@@ -97,8 +97,14 @@ class ConsumerThread(stock.AIOKafkaConsumerThread):
         self._ensure_consumer()._coordinator.check_errors()
 
     async def join_anew(self) -> None:
-        """Ask the group to share out its partitions once more."""
-        self._ensure_consumer()._coordinator.request_rejoin()
+        """Ask the group to share out its partitions once more.
+
+        First the topics are looked at anew: a leader that last did so while the broker was coming up knows none, gives
+        nobody a partition, and would look again only after minutes.
+        """
+        consumer = self._ensure_consumer()
+        await consumer._client.force_metadata_update()
+        consumer._coordinator.request_rejoin()
 
     async def _fetch_records(  # type: ignore[override]  # runs take the place of records, up to `_to_message`
         self, consumer: Any, active_partitions: set[TP], timeout: float | None = None, max_records: int | None = None

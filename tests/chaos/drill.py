@@ -48,13 +48,13 @@ class Drill:
         self.settings: dict[str, float] = {}
         self._again_s: dict[int, float] = {}
         self._began_s = time.monotonic()
-        self._admin = AdminClient({"bootstrap.servers": stream.settings.kafka, "log_level": 0})
 
     def _log(self, slot: int) -> Path:
         return self._logs / f"worker-{slot}.log"
 
     def tell(self, what: str) -> None:
         self.story.append(f"{time.monotonic() - self._began_s:6.1f} s  {what}")
+        (self._logs / "story.log").write_text("\n".join(self.story))
 
     def start(self, slot: int, crash_at: str = "") -> None:
         """A worker; with a crash point armed it is started until it has died of it."""
@@ -123,11 +123,16 @@ class Drill:
                 assert code not in FINAL, f"worker {slot} ended with {code}: nobody starts it again"
             self.done[f"ended with {code}"] += 1
 
+    def _admin(self) -> AdminClient:
+        """One for each question, kept until the answer: librdkafka 2.16 aborts in one whose broker goes and returns."""
+        return AdminClient({"bootstrap.servers": self.stream.settings.kafka, "log_level": 0})
+
     def partitions(self) -> dict[int, set[int]]:
         """The partitions of each slot as the group's coordinator has them; none while it does not answer."""
         app, held = self.stream.settings.app, dict[int, set[int]]()
         with suppress(KafkaException):
-            group = self._admin.describe_consumer_groups([app], request_timeout=5)[app].result()
+            admin = self._admin()
+            group = admin.describe_consumer_groups([app], request_timeout=5)[app].result()
             for member in group.members:
                 slot = int(str(member.group_instance_id).removeprefix(f"{app}-"))
                 held[slot] = {place.partition for place in member.assignment.topic_partitions}
@@ -137,7 +142,8 @@ class Drill:
         """The group's offsets; none while the coordinator does not answer."""
         with suppress(KafkaException):
             asked = [ConsumerGroupTopicPartitions(self.stream.settings.app)]
-            answer = self._admin.list_consumer_group_offsets(asked, request_timeout=5)[self.stream.settings.app]
+            admin = self._admin()
+            answer = admin.list_consumer_group_offsets(asked, request_timeout=5)[self.stream.settings.app]
             return {place.partition: place.offset for place in answer.result().topic_partitions}
         return {}
 
@@ -163,10 +169,11 @@ class Drill:
             for topic in topics
             for number in range(self.stream.partitions)
         }
+        admin = self._admin()
         ends = [
             {(place.topic, place.partition): end.result().offset for place, end in answer.items()}
             for level in (IsolationLevel.READ_UNCOMMITTED, IsolationLevel.READ_COMMITTED)
-            for answer in [self._admin.list_offsets(asked, isolation_level=level, request_timeout=10)]
+            for answer in [admin.list_offsets(asked, isolation_level=level, request_timeout=10)]
         ]
         return [f"{topic}[{number}]" for (topic, number), end in ends[0].items() if ends[1][topic, number] != end]
 
