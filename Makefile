@@ -4,7 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench bench-smoke lock clean
+.PHONY: help setup demo test chaos check bench bench-smoke lock clean
 
 help:  ## show this help
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -25,6 +25,11 @@ demo: setup  ## the whole way once, from device to ledger; starts and stops ever
 
 test: setup  ## all tests: unit, integration (real Kafka, PostgreSQL, DuckLake), end to end
 	$(BIN)/python -m pytest
+
+chaos: export VAXEL_CHAOS_SECONDS ?= 900
+chaos: export VAXEL_CHAOS_SEED ?= $(shell date +%s)
+chaos: setup  ## kill, freeze, add and remove workers and the broker for VAXEL_CHAOS_SECONDS, then check every upload
+	$(BIN)/python -m pytest tests/chaos
 
 check: setup  ## format, lint, import contracts, types
 	$(BIN)/ruff format --check .

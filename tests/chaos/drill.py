@@ -108,7 +108,8 @@ class Drill:
             if code is None:
                 continue
             if slot not in self._again_s:
-                self._again_s[slot] = time.monotonic() + self.rng.uniform(0.2, 1.0)
+                patience_s = (0.2, 1.0) if code == -signal.SIGKILL else (1.0, 4.0)  # as the supervisor's
+                self._again_s[slot] = time.monotonic() + self.rng.uniform(*patience_s)
                 self._note_end(slot, code)
             elif time.monotonic() >= self._again_s[slot]:
                 self.start(slot)
