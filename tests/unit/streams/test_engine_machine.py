@@ -265,8 +265,10 @@ def test_steps_that_were_lost_in_a_crash_leave_no_trace_when_taken_again(name: s
     product, make = STREAMS[name]
     uploads = arriving(rng, make(rng))
     state, records, said, offset = State(product), dict[bytes, bytes](), list[Outputs](), 0
+    sizes: list[int] = []
     for checkpoint in range(1, len(uploads) + 1):
         batch = uploads[offset : offset + rng.choice([1, 5, 20])]
+        sizes.append(len(batch))
         if rng.random() < 0.5:  # lost: a longer or shorter run, and perhaps its checkpoint
             step(product, state, a_batch(product, uploads[offset : offset + rng.choice([1, 7, 30])], offset))
             state.tidy()
@@ -277,7 +279,8 @@ def test_steps_that_were_lost_in_a_crash_leave_no_trace_when_taken_again(name: s
         records.update(changes(state, Position("topic", offset, checkpoint)))
         if offset == len(uploads):
             break
-    assert lines(said) == lines(taken_in(product, State(product), uploads))
+    # Cut alike: the start that names a cycle found in a curve is the first one known when it is told.
+    assert lines(said) == lines(taken_in(product, State(product), uploads, sizes))
 
 
 @pytest.mark.parametrize("name", STREAMS)

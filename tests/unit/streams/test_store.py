@@ -72,16 +72,16 @@ def test_rows_come_back_in_any_number_and_each_once() -> None:
     assert len(store) == 13
 
 
-def test_a_million_rows_are_taken_freed_and_restored() -> None:
+def test_many_rows_are_taken_freed_and_restored() -> None:
     store = a_store()
-    rows = store.take(1_000_000)
+    rows = store.take(100_000)
     store.free(rows[::2])
     part = store.delta(1)
     assert part is not None
     again = a_store({"delta-1": part})
-    assert len(again) == 500_000
-    assert len(np.unique(again.take(600_000))) == 600_000
-    assert again.rows().tolist() == list(range(1_100_000))
+    assert len(again) == 50_000
+    assert len(np.unique(again.take(60_000))) == 60_000
+    assert again.rows().tolist() == list(range(110_000))
 
 
 def test_a_store_grows_and_keeps_what_it_holds() -> None:
