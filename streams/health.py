@@ -25,7 +25,7 @@ class Limits:
 
     stuck_s: float = 30.0
     silent_s: float = 30.0
-    rebalance_s: float = 90.0
+    rebalance_s: float = 60.0
     take_over_s: float = 120.0
 
 
