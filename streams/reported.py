@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from schemas.facts import Status
 from streams.dedupe import WINDOW
+from streams.groups import grouped
 from streams.store import Rows, Store
 
 Ints = npt.NDArray[np.int64]
@@ -132,13 +133,16 @@ def add_parts(sessions: Store, index: SessionIndex, parts: Parts, newest: Ints) 
     values["corrected"][rows[mine > closing[at]]] = True
     closes = leaving == closing[left_at]
 
-    np.add.at(values["uploads"], rows, 1)
-    np.add.at(values["readings"], rows, parts.readings[mine])
-    np.maximum.at(values["known_at_ms"], rows, parts.received_at_ms[mine])
+    groups = grouped(rows)
+    own, last = groups.rows, mine[groups.last()]
+    values["uploads"][own] += groups.counts()
+    values["readings"][own] += groups.sums(parts.readings[mine])
+    measured_ms = np.maximum(parts.last_measured_ms[mine], parts.started_ms[mine])
+    values["ended_ms"][own] = np.maximum(values["ended_ms"][own], groups.highest(measured_ms))
+    values["known_at_ms"][own] = np.maximum(values["known_at_ms"][own], groups.highest(parts.received_at_ms[mine]))
     np.maximum.at(values["known_at_ms"], left_rows[closes], parts.received_at_ms[leaving[closes]])
-    np.maximum.at(values["ended_ms"], rows, np.maximum(parts.last_measured_ms[mine], parts.started_ms[mine]))
     for name in ("material", "firmware", "session_no", "started_ms"):
-        values[name][rows] = getattr(parts, name)[mine]
+        values[name][own] = getattr(parts, name)[last]
     values["closed"][changed] = closing < _NEVER
     values["over_seq"][changed] = newest[values["slot"][changed]]
     sessions.touch(changed)

@@ -12,6 +12,7 @@ import pyarrow as pa
 from schemas.facts import WashCycle
 from schemas.uploads import Programme
 from streams.batch import Batch, Floats, Instants, Ints, channel, nullable, per_upload
+from streams.groups import grouped
 from streams.reported import SESSION_FIELDS, fields, status
 from streams.store import Rows, Store
 
@@ -64,14 +65,17 @@ def add_amounts(cycles: Store, rows: Rows, uploads: Ints, batch: Batch, when: In
         rows: Cycle of each of the `uploads` (indices into the batch).
     """
     power_w = channel(batch, "power_w", when)
-    np.add.at(cycles.values["energy_uwh"], rows, per_upload(energy_uwh(power_w, when.span_ms), when)[uploads])
-    np.fmax.at(cycles.values["peak_w"], rows, highest(power_w, when)[uploads])
-    water_l = highest(channel(batch, "water_l", when), when)[uploads]
+    values, groups = cycles.values, grouped(rows)
+    own = groups.rows
+    values["energy_uwh"][own] += groups.sums(per_upload(energy_uwh(power_w, when.span_ms), when)[uploads])
+    values["peak_w"][own] = np.fmax(values["peak_w"][own], groups.highest_known(highest(power_w, when)[uploads]))
+    water_l = groups.highest_known(highest(channel(batch, "water_l", when), when)[uploads])
     known = ~np.isnan(water_l)
-    np.maximum.at(cycles.values["water_ml"], rows[known], np.rint(water_l[known] * 1000).astype(np.int64))
-    cycles.values["has_water"][rows[known]] = True
-    chosen = _programme_numbers(batch)[uploads]
-    np.maximum.at(cycles.values["programme"], rows, chosen)
+    water_ml = np.rint(water_l[known] * 1000).astype(np.int64)
+    values["water_ml"][own[known]] = np.maximum(values["water_ml"][own[known]], water_ml)
+    values["has_water"][own[known]] = True
+    chosen = groups.highest(_programme_numbers(batch)[uploads])
+    values["programme"][own] = np.maximum(values["programme"][own], chosen)
 
 
 def highest(values: Floats, when: Instants) -> Floats:
