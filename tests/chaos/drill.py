@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from random import Random
 
-from confluent_kafka import ConsumerGroupTopicPartitions, IsolationLevel, KafkaException, TopicPartition
+from confluent_kafka import Consumer, IsolationLevel, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
 from schemas.topics import FAILED_EVENTS, RECEIPTS, state_topic
@@ -141,12 +141,17 @@ class Drill:
 
     def shown(self) -> dict[int, int]:
         """The group's offsets; none while the coordinator does not answer."""
-        with suppress(KafkaException):
-            asked = [ConsumerGroupTopicPartitions(self.stream.settings.app)]
-            admin = self._admin()
-            answer = admin.list_consumer_group_offsets(asked, request_timeout=5)[self.stream.settings.app]
-            return {place.partition: place.offset for place in answer.result().topic_partitions}
-        return {}
+        stream = self.stream
+        consumer = Consumer(
+            {"bootstrap.servers": stream.settings.kafka, "group.id": stream.settings.app, "log_level": 0}
+        )
+        places = [TopicPartition(stream.product.telemetry, number) for number in range(stream.partitions)]
+        try:
+            return {place.partition: place.offset for place in consumer.committed(places, timeout=5)}
+        except KafkaException:
+            return {}
+        finally:
+            consumer.close()
 
     def settle(self, within_s: float = 2 * PATIENCE_S) -> None:
         """Send what is left, then wait until the positions are at the ends and no transaction is open."""
