@@ -46,7 +46,7 @@ class TakenOver:
     Attributes:
         total_s: From the first question to Kafka until every position is known.
         fence_s, read_s, rebuild_s: The parts, measured once more.
-        resident_before_bytes, resident_after_bytes, resident_peak_bytes: Memory of the process.
+        resident_before_bytes, resident_after_bytes, resident_peak_bytes: Memory of the process; the peak on Linux.
         devices, sessions: Rows found.
         newest_sum: Sum of the devices' newest numbers: a check.
         saved_bytes: By number of changed devices: what one checkpoint of each partition writes, mean over all pages.
@@ -58,7 +58,7 @@ class TakenOver:
     rebuild_s: float
     resident_before_bytes: int
     resident_after_bytes: int
-    resident_peak_bytes: int
+    resident_peak_bytes: int | None
     devices: int
     sessions: int
     newest_sum: int

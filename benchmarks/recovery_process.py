@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import gc
 import json
-import resource
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 import psutil  # type: ignore[import-untyped]
@@ -45,7 +45,7 @@ def main(kafka: str, app: str, count: str) -> None:
         partitions = list(threads.map(take_over, places))
     total_s = time.perf_counter() - began_s
     after_bytes = process.memory_info().rss
-    peak_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    peak_bytes = _peak_bytes()
 
     states = [partition._state for partition in partitions]
     devices = [state.devices.store for state in states]
@@ -57,6 +57,15 @@ def main(kafka: str, app: str, count: str) -> None:
     parts_s = _parts(settings, places)
     taken = TakenOver(total_s, *parts_s, before_bytes, after_bytes, peak_bytes, *found, newest_sum, saved_bytes)
     sys.stdout.write(json.dumps(asdict(taken)))
+
+
+def _peak_bytes() -> int | None:
+    """The most memory that this program ever held; what getrusage says includes the process that started it."""
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")), None)
 
 
 def _asked(topics: Topics, place: Place, kept: Position | None) -> Position:

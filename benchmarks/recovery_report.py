@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from rich.console import Console
@@ -25,8 +26,8 @@ def lines(measured: Sequence[Recovery]) -> list[tuple[str, ...]]:
             "take-over, all positions known": f"{taken.total_s:.2f} s",
             "of it fence, read, rebuild (measured apart)": f"{taken.fence_s:.2f}, {taken.read_s:.2f}, "
             f"{taken.rebuild_s:.2f} s",
-            "resident memory before, after, peak": f"{taken.resident_before_bytes / MB:.0f}, "
-            f"{taken.resident_after_bytes / MB:.0f}, {taken.resident_peak_bytes / MB:.0f} MB",
+            "resident memory before, after, at most": f"{taken.resident_before_bytes / MB:.0f}, "
+            f"{taken.resident_after_bytes / MB:.0f}, {(taken.resident_peak_bytes or math.nan) / MB:.0f} MB",
             "resident bytes per device": f"{summary['resident_bytes_per_device']:.0f}",
             "bytes of rows per device": f"{summary['row_bytes_per_device']:.0f}",
             "bytes in Kafka per device": f"{summary['kafka_bytes_per_device']:.0f}",
