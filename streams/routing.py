@@ -7,8 +7,7 @@ worker can look it up. Whether that is up to date matters to nobody's data: who 
 from __future__ import annotations
 
 from aiokafka.partitioner import murmur2
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from schemas.errors import UnreachableError
 from streams.batch import Place
@@ -27,8 +26,9 @@ class Owners:
 
     def __init__(self, kafka: str, group: str) -> None:
         self._kafka = kafka
-        self._group = group
-        self._admin = AdminClient({"bootstrap.servers": kafka, **QUIET})
+        # A consumer, not the admin client: that one's question for offsets ends the process where the group's
+        # coordinator is away (confluent-kafka 2.16, a segmentation fault).
+        self._consumer = Consumer({"bootstrap.servers": kafka, "group.id": group, "enable.auto.commit": False, **QUIET})
 
     def place(self, topic: str, device_id: str) -> Place:
         """Where in a topic the uploads of a device are.
@@ -37,7 +37,7 @@ class Owners:
             UnreachableError: the broker does not answer, or has no such topic.
         """
         try:
-            partitions = len(self._admin.list_topics(topic, timeout=ANSWER_S).topics[topic].partitions)
+            partitions = len(self._consumer.list_topics(topic, timeout=ANSWER_S).topics[topic].partitions)
         except KafkaException as error:
             raise UnreachableError(f"Kafka at {self._kafka} does not answer: {error.args[0].str()}") from error
         if not partitions:
@@ -50,9 +50,9 @@ class Owners:
         Raises:
             UnreachableError: the broker does not answer.
         """
-        asked = ConsumerGroupTopicPartitions(self._group, [TopicPartition(place.topic, place.partition)])
         try:
-            answer = self._admin.list_consumer_group_offsets([asked], request_timeout=ANSWER_S)[self._group].result()
+            (shown,) = self._consumer.committed([TopicPartition(place.topic, place.partition)], timeout=ANSWER_S)
         except KafkaException as error:
             raise UnreachableError(f"Kafka at {self._kafka} does not answer: {error.args[0].str()}") from error
-        return answer.topic_partitions[0].metadata or None
+        address: str | None = shown.metadata
+        return address or None
