@@ -14,10 +14,9 @@ import json
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from aiokafka import ConsumerRecord
 from confluent_kafka import KafkaError, KafkaException
 
 from schemas.failures import HEADERS
@@ -27,7 +26,7 @@ from streams.crash_points import crash_point
 from streams.decode import Decoder
 from streams.device_view import DeviceView, device_view
 from streams.frames import frames
-from streams.intake import taken_in
+from streams.intake import Record, taken_in
 from streams.memory import Position, changes, recall
 from streams.ownership import INIT_TIMEOUT_S, owning_producer
 from streams.product import Product
@@ -49,7 +48,7 @@ class Run:
     """
 
     place: Place
-    records: list[ConsumerRecord]
+    records: Sequence[Record]
     start: int
     end: int
     seek: int = 0
