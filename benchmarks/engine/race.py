@@ -38,12 +38,14 @@ class Look:
     Attributes:
         committed: Uploads before the committed positions.
         cpu_s: Seconds of processor that the contender's processes have used, and the broker's (None: not ours).
+        machine_cpu_s: Seconds of processor that all processes of the machine have used.
     """
 
     at_s: float
     committed: int
     cpu_s: float
     broker_cpu_s: float | None
+    machine_cpu_s: float
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,7 @@ class Lap:
 
     Attributes:
         uploads: Committed between the first and the last look.
+        other_cpu_s: Seconds of processor that neither contender nor broker have used: what disturbed them.
         wrong: What is wrong with the answer; empty for a right one.
     """
 
@@ -59,6 +62,7 @@ class Lap:
     seconds: float
     cpu_s: float
     broker_cpu_s: float | None
+    other_cpu_s: float
     wrong: list[str]
 
     @property
@@ -72,7 +76,11 @@ def lap(first: Look, last: Look, wrong: list[str]) -> Lap:
     broker_cpu_s = (
         None if last.broker_cpu_s is None or first.broker_cpu_s is None else last.broker_cpu_s - first.broker_cpu_s
     )
-    return Lap(last.committed - first.committed, last.at_s - first.at_s, last.cpu_s - first.cpu_s, broker_cpu_s, wrong)
+    cpu_s = last.cpu_s - first.cpu_s
+    other_cpu_s = last.machine_cpu_s - first.machine_cpu_s - cpu_s - (broker_cpu_s or 0.0)
+    return Lap(
+        last.committed - first.committed, last.at_s - first.at_s, cpu_s, broker_cpu_s, max(0.0, other_cpu_s), wrong
+    )
 
 
 def race(course: Course, entry: Entry, say: Callable[[str], None]) -> Lap:
@@ -121,7 +129,7 @@ class Watch:
         """What there is to see now."""
         committed = sum(max(0, place.offset) for place in self._positions())
         broker_cpu_s = None if self._broker is None else _cpu_s(self._broker)
-        return Look(time.monotonic(), committed, sum(map(_cpu_s, self._contender)), broker_cpu_s)
+        return Look(time.monotonic(), committed, sum(map(_cpu_s, self._contender)), broker_cpu_s, _machine_cpu_s())
 
     def wait_until_ready(self) -> None:
         """Wait until every partition has a position, if only its beginning: a stream worker shows it once it is open.
@@ -154,6 +162,11 @@ class Watch:
 def _cpu_s(process: psutil.Process) -> float:
     spent = process.cpu_times()  # also of one that has ended, as long as nobody asked for its exit code
     return float(spent.user + spent.system)
+
+
+def _machine_cpu_s() -> float:
+    spent = psutil.cpu_times()
+    return float(spent.user + spent.system + spent.nice)
 
 
 def watched(watch: Watch, course: Course, processes: Running, say: Callable[[str], None]) -> tuple[Look, Look]:

@@ -10,6 +10,8 @@ from benchmarks.engine.measure import VAXEL, Measured, Plan, Row
 
 STREAMS_WORD = "Kafka Streams"
 FAUST_WORD = "stock Faust"
+QUIET_CORES = 0.3
+"""The watch itself, and what a machine always does."""
 
 
 def as_json(measured: Measured, plan: Plan, machine: dict[str, str]) -> dict[str, Any]:
@@ -47,8 +49,8 @@ def ratios(measured: Measured) -> dict[str, dict[str, float]]:
 
 
 HEADINGS = (
-    "load", "contender", "uploads/s", "spread", "readings/s", "cores used", "per core", "broker's cores", "guarantee",
-    "answer",
+    "load", "contender", "uploads/s", "spread", "readings/s", "cores used", "per core", "broker's cores",
+    "others' cores", "guarantee", "answer",
 )  # fmt: skip
 
 
@@ -67,6 +69,7 @@ def table(measured: Measured) -> list[tuple[str, ...]]:
                 _shown(row.cores, 2),
                 _shown(row.uploads_per_core, 0),
                 _shown(row.broker_cores, 2),
+                _shown(row.other_cores, 2),
                 row.guarantee,
                 "WRONG" if row.wrong else "right",
             )
@@ -83,6 +86,12 @@ def remarks(measured: Measured) -> list[str]:
         waits += f"{_shown(latency.highest_ms, 0)} ms over {latency.cycles:,} wash cycles"
         lines.append(f"{held}, from an upload to the committed wash cycle that it ends: {waits}")
         lines += [f"{latency.load}, latency: WRONG: {sentence}" for sentence in latency.wrong]
+    disturbed = [row.other_cores for row in measured.rows if row.other_cores is not None]
+    if disturbed and max(disturbed) > QUIET_CORES:
+        lines.append(
+            f"NOT A QUIET MACHINE: other programs used up to {max(disturbed):.1f} cores while a contender ran. "
+            "Speeds and latencies are too low, and ratios may be wrong"
+        )
     for row in measured.rows:
         lines += [f"{row.load}, {row.contender}: WRONG: {sentence}" for sentence in row.wrong]
     return lines
@@ -113,7 +122,8 @@ def markdown(measured: Measured, plan: Plan, machine: dict[str, str]) -> str:
         *dict.fromkeys(f"- {row.contender}: {row.work}" for row in measured.rows),
         "",
         "Cores used are seconds of processor per second of the run, in the mean; per core are uploads per second of "
-        "processor, the broker's not counted.",
+        "processor, the broker's not counted; others' are "
+        "those of all other programs on the machine, the watch included.",
         "",
         *(f"- {remark}" for remark in remarks(measured)),
     ]

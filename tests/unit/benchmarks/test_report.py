@@ -16,8 +16,8 @@ from benchmarks.results import with_section, write_section
 PLAN = Plan({"single": 1_000}, 100, 10, 2, 3, 2, 0.0, None)
 
 
-def a_row(contender: str, *speeds: int, wrong: str = "") -> Row:
-    laps = [Lap(speed, 1.0, 0.5, 0.25, [wrong] if wrong else []) for speed in speeds]
+def a_row(contender: str, *speeds: int, wrong: str = "", other_cpu_s: float = 0.1) -> Row:
+    laps = [Lap(speed, 1.0, 0.5, 0.25, other_cpu_s, [wrong] if wrong else []) for speed in speeds]
     return Row("single", 1, 1_000, 390.0, contender, "work", "exactly once", laps)
 
 
@@ -35,12 +35,12 @@ FOUR = measured(
 
 
 def test_a_lap_is_what_lies_between_two_looks() -> None:
-    assert lap(Look(10.0, 100, 1.0, 5.0), Look(12.0, 500, 2.5, 5.5), []) == Lap(400, 2.0, 1.5, 0.5, [])
-    assert lap(Look(10.0, 100, 1.0, None), Look(12.0, 500, 2.5, None), []).broker_cpu_s is None
+    assert lap(Look(10.0, 100, 1.0, 5.0, 20.0), Look(12.0, 500, 2.5, 5.5, 23.0), []) == Lap(400, 2.0, 1.5, 0.5, 1.0, [])
+    assert lap(Look(10.0, 100, 1.0, None, 20.0), Look(12.0, 500, 2.5, None, 23.0), []).broker_cpu_s is None
 
 
 def test_a_load_committed_in_one_go_has_no_speed() -> None:
-    look = Look(10.0, 100, 1.0, None)
+    look = Look(10.0, 100, 1.0, None, 20.0)
     assert lap(look, look, []).uploads_per_s is None
 
 
@@ -71,6 +71,14 @@ def test_a_wrong_answer_has_no_speed_and_is_told() -> None:
     assert "single, stock Faust: WRONG: sums of 1 are wrong" in remarks(found)
 
 
+def test_a_busy_machine_is_told() -> None:
+    busy = measured(a_row(VAXEL, 100, other_cpu_s=1.3))
+    assert any(
+        remark.startswith("NOT A QUIET MACHINE: other programs used up to 1.3 cores") for remark in remarks(busy)
+    )
+    assert not any(remark.startswith("NOT A QUIET") for remark in remarks(FOUR))
+
+
 def test_latency_leaves_the_warm_up_out() -> None:
     (latency,) = FOUR.latencies
     assert (latency.cycles, latency.p50_ms, latency.highest_ms) == (1, 200.0, 200.0)
@@ -80,7 +88,7 @@ def test_json_holds_every_lap() -> None:
     told = json.loads(json.dumps(as_json(FOUR, PLAN, {"Machine": "one"})))
     assert [row["uploads_per_s"] for row in told["rows"]] == [140, 70, 100, 10, 210]
     assert told["rows"][0]["laps"][0] == {
-        "uploads": 130, "seconds": 1.0, "cpu_s": 0.5, "broker_cpu_s": 0.25, "wrong": [],
+        "uploads": 130, "seconds": 1.0, "cpu_s": 0.5, "broker_cpu_s": 0.25, "other_cpu_s": 0.1, "wrong": [],
     }  # fmt: skip
 
 
