@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import weakref
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -43,6 +44,8 @@ class Engine:
         self._partitions: dict[TP, Partition] = {}
         self._taking_over: dict[TP, asyncio.Lock] = {}
         self._running: set[asyncio.Future[Any]] = set()
+        self._turns: set[asyncio.Task[None]] = set()
+        self._lanes: defaultdict[TP, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="engine")
         self._is_paused = False
         self._waiting_since: dict[TP, float] = {}
@@ -107,10 +110,28 @@ class Engine:
             )
             self.watch.taken_over(place, partition.position, partition.sizes())
 
-    async def handle(self, run: Run, seek: Callable[[TP], Awaitable[None]]) -> None:
-        """Take a run in, and commit when the transaction is large. A run out of order is fetched again."""
+    def take(self, run: Run, seek: Callable[[TP], Awaitable[None]], fail: Callable[[BaseException], None]) -> None:
+        """Take a run in once those of its partition before it are done; other partitions go on meanwhile.
+
+        Args:
+            seek: Has the partition fetched again from where it stands.
+            fail: Called with what went wrong.
+        """
+        turn = asyncio.ensure_future(self._in_turn(run, seek))
+        self._turns.add(turn)
+
+        def ended(_: object) -> None:
+            self._turns.discard(turn)
+            if not turn.cancelled() and (error := turn.exception()) is not None:
+                fail(error)
+
+        turn.add_done_callback(ended)
+
+    async def _in_turn(self, run: Run, seek: Callable[[TP], Awaitable[None]]) -> None:
+        """Handle a run, and commit when the transaction is large. A run out of order is fetched again."""
         try:
-            await self._handle(run, seek)
+            async with self._lanes[TP(run.place.topic, run.place.partition)]:  # first come, first served
+                await self._handle(run, seek)
         finally:
             self._held.discard(run)
 
@@ -155,14 +176,14 @@ class Engine:
 
     async def commit_in_time(self) -> None:
         """Commit each partition `checkpoint_s` after its first uncommitted upload; never returns."""
-        loop = asyncio.get_running_loop()
+        loop, checkpoint_s = asyncio.get_running_loop(), self.settings.checkpoint_s
         while True:
             await asyncio.sleep(TICK_S)
-            for tp, partition in list(self._partitions.items()):
-                since = self._waiting_since.get(tp)
-                if since is not None and loop.time() - since >= self.settings.checkpoint_s:
-                    del self._waiting_since[tp]
-                    await self._commit(partition)
+            now_s = loop.time()
+            due = [tp for tp in self._partitions if now_s - self._waiting_since.get(tp, now_s) >= checkpoint_s]
+            for tp in due:
+                del self._waiting_since[tp]
+            await asyncio.gather(*(self._commit(self._partitions[tp]) for tp in due))
 
     async def show_positions(self, show: Callable[[Mapping[TP, int]], Awaitable[bool]]) -> None:
         """Tell the new positions until that has succeeded; never returns.

@@ -98,14 +98,17 @@ def stream_app(settings: EngineSettings, products: Sequence[Product] = PRODUCTS)
 
 
 def _agent(app: StreamApp, topic: str) -> None:
+    def failed(error: BaseException) -> None:
+        die("step failed", error)
+
     async def take_in(stream: Any) -> None:
         try:
             async for event in stream.noack().events():
-                await app.engine.handle(event.value, app.consumer.seek_to_position)
+                app.engine.take(event.value, app.consumer.seek_to_position, failed)
         except asyncio.CancelledError:
             raise
         except BaseException as error:  # Faust would restart the agent and go on without it
-            die("step failed", error)
+            failed(error)
 
     channel = app.topic(topic, schema=WholeRun(), acks=False, allow_empty=True)
     app.agent(channel, name=f"take-in.{topic}")(take_in)

@@ -58,3 +58,10 @@ def test_every_place_that_readme_links_to_is_there() -> None:
     places = [place for place in re.findall(r"\]\(([^)#]+)\)", README) if "://" not in place]
     assert len(places) > 8
     assert [place for place in places if not (ROOT / place).exists()] == []
+
+
+def test_measured_figures_are_in_the_results() -> None:
+    results = (ROOT / "benchmarks" / "RESULTS.md").read_text()
+    quoted = re.findall(r"[\d.,]+(?= s, at| bytes of memory)", README)
+    assert len(quoted) == 2
+    assert [figure for figure in quoted if not re.search(rf"(?<![\d.,]){re.escape(figure)}(?![\d.,])", results)] == []
