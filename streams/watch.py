@@ -16,11 +16,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Concatenate, ParamSpec
 
-from aiokafka import ConsumerRecord
-
 from schemas.failures import Reason
 from streams.batch import Outputs, Place
 from streams.health import named
+from streams.intake import Record
 from streams.logs import LOG, tell
 from streams.memory import Position
 from streams.meters import Meters, Tally
@@ -91,7 +90,7 @@ class Watch:
         self._refusals_lock = threading.Lock()
 
     @_harmless
-    def took_in(self, place: Place, records: Sequence[ConsumerRecord], outputs: Outputs) -> None:
+    def took_in(self, place: Place, records: Sequence[Record], outputs: Outputs) -> None:
         """A run was taken in, not committed yet."""
         newest_ms = records[-1].timestamp if records else None
         self._tallies.setdefault(place, Tally()).add(len(records), newest_ms, outputs)
