@@ -1,4 +1,4 @@
-"""The thread that fetches, changed in three ways: what was fetched of a partition is one run, the group may lose it.
+"""The thread that fetches: what it fetched of a partition is one run, and it never fights over its place in the group.
 
 Every method overrides one of Faust's driver or is called by `streams.transport` from the main thread.
 """
@@ -37,6 +37,7 @@ COORDINATOR_ATTRIBUTES = (
     "generation",
     "member_id",
     "group_id",
+    "coordinator_id",
 )
 """Private parts of aiokafka that are used here: versions are pinned, and a start without them fails."""
 

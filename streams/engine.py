@@ -73,14 +73,17 @@ class Engine:
         """Count a run among those that wait in memory, until it is handled or nobody knows it any more."""
         self._held.add(run)
 
-    def has_room(self, tp: TP) -> bool:
-        """Whether more of the partition may be fetched: it has its share of the buffer, one run at least.
+    def with_room(self, tps: Iterable[TP]) -> set[TP]:
+        """Those of the partitions that may be fetched: each has its share of the buffer, one run at least.
 
         Few runs wait, so that what arrives meanwhile becomes one large run: a step costs milliseconds, however small.
         """
-        waiting = [run.value_bytes for run in list(self._held) if (run.place.topic, run.place.partition) == tp]
+        waiting: defaultdict[TP, list[int]] = defaultdict(list)
+        for run in list(self._held):
+            waiting[TP(run.place.topic, run.place.partition)].append(run.value_bytes)
         share_bytes = self.settings.buffer_bytes / max(1, len(self._partitions))
-        return not waiting or (len(waiting) < RUNS_WAITING and sum(waiting) < share_bytes)
+        full = {tp for tp, sizes in waiting.items() if len(sizes) >= RUNS_WAITING or sum(sizes) >= share_bytes}
+        return set(tps) - full
 
     def positions(self) -> dict[TP, int]:
         """The committed position of each open partition."""

@@ -9,6 +9,8 @@ from confluent_kafka import ConsumerGroupState, KafkaException
 from confluent_kafka.admin import AdminClient
 from faust.types import TP
 
+from streams.logs import QUIET
+
 ANSWER_S = 5.0
 
 
@@ -44,7 +46,7 @@ class Group:
     def _described(self) -> Any:
         # A client of its own each time: one that has described a group aborts the process when its broker is killed
         # and comes back (librdkafka 2.16, an assertion).
-        admin = AdminClient({"bootstrap.servers": self._kafka, "log_level": 0})
+        admin = AdminClient({"bootstrap.servers": self._kafka, **QUIET})
         try:
             return admin.describe_consumer_groups([self._name], request_timeout=ANSWER_S)[self._name].result()
         except KafkaException:

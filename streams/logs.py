@@ -14,6 +14,9 @@ LOG = logging.getLogger("vaxel.stream")
 KAFKA_LOG = {"logger": logging.getLogger("librdkafka")}
 """For Kafka clients: librdkafka writes to stderr as it likes. It hands its lines over when the client is polled."""
 
+QUIET = {"log_level": 0}
+"""For clients that only ask: what matters of librdkafka's lines is in our errors."""
+
 
 def tell(level: int, event: str, /, **facts: object) -> None:
     """Log an event with its facts: numbers and names, no contents of uploads and no secrets."""

@@ -10,11 +10,10 @@ from confluent_kafka.admin import AdminClient
 
 from schemas.errors import PositionError, UnreachableError
 from streams.batch import Place
+from streams.logs import QUIET
 from streams.memory import Position
 
 ANSWER_S = 15.0
-QUIET = {"log_level": 0}
-"""librdkafka writes what it meets to stderr; what matters of it is in our errors."""
 
 
 class Topics:

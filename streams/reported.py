@@ -178,6 +178,23 @@ def fields(session: np.void) -> dict[str, Any]:
     return dict(zip(session.dtype.names or (), session.item(), strict=True))
 
 
+def shared_facts(known: Mapping[str, Any], device_id: str, session_id: str) -> dict[str, Any]:
+    """What the contracts of all products' sessions share (`schemas.facts.Session`), from the session's `fields`."""
+    return {
+        "session_id": session_id,
+        "version": known["announced"],
+        "status": status(known),
+        "device_id": device_id,
+        "material": known["material"].decode(),
+        "firmware": known["firmware"].decode(),
+        "session_no": known["session_no"] or None,
+        "started_at_ms": known["started_ms"],
+        "ended_at_ms": known["ended_ms"],
+        "reading_count": known["readings"],
+        "known_at_ms": known["known_at_ms"],
+    }
+
+
 def status(session: Mapping[str, Any]) -> Status:
     """The status of a session's newest version, from its `fields`."""
     if session["withdrawn"]:

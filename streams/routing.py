@@ -11,7 +11,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from schemas.errors import UnreachableError
 from streams.batch import Place
-from streams.positions import QUIET
+from streams.logs import QUIET
 
 ANSWER_S = 2.0
 

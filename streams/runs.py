@@ -14,7 +14,8 @@ import pyarrow as pa
 
 from schemas.facts import Run
 from streams.batch import Batch, Floats, Instants, Ints, channel, nullable, per_upload
-from streams.reported import SESSION_FIELDS, fields, status
+from streams.groups import Groups, grouped
+from streams.reported import SESSION_FIELDS, fields, shared_facts
 from streams.store import Rows, Store
 from streams.wash_cycles import highest
 
@@ -61,15 +62,18 @@ def add_amounts(runs: Store, rows: Rows, uploads: Ints, batch: Batch, when: Inst
     Args:
         rows: Run of each of the `uploads` (indices into the batch).
     """
-    far_m = highest(channel(batch, "distance_m", when), when)[uploads]
+    values, groups = runs.values, grouped(rows)
+    own = groups.rows
+    far_m = groups.highest_known(highest(channel(batch, "distance_m", when), when)[uploads])
     known = ~np.isnan(far_m)
-    np.maximum.at(runs.values["distance_mm"], rows[known], np.rint(far_m[known] * MILLI).astype(np.int64))
+    far_mm = np.rint(far_m[known] * MILLI).astype(np.int64)
+    values["distance_mm"][own[known]] = np.maximum(values["distance_mm"][own[known]], far_mm)
     heart_rate_bpm = _agreed(batch, "heart_rate_bpm", when)
-    _add_mean(runs, rows, uploads, "cadence", channel(batch, "cadence_spm", when), when)
-    _add_mean(runs, rows, uploads, "heart_rate", heart_rate_bpm, when)
-    _add_mean(runs, rows, uploads, "ground_contact", _agreed(batch, "ground_contact_ms", when), when)
-    top = highest(heart_rate_bpm, when)[uploads]
-    np.fmax.at(runs.values["heart_rate_max"], rows, top)
+    _add_mean(runs, groups, uploads, "cadence", channel(batch, "cadence_spm", when), when)
+    _add_mean(runs, groups, uploads, "heart_rate", heart_rate_bpm, when)
+    _add_mean(runs, groups, uploads, "ground_contact", _agreed(batch, "ground_contact_ms", when), when)
+    top = groups.highest_known(highest(heart_rate_bpm, when)[uploads])
+    values["heart_rate_max"][own] = np.fmax(values["heart_rate_max"][own], top)
 
 
 def fact(run: np.void, device_id: str, session_id: str) -> dict[str, object]:
@@ -77,17 +81,7 @@ def fact(run: np.void, device_id: str, session_id: str) -> dict[str, object]:
     known = fields(run)
     cadence_ms = known["cadence_ms"]
     return Run(
-        session_id=session_id,
-        version=known["announced"],
-        status=status(known),
-        device_id=device_id,
-        material=known["material"].decode(),
-        firmware=known["firmware"].decode(),
-        session_no=known["session_no"] or None,
-        started_at_ms=known["started_ms"],
-        ended_at_ms=known["ended_ms"],
-        reading_count=known["readings"],
-        known_at_ms=known["known_at_ms"],
+        **shared_facts(known, device_id, session_id),
         distance_m=known["distance_mm"] / MILLI,
         steps=round(known["cadence_sum"] / MILLI / MS_PER_MINUTE) if cadence_ms else None,
         avg_cadence_spm=_mean(known, "cadence"),
@@ -103,11 +97,11 @@ def _agreed(batch: Batch, name: str, when: Instants) -> Floats:
     return np.where(batch.flags("health_consent")[when.upload], values, np.nan)
 
 
-def _add_mean(runs: Store, rows: Rows, uploads: Ints, name: str, values: Floats, when: Instants) -> None:
+def _add_mean(runs: Store, groups: Groups, uploads: Ints, name: str, values: Floats, when: Instants) -> None:
     measured = ~np.isnan(values)
     weighted = np.rint(np.where(measured, values, 0.0) * MILLI).astype(np.int64) * when.span_ms
-    np.add.at(runs.values[f"{name}_sum"], rows, per_upload(weighted, when)[uploads])
-    np.add.at(runs.values[f"{name}_ms"], rows, per_upload(np.where(measured, when.span_ms, 0), when)[uploads])
+    for part, amount in (("sum", weighted), ("ms", np.where(measured, when.span_ms, 0))):
+        runs.values[f"{name}_{part}"][groups.rows] += groups.sums(per_upload(amount, when)[uploads])
 
 
 def _mean(known: Mapping[str, Any], name: str) -> float | None:

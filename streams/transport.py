@@ -155,7 +155,7 @@ class Consumer(stock.Consumer):
             await self.wait_first(self.can_resume_flow.wait(), timeout=1.0)
             return None, None
         active = self._get_active_partitions()
-        wanted = {tp for tp in active if self.app.engine.has_room(tp)}
+        wanted = self.app.engine.with_room(active)
         if not wanted:
             await self.sleep(IDLE_S)
             return None, None

@@ -13,7 +13,7 @@ from schemas.facts import WashCycle
 from schemas.uploads import Programme
 from streams.batch import Batch, Floats, Instants, Ints, channel, nullable, per_upload
 from streams.groups import grouped
-from streams.reported import SESSION_FIELDS, fields, status
+from streams.reported import SESSION_FIELDS, fields, shared_facts
 from streams.store import Rows, Store
 
 MS_PER_HOUR = 3_600_000
@@ -93,17 +93,7 @@ def fact(cycle: np.void, device_id: str, session_id: str) -> dict[str, object]:
     known = fields(cycle)
     programme = known["programme"]
     return WashCycle(
-        session_id=session_id,
-        version=known["announced"],
-        status=status(known),
-        device_id=device_id,
-        material=known["material"].decode(),
-        firmware=known["firmware"].decode(),
-        session_no=known["session_no"] or None,
-        started_at_ms=known["started_ms"],
-        ended_at_ms=known["ended_ms"],
-        reading_count=known["readings"],
-        known_at_ms=known["known_at_ms"],
+        **shared_facts(known, device_id, session_id),
         source="power_curve" if known["detected"] else "reported",
         programme=PROGRAMMES[programme - 1] if programme else None,
         energy_wh=known["energy_uwh"] / 1e6,

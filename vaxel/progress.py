@@ -16,6 +16,7 @@ from schemas.lake import TABLES
 from schemas.topics import TELEMETRY
 from sinks.lake.connection import exists, open_reader, outside
 from sinks.lake.tables import columns_in_lake
+from streams.logs import QUIET
 from vaxel.settings import Addresses
 
 T = TypeVar("T")
@@ -23,8 +24,6 @@ T = TypeVar("T")
 ANSWER_S = 10.0
 LOOK_AGAIN_S = 0.2
 GROUP = "vaxel"
-QUIET = {"log_level": 0}
-"""librdkafka writes what it meets to stderr; what matters of it is in our errors."""
 
 
 class Intake:

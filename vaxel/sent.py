@@ -9,7 +9,8 @@ import pyarrow as pa
 from confluent_kafka import Consumer, KafkaError, TopicPartition
 
 from schemas.errors import UnreachableError
-from vaxel.progress import QUIET, Intake
+from streams.logs import QUIET
+from vaxel.progress import Intake
 
 LOOK_S = 0.2
 SILENT_S = 20.0

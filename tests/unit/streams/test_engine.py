@@ -22,32 +22,32 @@ def an_engine() -> Engine:
 
 def test_a_partition_has_room_until_its_share_of_the_buffer_waits() -> None:
     engine, runs = an_engine(), [a_run(ONE, 60), a_run(ONE, 60)]
-    assert engine.has_room(ONE)
+    assert engine.with_room({ONE})
     engine.hold(runs[0])
-    assert engine.has_room(ONE)
+    assert engine.with_room({ONE})
     engine.hold(runs[1])
-    assert not engine.has_room(ONE)
-    assert engine.has_room(OTHER), "another partition is not held back"
+    assert not engine.with_room({ONE})
+    assert engine.with_room({OTHER}), "another partition is not held back"
     assert engine.held_bytes() == 120
 
 
 def test_one_run_at_least_may_wait_however_large() -> None:
     engine, run = an_engine(), a_run(ONE, 1_000)
-    assert engine.has_room(ONE)
+    assert engine.with_room({ONE})
     engine.hold(run)
-    assert not engine.has_room(ONE)
+    assert not engine.with_room({ONE})
 
 
 def test_small_uploads_wait_in_kafka_until_they_make_a_large_run() -> None:
     engine, runs = an_engine(), [a_run(ONE, 1), a_run(ONE, 1)]
     for run in runs:
-        assert engine.has_room(ONE)
+        assert engine.with_room({ONE})
         engine.hold(run)
-    assert not engine.has_room(ONE)
+    assert not engine.with_room({ONE})
 
 
 def test_a_run_that_was_lost_on_the_way_holds_nothing_back() -> None:
     engine = an_engine()
     engine.hold(a_run(ONE, 1_000))
-    assert engine.has_room(ONE)
+    assert engine.with_room({ONE})
     assert engine.held_bytes() == 0
