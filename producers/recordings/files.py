@@ -13,6 +13,7 @@ import hashlib
 import re
 import zlib
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -20,6 +21,7 @@ from producers.recordings import fit, gpx, plug_meter, tcx
 from producers.recordings.plug_meter import DEFAULT_ZONE, PlugRecording
 from producers.recordings.run import RunRecording
 from schemas.errors import RecordingError
+from schemas.fields import EARLIEST_MS
 
 ACCEPTED = "plug-meter CSV (tracebase), TCX, GPX and FIT, each also .gz"
 MAX_BYTES = 256 * 1024 * 1024
@@ -31,19 +33,21 @@ _ID_LENGTH = 64
 Recording = PlugRecording | RunRecording
 
 
-def read_all(paths: Sequence[Path], zone: ZoneInfo = DEFAULT_ZONE) -> list[Recording]:
+def read_all(paths: Sequence[Path], zone: ZoneInfo = DEFAULT_ZONE, *, now_ms: int) -> list[Recording]:
     """Every file's recording, in the order of their first readings.
 
     Args:
         zone: Of plug meters, whose files hold local times without a zone.
 
     Raises:
-        RecordingError: The first file that cannot be read, or two that would be the same device.
+        RecordingError: The first file that cannot be read or whose times the stream would refuse, or two that would
+            be the same device.
     """
     by_device: dict[str, Path] = {}
     recordings = []
     for path in paths:
         recording = read(path, zone)
+        _require_possible_times(path, recording, now_ms)
         other = by_device.setdefault(recording.device_id, path)
         if other is not path:
             raise RecordingError(
@@ -74,6 +78,20 @@ def read(path: Path, zone: ZoneInfo = DEFAULT_ZONE) -> Recording:
     except RecordingError as error:
         raise RecordingError(f"Cannot replay {str(path)!r}: {error}") from error
     raise RecordingError(f"Cannot replay {str(path)!r}: it begins with {head[:20]!r}; accepted are {ACCEPTED}")
+
+
+def _require_possible_times(path: Path, recording: Recording, now_ms: int) -> None:
+    first_ms, last_ms = int(recording.at_ms[0]), int(recording.at_ms[-1])
+    if first_ms < EARLIEST_MS or last_ms > now_ms:
+        raise RecordingError(
+            f"Cannot replay {str(path)!r}: its times are {_utc(first_ms)} to {_utc(last_ms)}; "
+            f"accepted are {_utc(EARLIEST_MS)} to now, {_utc(now_ms)}"
+        )
+
+
+def _utc(at_ms: int) -> str:
+    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=at_ms)
+    return f"{moment.isoformat(timespec='seconds').removesuffix('+00:00')}Z"
 
 
 def device_id(prefix: str, path: Path) -> str:

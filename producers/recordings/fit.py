@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from datetime import datetime
 from typing import Any
 
 import fitdecode
@@ -25,7 +26,7 @@ def parse(device_id: str, data: bytes) -> RunRecording:
                     continue
                 if message.name == "session":
                     _require_run(message.get_value("sport", fallback=None))
-                if message.name == "record" and message.has_field("timestamp"):
+                if message.name == "record" and _is_timed(message):
                     points.append(_point(message))
     except (fitdecode.FitError, LookupError, TypeError, ValueError) as error:
         raise RecordingError(f"not readable as FIT: {error}") from error
@@ -37,6 +38,11 @@ def parse(device_id: str, data: bytes) -> RunRecording:
         heart_rate_bpm=[point["heart_rate"] for point in points],
         ground_contact_ms=[point["stance_time"] for point in points],
     )
+
+
+def _is_timed(message: Any) -> bool:
+    """Not so while the clock is not set: then the stamp is null, or a count of seconds since power on."""
+    return isinstance(message.get_value("timestamp", fallback=None), datetime)
 
 
 def _point(message: Any) -> dict[str, Any]:

@@ -7,6 +7,7 @@ segments the recorder was paused.
 from __future__ import annotations
 
 import math
+from datetime import UTC, datetime
 from itertools import pairwise
 
 import gpxpy
@@ -41,7 +42,7 @@ def parse(device_id: str, data: bytes) -> RunRecording:
             distance_m.append(so_far_m)
     return run_recording(
         device_id,
-        [point.time.timestamp() for point in points if point.time is not None],
+        [_in_utc(point.time).timestamp() for point in points if point.time is not None],
         distance_m,
         cadence_per_min=[_extension(point, "cad") for point in points],
         heart_rate_bpm=[_extension(point, "hr") for point in points],
@@ -55,6 +56,11 @@ def great_circle_m(latitude: float, longitude: float, to_latitude: float, to_lon
     half_dn, half_de = (to_north - north) / 2, math.radians(to_longitude - longitude) / 2
     chord = math.sin(half_dn) ** 2 + math.cos(north) * math.cos(to_north) * math.sin(half_de) ** 2
     return 2 * EARTH_RADIUS_M * math.asin(math.sqrt(min(chord, 1.0)))
+
+
+def _in_utc(time: datetime) -> datetime:
+    """GPX writes UTC: a time that names no zone is not one of the zone this machine stands in."""
+    return time if time.tzinfo is not None else time.replace(tzinfo=UTC)
 
 
 def _timed(segment: GPXTrackSegment) -> list[GPXTrackPoint]:

@@ -92,14 +92,15 @@ def parse(device_id: str, data: bytes, zone: ZoneInfo = DEFAULT_ZONE) -> PlugRec
     Unreadable lines are left out and counted. A small negative power is the meter's zero error and becomes 0.
 
     Raises:
-        RecordingError: Too many unreadable lines, fewer than two readings, or times out of order.
+        RecordingError: Not readable as CSV, too many unreadable lines, fewer than two readings, or times out of order.
     """
     unreadable: list[str] = []
     stamps, powers, _ = _columns(data, unreadable)
     local = pc.strptime(stamps, format="%d/%m/%Y %H:%M:%S", unit="s", error_is_null=True)
     is_number = pc.match_substring_regex(powers, r"^\s*-?[0-9]{1,5}(\.[0-9]+)?\s*$")
     power = pc.cast(pc.utf8_trim_whitespace(pc.if_else(is_number, powers, pa.scalar(None, pa.string()))), pa.float64())
-    usable = pc.fill_null(pc.and_(pc.is_valid(local), pc.less_equal(power, _HIGHEST_W)), False)
+    in_calendar = pc.greater_equal(pc.year(local), 1)  # a clock that was never set may write the year 0
+    usable = pc.fill_null(pc.and_(in_calendar, pc.less_equal(power, _HIGHEST_W)), False)
     bad = pc.filter(pc.binary_join_element_wise(stamps, powers, ";"), pc.invert(usable)).to_pylist()
     unreadable += bad
     local_s = local.filter(usable).cast(pa.int64()).to_numpy(zero_copy_only=False)
@@ -116,19 +117,26 @@ def parse(device_id: str, data: bytes, zone: ZoneInfo = DEFAULT_ZONE) -> PlugRec
 
 
 def _columns(data: bytes, unreadable: list[str]) -> tuple[pa.ChunkedArray, pa.ChunkedArray, pa.ChunkedArray]:
-    """Time stamps and the two power columns as text; lines of another shape are noted."""
+    """Time stamps and the two power columns as text; lines of another shape are noted.
+
+    Raises:
+        RecordingError: A line of megabytes.
+    """
 
     def skip(row: pyarrow.csv.InvalidRow) -> str:
         unreadable.append(row.text or "")
         return "skip"
 
     names = ["stamp", "power_1s", "power_8s"]
-    table = pyarrow.csv.read_csv(
-        io.BytesIO(data.decode("utf-8", "replace").encode()),
-        read_options=pyarrow.csv.ReadOptions(column_names=names, use_threads=False, block_size=1 << 22),
-        parse_options=pyarrow.csv.ParseOptions(delimiter=";", quote_char=False, invalid_row_handler=skip),
-        convert_options=pyarrow.csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string())),
-    )
+    try:
+        table = pyarrow.csv.read_csv(
+            io.BytesIO(data.decode("utf-8", "replace").encode()),
+            read_options=pyarrow.csv.ReadOptions(column_names=names, use_threads=False, block_size=1 << 22),
+            parse_options=pyarrow.csv.ParseOptions(delimiter=";", quote_char=False, invalid_row_handler=skip),
+            convert_options=pyarrow.csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string())),
+        )
+    except pa.ArrowException as error:
+        raise RecordingError(f"not readable as CSV: {error}; accepted are lines {ACCEPTED}") from error
     return table["stamp"], table["power_1s"], table["power_8s"]
 
 

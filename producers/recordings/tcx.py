@@ -1,9 +1,13 @@
-"""Runs in Garmin's Training Center XML (TCX v2). Distances count up over the whole activity; times are UTC."""
+"""Runs in Garmin's Training Center XML (TCX v2). Distances count up over the whole activity.
+
+Times are UTC unless they name another offset.
+"""
 
 from __future__ import annotations
 
 import io
-from datetime import UTC
+from contextlib import redirect_stdout
+from datetime import UTC, datetime
 from xml.etree.ElementTree import ParseError
 
 from tcxreader.tcxreader import TCXReader
@@ -19,7 +23,8 @@ def parse(device_id: str, data: bytes) -> RunRecording:
         RecordingError: Not readable as TCX, or not a run.
     """
     try:
-        exercise = TCXReader().read(io.BytesIO(data), only_gps=False)
+        with redirect_stdout(io.StringIO()):  # it prints what it cannot add up
+            exercise = TCXReader().read(io.BytesIO(data), only_gps=False)
     except (ParseError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise RecordingError(f"not readable as TCX: {error}") from error
     if exercise.activity_type != "Running":
@@ -27,9 +32,14 @@ def parse(device_id: str, data: bytes) -> RunRecording:
     points = [point for point in exercise.trackpoints if point.time is not None]
     return run_recording(
         device_id,
-        [point.time.replace(tzinfo=UTC).timestamp() for point in points],
+        [_in_utc(point.time).timestamp() for point in points],
         [point.distance for point in points],
         cadence_per_min=[point.tpx_ext.get("RunCadence", point.cadence) for point in points],
         heart_rate_bpm=[point.hr_value for point in points],
         ground_contact_ms=[None] * len(points),
     )
+
+
+def _in_utc(time: datetime) -> datetime:
+    """The reader keeps an offset such as +02:00, and drops a Z."""
+    return time if time.tzinfo is not None else time.replace(tzinfo=UTC)

@@ -16,6 +16,7 @@ from producers.recordings.run import RunRecording, both_feet
 from schemas.errors import RecordingError
 from schemas.uploads import ShoeUpload
 
+NOW_MS = 1_777_852_800_000  # 2026-05-04
 PLUG = b"20/05/2012 10:00:00;1;1\r\n20/05/2012 10:00:01;1;1\r\n"
 TCX = """<?xml version="1.0"?>
 <TrainingCenterDatabase xmlns="http://www.garmin.com/xmlschemas/TrainingCenterDatabase/v2"><Activities>
@@ -97,11 +98,11 @@ def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
 
 def test_recordings_come_in_the_order_of_time_and_two_files_never_become_one_device(tmp_path: Path) -> None:
     early, late = written(tmp_path, "b.csv", PLUG), written(tmp_path, "a.csv", PLUG.replace(b"2012", b"2013"))
-    assert [recording.device_id for recording in read_all([late, early])] == ["plug-b", "plug-a"]
+    assert [recording.device_id for recording in read_all([late, early], now_ms=NOW_MS)] == ["plug-b", "plug-a"]
     (tmp_path / "sub").mkdir()
     same = written(tmp_path / "sub", "b.csv.gz", PLUG)
     with pytest.raises(RecordingError, match="would both be the device plug-b"):
-        read_all([early, same])
+        read_all([early, same], now_ms=NOW_MS)
 
 
 @pytest.mark.parametrize(
