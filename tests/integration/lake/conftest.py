@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -81,6 +82,13 @@ class Lake:
         for number in frames:
             producer.produce(self.topic(), a_frame(number), partition=partition)
         producer.flush()
+
+
+def wait_for(condition: Callable[[], bool], within_s: float = 60.0) -> None:
+    deadline_s = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < deadline_s
+        time.sleep(0.1)
 
 
 def a_frame(number: int, rows: int = ROWS_IN_A_FRAME) -> bytes:

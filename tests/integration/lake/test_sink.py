@@ -13,7 +13,7 @@ from schemas.forms import lake_types
 from schemas.lake import SINK_POSITION
 from sinks.lake.connection import open_reader
 from sinks.lake.sink import Settings
-from tests.integration.lake.conftest import ROWS_IN_A_FRAME, Lake, a_cycle, a_frame
+from tests.integration.lake.conftest import ROWS_IN_A_FRAME, Lake, a_cycle, a_frame, wait_for
 
 pytestmark = [pytest.mark.kafka, pytest.mark.postgres]
 
@@ -117,8 +117,9 @@ def test_a_reader_sees_whole_transactions_only(lake: Lake) -> None:
                     ).fetchall()
                 )
 
-    reader = Thread(target=read)
+    reader = Thread(target=read, daemon=True)
     reader.start()
+    wait_for(lambda: bool(seen))  # a reader that opens the lake too late would see only the end
     lake.produce(range(frames))
     lake.sink(frames * ROWS_IN_A_FRAME, settings=Settings(max_rows=5 * ROWS_IN_A_FRAME))
     done.set()
