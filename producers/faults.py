@@ -52,8 +52,10 @@ class FaultRates:
         return tuple(zip(accumulate(getattr(self, name) for name in names), names, strict=True))
 
 
-def with_faults(uploads: Iterable[Upload], rates: FaultRates, rng: Random) -> Iterator[Delivery]:
+def with_faults(uploads: Iterable[Upload], rates: FaultRates) -> Iterator[Delivery]:
     """Deliveries of one device's uploads: each at least once, the last one last, once, and intact.
+
+    What an upload meets depends on its device and number alone: sent again by a later run, it meets the same.
 
     Args:
         uploads: Ascending in number and time.
@@ -63,6 +65,7 @@ def with_faults(uploads: Iterable[Upload], rates: FaultRates, rng: Random) -> It
     thresholds = rates.thresholds()
     for position, (upload, is_last) in enumerate(_mark_last(uploads)):
         now_ms = max(now_ms, upload.sent_at_ms)
+        rng = Random(f"{upload.device_id}/{upload.seq}/fault")
         fault = None if is_last else _drawn(thresholds, rng)
         if is_last:
             yield from (_leaving(delivery, now_ms) for _, delivery in sorted(held, key=_by_position))

@@ -8,9 +8,14 @@ from random import Random
 from typing import Literal
 
 from schemas.catalogue import SHOES, WASHERS
+from schemas.errors import UsageError
 from schemas.fleet import FleetDevice, Product
 
 DAY_MS = 86_400_000
+
+FIRST_DAY = date(2026, 5, 4)
+FIRST_DAY_MS = int(datetime(2026, 5, 4, tzinfo=UTC).timestamp()) * 1000
+"""Where every fleet's life begins, from midnight UTC. Numbers and counters rise from there, whatever days are sent."""
 
 Habit = Literal["used", "idle", "silent"]
 """used: has sessions; idle: powered, sends heartbeats only; silent: unplugged, or never activated."""
@@ -68,35 +73,55 @@ class Fleet:
 
 
 def fleet(seed: int, washers: int, shoes: int, start_ms: int, days: int) -> Fleet:
-    """Devices sold within the year before `start_ms`; most activated, some never, some lying idle.
+    """Devices sold within the year before `FIRST_DAY`; most activated, some never, some lying idle.
 
-    A device of the same seed and number is the same in a larger fleet, except for its owner. Identifiers contain the
-    seed: fleets of different seeds share no device and no customer.
+    A device of the same seed and number is the same on other days, and in a larger fleet, except for its owner. It is
+    not activated if its day comes after the simulated ones. Identifiers contain the seed: fleets of different seeds
+    share no device and no customer.
 
     Args:
         seed: >= 0.
         days: Simulated days, >= 1.
     """
-    first_day = datetime.fromtimestamp(start_ms / 1000, UTC).date()
+    end_day = datetime.fromtimestamp(start_ms / 1000, UTC).date() + timedelta(days=days)
     customers = max(1, round((washers + shoes) * _CUSTOMERS_PER_DEVICE))
     counts: tuple[tuple[Product, int], ...] = (("washer", washers), ("shoe", shoes))
     members = tuple(
-        _member(seed, product, index, first_day=first_day, days=days, customers=customers)
+        _member(seed, product, index, end_day=end_day, customers=customers)
         for product, count in counts
         for index in range(count)
     )
     return Fleet(seed, start_ms, days, members)
 
 
-def _member(seed: int, product: Product, index: int, *, first_day: date, days: int, customers: int) -> Member:
+def first_ms(start: date, days: int, now_ms: int) -> int:
+    """Midnight UTC of the first of these simulated days.
+
+    Raises:
+        UsageError: It comes before `FIRST_DAY`, or the last day is not over yet.
+    """
+    if start < FIRST_DAY:
+        raise UsageError(
+            f"--start {start}: the simulated life begins on {FIRST_DAY}; that day and later ones are accepted"
+        )
+    start_ms = FIRST_DAY_MS + (start - FIRST_DAY).days * DAY_MS
+    if start_ms + days * DAY_MS > now_ms:
+        raise UsageError(
+            f"--start {start} with --days {days} ends in the future, which the stream refuses: "
+            "the last simulated day has to be yesterday or before"
+        )
+    return start_ms
+
+
+def _member(seed: int, product: Product, index: int, *, end_day: date, customers: int) -> Member:
     device_id = f"{_PREFIXES[product]}-{seed}-{index:06d}"
     rng = Random(f"{device_id}/fleet")
     materials, weights = _MATERIALS[product]
     material = rng.choices(materials, weights)[0]
     firmware = rng.choice(_FIRMWARES[product])
-    sold_on = first_day - timedelta(days=rng.randint(1, 365))
+    sold_on = FIRST_DAY - timedelta(days=rng.randint(1, 365))
     unpacked_on = sold_on + timedelta(days=round(rng.expovariate(1 / _MEAN_DAYS_TO_ACTIVATION)))
-    is_activated = rng.random() >= _NEVER_ACTIVATED and unpacked_on < first_day + timedelta(days=days)
+    is_activated = rng.random() >= _NEVER_ACTIVATED and unpacked_on < end_day
     use = rng.random()
     habit: Habit = "idle" if use < _IDLE else "silent" if use < _IDLE + _SILENT else "used"
     customer = rng.randrange(customers)

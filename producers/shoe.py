@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+from functools import partial
 from random import Random
 from typing import Any
 
 import numpy as np
 
-from producers.device import READINGS_PER_UPLOAD
-from producers.run_curve import STEP_MS, Runner, run_curve
+from producers.device import READINGS_PER_UPLOAD, Episode
+from producers.run_curve import STEP_MS, RunCurve, Runner, run_curve
 from producers.uploads import Part, Session, Upload, encode
 from schemas.catalogue import SHOE_BY_MATERIAL
 from schemas.fleet import FleetDevice
@@ -24,6 +26,16 @@ _TYPICAL_RUN_M, _TYPICAL_RUN_STEPS = 8_000.0, 7_400
 _HAS_HEART_STRAP = 0.7
 
 
+@dataclass(frozen=True, slots=True)
+class _Counters:
+    """Number of the next upload, and what the pair has done since it was made."""
+
+    seq: int
+    runs: int
+    distance_m: float
+    steps: float
+
+
 class Shoe:
     """Counters and runner of one pair; `session` and `heartbeat` move it on.
 
@@ -31,9 +43,8 @@ class Shoe:
     """
 
     heartbeat_every_ms = 24 * 3_600_000
-    longest_session_ms = 75 * 60_000
 
-    def __init__(self, device: FleetDevice, seq: int, earlier_runs: int, nature: Random, rng: Random) -> None:
+    def __init__(self, device: FleetDevice, earlier_runs: int, nature: Random, rng: Random) -> None:
         self._device = device
         self._rng = rng
         self._noise = np.random.Generator(np.random.PCG64(rng.getrandbits(64)))
@@ -45,42 +56,54 @@ class Shoe:
         )
         self._has_heart_strap = nature.random() < _HAS_HEART_STRAP
         self._has_contact_sensor = SHOE_BY_MATERIAL[device.material].has_contact_sensor
-        self._seq = seq
-        self._runs = earlier_runs
-        self._distance_m = earlier_runs * _TYPICAL_RUN_M
-        self._steps = float(earlier_runs * _TYPICAL_RUN_STEPS)
+        self._counters = _Counters(
+            0, earlier_runs, earlier_runs * _TYPICAL_RUN_M, float(earlier_runs * _TYPICAL_RUN_STEPS)
+        )
 
-    def session(self, start_ms: int) -> list[Upload]:
+    def session(self, start_ms: int) -> Episode:
         curve = run_curve(self._runner, self._rng.randint(20, 70), self._noise)
         count = curve.distance_m.size
-        self._runs += 1
+        firsts = range(0, count, READINGS_PER_UPLOAD)
+        ends_ms = (start_ms + min(first + READINGS_PER_UPLOAD, count) * STEP_MS for first in firsts)
+        sent_at_ms = [end_ms + self._rng.randint(200, 3_000) for end_ms in ends_ms]
+        before = self._counters
+        self._counters = _Counters(
+            seq=before.seq + len(firsts),
+            runs=before.runs + 1,
+            distance_m=before.distance_m + float(curve.distance_m[-1]),
+            steps=before.steps + float(curve.steps_taken[-1]),
+        )
         session = Session(
             product="shoe",
             device_id=self._device.device_id,
             material=self._device.material,
-            session_no=self._runs,
+            session_no=self._counters.runs,
             started_at_ms=start_ms,
             ended_at_ms=start_ms + count * STEP_MS,
             amount=float(curve.distance_m[-1]),
-            last_seq=self._seq + (count - 1) // READINGS_PER_UPLOAD,
+            last_seq=self._counters.seq - 1,
         )
+        return Episode(sent_at_ms[-1], partial(self._told, session, curve, sent_at_ms, before))
+
+    def _told(self, session: Session, curve: RunCurve, sent_at_ms: list[int], before: _Counters) -> list[Upload]:
+        start_ms, count = session.started_at_ms, curve.distance_m.size
         distance_m, cadence_spm = curve.distance_m.tolist(), curve.cadence_spm.tolist()
         heart_rate_bpm, ground_contact_ms = curve.heart_rate_bpm.tolist(), curve.ground_contact_ms.tolist()
-        lifetime_steps = (curve.steps_taken + self._steps).tolist()
-        distance_before_m = self._distance_m
+        lifetime_steps = (curve.steps_taken + before.steps).tolist()
         uploads = []
-        for first in range(0, count, READINGS_PER_UPLOAD):
+        for number, first in enumerate(range(0, count, READINGS_PER_UPLOAD)):
             end = min(first + READINGS_PER_UPLOAD, count)
-            last_ms = start_ms + end * STEP_MS
-            self._distance_m = distance_before_m + distance_m[end - 1]
-            self._steps = lifetime_steps[end - 1]
-            part = Part(session, distance_m[end - 1], last_ms, end == count)
+            counters = _Counters(
+                before.seq + number, before.runs + 1, before.distance_m + distance_m[end - 1], lifetime_steps[end - 1]
+            )
+            part = Part(session, distance_m[end - 1], start_ms + end * STEP_MS, end == count)
             fields = self._fields(
-                sent_at_ms=last_ms + self._rng.randint(200, 3_000),
+                counters,
+                sent_at_ms=sent_at_ms[number],
                 start_ms=start_ms + (first + 1) * STEP_MS,
                 lead_ms=STEP_MS,
                 offset_ms=[step * STEP_MS for step in range(end - first)],
-                run_no=self._runs,
+                run_no=counters.runs,
                 run_started_ms=start_ms,
                 run_ended=end == count,
                 distance_m=distance_m[first:end],
@@ -91,8 +114,14 @@ class Shoe:
             uploads.append(self._upload(fields, part))
         return uploads
 
-    def heartbeat(self, at_ms: int) -> Upload:
+    def heartbeat(self, at_ms: int) -> Episode:
+        before = self._counters
+        self._counters = replace(before, seq=before.seq + 1)
+        return Episode(at_ms, lambda: [self._sign_of_life(at_ms, before)])
+
+    def _sign_of_life(self, at_ms: int, counters: _Counters) -> Upload:
         fields = self._fields(
+            counters,
             sent_at_ms=at_ms,
             start_ms=at_ms,
             lead_ms=0,
@@ -107,20 +136,19 @@ class Shoe:
         )
         return self._upload(fields, None)
 
-    def _fields(self, **own: Any) -> dict[str, Any]:
+    def _fields(self, counters: _Counters, **own: Any) -> dict[str, Any]:
         return {
             "device_id": self._device.device_id,
-            "seq": self._seq,
+            "seq": counters.seq,
             "material": self._device.material,
             "firmware": self._device.firmware,
             **own,
             "health_consent": self._device.health_consent is True,
-            "lifetime_distance_m": round(self._distance_m, 2),
-            "lifetime_steps": int(self._steps),
+            "lifetime_distance_m": round(counters.distance_m, 2),
+            "lifetime_steps": int(counters.steps),
         }
 
     def _upload(self, fields: dict[str, Any], part: Part | None) -> Upload:
-        self._seq += 1
         return Upload(
             topic=TELEMETRY_SHOE,
             device_id=self._device.device_id,

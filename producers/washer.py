@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+from functools import partial
 from random import Random
 from typing import Any, get_args
 
 import numpy as np
 
-from producers.device import READINGS_PER_UPLOAD
+from producers.device import READINGS_PER_UPLOAD, Episode
 from producers.uploads import Part, Session, Upload, encode
-from producers.wash_cycle import RECIPES, STEP_MS, nominal_load_kg, wash_cycle
+from producers.wash_cycle import RECIPES, STEP_MS, Curve, nominal_load_kg, wash_cycle
 from schemas.catalogue import WASHER_BY_MATERIAL
 from schemas.fleet import FleetDevice
 from schemas.topics import TELEMETRY_WASHER
@@ -26,6 +28,16 @@ _PROGRAMME_WEIGHTS = {"cotton": 34, "synthetics": 24, "eco": 18, "quick": 18, "w
 _TYPICAL_CYCLE_WH, _TYPICAL_CYCLE_L = 680.0, 47.0
 
 
+@dataclass(frozen=True, slots=True)
+class _Counters:
+    """Number of the next upload, and what the machine has done since it was made."""
+
+    seq: int
+    cycles: int
+    energy_wh: float
+    water_l: float
+
+
 class Washer:
     """Counters and habits of one machine; `session` and `heartbeat` move it on.
 
@@ -33,57 +45,71 @@ class Washer:
     """
 
     heartbeat_every_ms = 12 * 3_600_000
-    longest_session_ms = 4 * 3_600_000
 
-    def __init__(self, device: FleetDevice, seq: int, earlier_cycles: int, nature: Random, rng: Random) -> None:
+    def __init__(self, device: FleetDevice, earlier_cycles: int, nature: Random, rng: Random) -> None:
         self._device = device
         self._model = WASHER_BY_MATERIAL[device.material]
         self._rng = rng
         self._noise = np.random.Generator(np.random.PCG64(rng.getrandbits(64)))
         self._inlet_c = nature.uniform(10.0, 18.0)
-        self._seq = seq
-        self._cycles = earlier_cycles
-        self._energy_wh = earlier_cycles * _TYPICAL_CYCLE_WH
-        self._water_l = earlier_cycles * _TYPICAL_CYCLE_L
+        self._counters = _Counters(
+            0, earlier_cycles, earlier_cycles * _TYPICAL_CYCLE_WH, earlier_cycles * _TYPICAL_CYCLE_L
+        )
 
-    def session(self, start_ms: int) -> list[Upload]:
+    def session(self, start_ms: int) -> Episode:
         programme = self._rng.choices(_PROGRAMMES, [_PROGRAMME_WEIGHTS[name] for name in _PROGRAMMES])[0]
         load_kg = nominal_load_kg(self._model, programme) * self._rng.uniform(0.45, 1.35)
         curve = wash_cycle(self._model, programme, load_kg, self._inlet_c, self._noise)
         energy_wh = curve.energy_wh
         count = energy_wh.size
-        self._cycles += 1
+        firsts = range(0, count, READINGS_PER_UPLOAD)
+        part_wh = np.add.reduceat(energy_wh, firsts)
+        ends_ms = (start_ms + min(first + READINGS_PER_UPLOAD, count) * STEP_MS for first in firsts)
+        sent_at_ms = [end_ms + self._rng.randint(200, 3_000) for end_ms in ends_ms]
+        before = self._counters
+        self._counters = _Counters(
+            seq=before.seq + len(firsts),
+            cycles=before.cycles + 1,
+            energy_wh=before.energy_wh + float(np.cumsum(part_wh)[-1]),
+            water_l=before.water_l + float(curve.water_l[-1]),
+        )
         session = Session(
             product="washer",
             device_id=self._device.device_id,
             material=self._device.material,
-            session_no=self._cycles,
+            session_no=self._counters.cycles,
             started_at_ms=start_ms,
             ended_at_ms=start_ms + count * STEP_MS,
             amount=float(energy_wh.sum()),
-            last_seq=self._seq + (count - 1) // READINGS_PER_UPLOAD,
+            last_seq=self._counters.seq - 1,
             programme=programme,
         )
-        firsts = range(0, count, READINGS_PER_UPLOAD)
-        part_wh = np.add.reduceat(energy_wh, firsts).tolist()
-        lifetime_wh, lifetime_l = np.cumsum(part_wh) + self._energy_wh, curve.water_l + self._water_l
+        return Episode(sent_at_ms[-1], partial(self._told, session, curve, part_wh.tolist(), sent_at_ms, before))
+
+    def _told(
+        self, session: Session, curve: Curve, part_wh: list[float], sent_at_ms: list[int], before: _Counters
+    ) -> list[Upload]:
+        start_ms, count = session.started_at_ms, curve.power_w.size
+        lifetime_wh, lifetime_l = np.cumsum(part_wh) + before.energy_wh, curve.water_l + before.water_l
         power_w, water_l = curve.power_w.tolist(), curve.water_l.tolist()
         temperature_c, drum_rpm = curve.temperature_c.tolist(), curve.drum_rpm.tolist()
         uploads = []
-        for number, first in enumerate(firsts):
+        for number, first in enumerate(range(0, count, READINGS_PER_UPLOAD)):
             end = min(first + READINGS_PER_UPLOAD, count)
-            last_ms = start_ms + end * STEP_MS
-            self._energy_wh, self._water_l = float(lifetime_wh[number]), float(lifetime_l[end - 1])
-            part = Part(session, part_wh[number], last_ms, end == count)
+            counters = _Counters(
+                before.seq + number, before.cycles + 1, float(lifetime_wh[number]), float(lifetime_l[end - 1])
+            )
+            part = Part(session, part_wh[number], start_ms + end * STEP_MS, end == count)
             fields = self._fields(
-                sent_at_ms=last_ms + self._rng.randint(200, 3_000),
+                counters,
+                sent_at_ms=sent_at_ms[number],
                 start_ms=start_ms + (first + 1) * STEP_MS,
                 lead_ms=STEP_MS,
                 offset_ms=[step * STEP_MS for step in range(end - first)],
-                cycle_no=self._cycles,
+                cycle_no=counters.cycles,
                 cycle_started_ms=start_ms,
                 cycle_ended=end == count,
-                programme=programme,
+                programme=session.programme,
                 power_w=power_w[first:end],
                 water_l=water_l[first:end],
                 temperature_c=temperature_c[first:end],
@@ -92,8 +118,14 @@ class Washer:
             uploads.append(self._upload(fields, part))
         return uploads
 
-    def heartbeat(self, at_ms: int) -> Upload:
+    def heartbeat(self, at_ms: int) -> Episode:
+        before = self._counters
+        self._counters = replace(before, seq=before.seq + 1)
+        return Episode(at_ms, lambda: [self._sign_of_life(at_ms, before)])
+
+    def _sign_of_life(self, at_ms: int, counters: _Counters) -> Upload:
         fields = self._fields(
+            counters,
             sent_at_ms=at_ms,
             start_ms=at_ms,
             lead_ms=0,
@@ -109,20 +141,19 @@ class Washer:
         )
         return self._upload(fields, None)
 
-    def _fields(self, **own: Any) -> dict[str, Any]:
+    def _fields(self, counters: _Counters, **own: Any) -> dict[str, Any]:
         return {
             "device_id": self._device.device_id,
-            "seq": self._seq,
+            "seq": counters.seq,
             "material": self._device.material,
             "firmware": self._device.firmware,
             **own,
-            "lifetime_cycles": self._cycles,
-            "lifetime_energy_wh": round(self._energy_wh, 3),
-            "lifetime_water_l": round(self._water_l, 2),
+            "lifetime_cycles": counters.cycles,
+            "lifetime_energy_wh": round(counters.energy_wh, 3),
+            "lifetime_water_l": round(counters.water_l, 2),
         }
 
     def _upload(self, fields: dict[str, Any], part: Part | None) -> Upload:
-        self._seq += 1
         return Upload(
             topic=TELEMETRY_WASHER,
             device_id=self._device.device_id,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from datetime import UTC, datetime
+import time
+from datetime import datetime
 from typing import Annotated
 
 import typer
@@ -31,11 +32,11 @@ def seed(
     Adds what is missing: products, serial numbers, a year of sales figures, customers and what they own. Rows that are
     there stay as they are, so a second call writes nothing.
     """
-    from producers.fleet import fleet  # noqa: PLC0415
+    from producers.fleet import first_ms, fleet  # noqa: PLC0415
     from sinks.records import seeding  # noqa: PLC0415
     from vaxel.settings import addresses  # noqa: PLC0415
 
-    start_ms = int(start.replace(tzinfo=UTC).timestamp()) * 1000
+    start_ms = first_ms(start.date(), days, int(time.time() * 1000))  # noqa: TID251  (a shell)
     devices = fleet(seed, washers, shoes, start_ms, days).devices
     written = seeding.seed(addresses(os.environ, data_dir).records, devices)
     if as_json:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from schemas.errors import OutsideError, UsageError
+from schemas.errors import OutsideError
 from vaxel.commands.options import DEFAULT_DATA_DIR, AsJson, DataDir
 from vaxel.commands.publishing import Quiet, Rate, publish_and_tell, tell
 
-_DAY_MS = 86_400_000
 _FIRST_DAY = datetime(2026, 5, 4)  # noqa: DTZ001  (typer reads days as naive datetimes; `simulate` takes them as UTC)
 
 
@@ -41,21 +40,16 @@ def simulate(
 ) -> None:
     """Simulate a fleet and publish its uploads, faults included; the ground truth goes to DATA_DIR/truth.
 
-    Seeds share no device. The same seed with a later --start goes on with the same devices; days that overlap earlier
-    ones are taken as sent twice, not as news. Ctrl-C stops, and keeps the truth of what Kafka acknowledged.
+    Seeds share no device. A seed's devices live from 2026-05-04 on: a later --start goes on with their numbers and
+    counters, and days sent before are the same uploads again, taken as sent twice or as too late. Ctrl-C stops, and
+    keeps the truth of what Kafka acknowledged.
     """
     from producers.faults import FaultRates  # noqa: PLC0415
-    from producers.fleet import fleet  # noqa: PLC0415
+    from producers.fleet import first_ms, fleet  # noqa: PLC0415
     from producers.simulation import deliveries  # noqa: PLC0415
 
     rates = FaultRates(duplicated=duplicated, late=late, reordered=reordered, corrupt=corrupt)
-    start_ms = int(start.replace(tzinfo=UTC).timestamp()) * 1000
-    end_ms = start_ms + days * _DAY_MS
-    if end_ms > time.time() * 1000:  # noqa: TID251  (a shell)
-        raise UsageError(
-            f"--start {start:%Y-%m-%d} with --days {days} ends in the future, which the stream refuses: "
-            f"the last simulated day has to be yesterday or before"
-        )
+    start_ms = first_ms(start.date(), days, int(time.time() * 1000))  # noqa: TID251  (a shell)
     members = fleet(seed, washers, shoes, start_ms, days)
     stream = deliveries(members, rates)
     if to is not None:
@@ -68,7 +62,7 @@ def simulate(
     summary = publish_and_tell(
         f"simulate-{seed}",
         stream,
-        share_done=lambda delivery, _sent: (delivery.due_ms - start_ms) / (end_ms - start_ms),
+        share_done=lambda delivery, _sent: max(0.0, (delivery.due_ms - start_ms) / (members.end_ms - start_ms)),
         data_dir=data_dir,
         per_second=rate,
         quiet=quiet or as_json,

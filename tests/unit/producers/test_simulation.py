@@ -61,32 +61,54 @@ def test_the_contract_refuses_every_accident_to_every_kind_of_upload() -> None:
                 assert not is_accepted(upload.topic, broken), (accident, broken)
 
 
-def test_deliveries_come_in_the_order_of_time_and_devices_end_with_an_intact_heartbeat() -> None:
+def test_deliveries_come_in_the_order_of_time_and_devices_end_with_an_intact_upload() -> None:
     due = [delivery.due_ms for delivery in stream()]
     assert due == sorted(due)
     last = {delivery.upload.device_id: delivery for delivery in stream()}
     assert len(last) >= 5
     for delivery in last.values():
         assert delivery.fault is None
-        assert delivery.upload.part is None
-        assert delivery.upload.sent_at_ms < START_MS + 4 * DAY_MS
+        assert delivery.upload.part is None or delivery.upload.part.ends_session
+        assert START_MS <= delivery.upload.sent_at_ms < START_MS + 4 * DAY_MS
 
 
-def test_numbers_and_lifetime_counters_rise_and_later_days_continue_above_earlier_ones() -> None:
-    first, later = fleet(3, 5, 5, START_MS, 4), fleet(3, 5, 5, START_MS + 4 * DAY_MS, 4)
-    for member, same_later in zip(first.members, later.members, strict=True):
-        made = list(member_uploads(first, member))
-        assert [upload.seq for upload in made] == list(range(made[0].seq, made[0].seq + len(made))) if made else True
-        for name in (
-            "lifetime_energy_wh",
-            "lifetime_water_l",
-            "lifetime_cycles",
-            "lifetime_distance_m",
-            "lifetime_steps",
-        ):
-            counter = [json.loads(upload.value).get(name, 0) for upload in made]
+def sent_in(days: range) -> list[list[Upload]]:
+    """What each device sends on these days after the first."""
+    chosen = fleet(3, 5, 5, START_MS + days.start * DAY_MS, len(days))
+    return [list(member_uploads(chosen, member)) for member in chosen.members]
+
+
+COUNTERS = ("lifetime_energy_wh", "lifetime_water_l", "lifetime_cycles", "lifetime_distance_m", "lifetime_steps")
+
+
+@pytest.mark.parametrize("cut", [1, 3, 5])
+def test_later_days_go_on_with_the_numbers_and_counters_of_the_earlier_ones(cut: int) -> None:
+    whole, first, later = sent_in(range(6)), sent_in(range(cut)), sent_in(range(cut, 6))
+    for uploads, before, after in zip(whole, first, later, strict=True):
+        told = [upload.value for upload in uploads]
+        assert told == [upload.value for upload in (*before, *after)]
+        assert [upload.seq for upload in uploads] == list(range(len(uploads)))
+        for name in COUNTERS:
+            counter = [json.loads(value).get(name, 0) for value in told]
             assert counter == sorted(counter)
-        assert all(upload.seq > made[-1].seq for upload in member_uploads(later, same_later) if made)
+    assert sum(map(len, first)) > 5
+    assert sum(map(len, later)) > 5
+
+
+def test_days_that_overlap_earlier_ones_are_the_same_uploads_again() -> None:
+    earlier, overlapping, whole = (
+        [upload.value for uploads in sent_in(days) for upload in uploads]
+        for days in (range(4), range(1, 5), range(1, 4))
+    )
+    assert set(whole) == set(earlier) & set(overlapping)
+    assert len(whole) > 20
+
+
+def test_devices_are_the_same_whatever_days_are_simulated() -> None:
+    earlier, later = fleet(3, 40, 40, START_MS, 4).devices, fleet(3, 40, 40, START_MS + 30 * DAY_MS, 9).devices
+    for device, same in zip(earlier, later, strict=True):
+        assert same == device or device.activated_on is None
+        assert (same.device_id, same.material, same.sold_on) == (device.device_id, device.material, device.sold_on)
 
 
 @pytest.mark.parametrize("share", [1.0, 0.6])
