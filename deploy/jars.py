@@ -88,19 +88,19 @@ def fetch_jars(
 
     Raises:
         UnreachableError: a jar cannot be downloaded.
-        OutsideError: a jar in the cache or from the repository is not the locked one, or the cache cannot be written.
+        OutsideError: a jar in the cache or from the repository is not the locked one, or the cache cannot be used.
     """
     wanted = read_lock() if jars is None else jars
-    missing = [jar for jar in wanted if not _is_cached(jar, cache_dir)]
-    if missing:
-        megabytes = sum(jar.size_bytes for jar in missing) / 1e6
-        say(f"downloading {len(missing)} jars ({megabytes:.0f} MB) to {cache_dir}")
-        try:
+    try:
+        missing = [jar for jar in wanted if not _is_cached(jar, cache_dir)]
+        if missing:
+            megabytes = sum(jar.size_bytes for jar in missing) / 1e6
+            say(f"downloading {len(missing)} jars ({megabytes:.0f} MB) to {cache_dir}")
             cache_dir.mkdir(parents=True, exist_ok=True)
             with ThreadPoolExecutor(DOWNLOADS_AT_ONCE) as pool:
                 list(pool.map(partial(_download, cache_dir=cache_dir, repository_url=repository_url), missing))
-        except OSError as error:
-            raise OutsideError(f"cannot keep Kafka's jars in {cache_dir}: {error}. Choose XDG_CACHE_HOME") from error
+    except OSError as error:
+        raise OutsideError(f"cannot keep Kafka's jars in {cache_dir}: {error}. Choose XDG_CACHE_HOME") from error
     return [cache_dir / jar.file_name for jar in wanted]
 
 

@@ -120,7 +120,7 @@ def down(data_dir: Path) -> bool:
     """Stop the stack of this data directory and wait until all of it is gone. False when there was none.
 
     Raises:
-        OutsideError: it did not stop.
+        OutsideError: it did not stop, or may not be asked to.
     """
     layout = layout_of(data_dir)
     was_running = False
@@ -130,7 +130,7 @@ def down(data_dir: Path) -> bool:
         was_running = True
         pid = _keeper_pid(layout)
         if pid is not None and pid not in asked:
-            os.kill(pid, signal.SIGTERM)
+            _ask_to_stop(layout, pid)
             asked.add(pid)
         if time.monotonic() > deadline_s:
             raise errors.OutsideError(f"the stack in {layout.data_dir} (keeper {pid}) did not stop. End it: kill {pid}")
@@ -158,6 +158,17 @@ def _keeper_pid(layout: Layout) -> int | None:
         return pid if "deploy.keeper" in psutil.Process(pid).cmdline() else None
     except (ValueError, psutil.Error):
         return None
+
+
+def _ask_to_stop(layout: Layout, pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGTERM)
+    except ProcessLookupError:
+        pass  # it has just ended by itself
+    except PermissionError as error:
+        raise errors.OutsideError(
+            f"the stack in {layout.data_dir} (keeper {pid}) belongs to another user. Stop it as that user"
+        ) from error
 
 
 def _start(layout: Layout, kafka_port: int | None, postgres_port: int | None, bound: bool) -> Stack:

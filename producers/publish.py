@@ -5,6 +5,7 @@ Out:           records on telemetry.*, keyed by device; a truth folder.
 Guarantee:     idempotent producer: each delivery is in Kafka once, in order of its device. The truth holds exactly the
                acknowledged ones, also after `stop` is set.
 On failure:    no broker at the start, or one that stays away: `UnreachableError`, after the truth is written.
+               A truth that cannot be written: `OutsideError`, and no more records.
 """
 
 from __future__ import annotations
@@ -103,7 +104,9 @@ def publish(
     Args:
         per_second: Highest rate of records; None: as fast as Kafka takes them.
     Raises:
-        UnreachableError: A record was not acknowledged in time; it may or may not be in Kafka.
+        UnreachableError: A record was not acknowledged in time, and may or may not be in Kafka; or the producer may
+            not send any more.
+        OutsideError: The truth cannot be written.
     """
     ledger = Ledger()
     errors: list[KafkaError] = []
@@ -113,7 +116,11 @@ def publish(
         for delivery in deliveries:
             if stop.is_set() or errors:
                 break
-            _hand_over(producer, delivery, report)  # 1
+            try:
+                _hand_over(producer, delivery, report)  # 1
+            except KafkaException as error:  # for good: idempotence is lost, or another took this producer's place
+                errors.append(error.args[0])
+                break
             ledger.send(delivery)
             if ledger.counts.sent % _SERVE_EVERY == 0:
                 producer.poll(0)  # 2

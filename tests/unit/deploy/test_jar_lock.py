@@ -70,3 +70,8 @@ def test_wrong_jar_in_the_cache_is_refused_by_name(tmp_path: Path) -> None:
 def test_cache_is_the_users_and_follows_xdg() -> None:
     assert default_cache({"XDG_CACHE_HOME": "/c"}) == Path("/c/vaxel/jars")
     assert default_cache({}) == default_cache({"XDG_CACHE_HOME": ""}) == Path.home() / ".cache/vaxel/jars"
+
+
+def test_cache_that_cannot_be_looked_at_is_named_with_what_to_choose(tmp_path: Path) -> None:
+    with pytest.raises(OutsideError, match=r"cannot keep Kafka's jars in .*Choose XDG_CACHE_HOME"):
+        fetch_jars(tmp_path / ("x" * 300), jars=[a_jar()], repository_url=NO_REPOSITORY)
