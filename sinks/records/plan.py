@@ -23,7 +23,8 @@ class Change:
 
     Attributes:
         key: The row, in the order of the flow's key.
-        row_version: Precondition: the change holds only while the target's row still has this version.
+        before: Precondition: the change holds only while the target's field still has this value,
+        row_version: and its row this version.
         why: Evidence the model gave for the row.
     """
 

@@ -3,24 +3,24 @@
 In:            a planned change set of the ledger.
 Out:           changed fields and their audit rows.
 Guarantee:     one transaction: all of it or nothing. A change set is applied once, whoever calls how often.
-On failure:    a row that is no longer as planned stays as it is; its changes are kept as conflicts.
+On failure:    a row that is no longer as planned, by its version or a value, stays as it is; its changes are kept as
+               conflicts.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import pyarrow as pa
 from psycopg import sql
-from psycopg.types.json import Jsonb
 
 from schemas.errors import UsageError
 from sinks.records.crash import crash_point
 from sinks.records.database import Connection, session
 from sinks.records.flow import Flow
-from sinks.records.ledger import key_json, load
-from sinks.records.plan import ROW_VERSION, ChangeSet
+from sinks.records.ledger import load
+from sinks.records.plan import ROW_VERSION
+from sinks.records.staging import check, same_key, stage, table_name
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ def read_rows(dsn: str, flow: Flow) -> pa.Table:
     """Key, fed fields and `row_version` of all rows of the flow's target."""
     names = (*flow.key, *flow.fields)
     query = sql.SQL("SELECT {columns} FROM {table}").format(
-        columns=sql.SQL(", ").join(sql.Identifier(name) for name in (*names, ROW_VERSION)), table=_name(flow)
+        columns=sql.SQL(", ").join(sql.Identifier(name) for name in (*names, ROW_VERSION)), table=table_name(flow)
     )
     with session(dsn) as connection:
         rows = connection.execute(query).fetchall()
@@ -49,7 +49,7 @@ def apply(dsn: str, flow: Flow, change_set_id: int, who: str) -> Applied:
     """Carries a planned change set into its target, once, in one transaction.
 
     1. stage: the change set is locked and its rows are copied into a temporary table
-    2. check: the target rows are locked; those with another row version than planned are conflicts
+    2. check: the target rows are locked; those with another row version or another value than planned are conflicts
     3. update: the fields of the rows that hold
     4. audit: one row for each changed field
     5. mark: changes as applied or conflict, the set as applied
@@ -63,9 +63,9 @@ def apply(dsn: str, flow: Flow, change_set_id: int, who: str) -> Applied:
         with connection.transaction():
             if not _lock(connection, flow, change_set_id):
                 return Applied(change_set_id, 0, 0, 0)
-            _stage(connection, flow, change_set)  # 1
+            stage(connection, flow, change_set)  # 1
             crash_point("records.staged")
-            conflict_rows = _check(connection, flow)  # 2
+            conflict_rows = check(connection, flow)  # 2
             crash_point("records.checked")
             rows = _update(connection, flow)  # 3
             crash_point("records.updated")
@@ -99,51 +99,6 @@ def _lock(connection: Connection, flow: Flow, change_set_id: int) -> bool:
     return True
 
 
-def _stage(connection: Connection, flow: Flow, change_set: ChangeSet) -> None:
-    names = (*flow.key, *flow.fields)
-    connection.execute(
-        sql.SQL("CREATE TEMPORARY TABLE staged ON COMMIT DROP AS SELECT {columns} FROM {table} WITH NO DATA").format(
-            columns=sql.SQL(", ").join(sql.Identifier(name) for name in names), table=_name(flow)
-        )
-    )
-    connection.execute(
-        "ALTER TABLE staged ADD key_json jsonb, ADD planned_version bigint, ADD changed text[], ADD holds boolean"
-    )
-    rows: dict[Any, dict[str, Any]] = {}
-    versions = {}
-    for change in change_set.changes:
-        rows.setdefault(change.key, {})[change.field] = change.after
-        versions[change.key] = change.row_version
-    with connection.cursor() as cursor, cursor.copy("COPY staged FROM STDIN") as copy:
-        for key, fields in rows.items():
-            after = [fields.get(name) for name in flow.fields]
-            copy.write_row((*key, *after, Jsonb(key_json(flow.table, key)), versions[key], list(fields), False))
-
-
-def _check(connection: Connection, flow: Flow) -> int:
-    """Marks the staged rows whose target row is as planned; the number of the others."""
-    # In key order, so that two writers cannot wait for each other.
-    connection.execute(
-        sql.SQL(
-            "SELECT count(*) FROM (SELECT 1 FROM {table} AS target JOIN staged ON {same_key} "
-            "ORDER BY {key} FOR UPDATE OF target) AS locked"
-        ).format(
-            table=_name(flow),
-            same_key=_same_key(flow),
-            key=sql.SQL(", ").join(sql.Identifier("target", name) for name in flow.key),
-        )
-    )
-    connection.execute(
-        sql.SQL(
-            "UPDATE staged SET holds = true FROM {table} AS target "
-            "WHERE {same_key} AND target.row_version = staged.planned_version"
-        ).format(table=_name(flow), same_key=_same_key(flow))
-    )
-    row = connection.execute("SELECT count(*) AS number FROM staged WHERE NOT holds").fetchone()
-    assert row is not None
-    return int(row["number"])
-
-
 def _update(connection: Connection, flow: Flow) -> int:
     changed = sql.SQL("{field} = CASE WHEN {name} = ANY (staged.changed) THEN {after} ELSE {before} END")
     fields = sql.SQL(", ").join(
@@ -157,7 +112,7 @@ def _update(connection: Connection, flow: Flow) -> int:
     )
     return connection.execute(
         sql.SQL("UPDATE {table} AS target SET {fields} FROM staged WHERE {same_key} AND staged.holds").format(
-            table=_name(flow), fields=fields, same_key=_same_key(flow)
+            table=table_name(flow), fields=fields, same_key=same_key(flow)
         )
     ).rowcount
 
@@ -185,14 +140,4 @@ def _mark(connection: Connection, change_set_id: int, who: str) -> None:
         """UPDATE gearbox.change_set SET status = 'applied', applied_by = %s, applied_at = now()
            WHERE change_set_id = %s""",
         [who, change_set_id],
-    )
-
-
-def _name(flow: Flow) -> sql.Composable:
-    return sql.Identifier(flow.table.system, flow.table.name)
-
-
-def _same_key(flow: Flow) -> sql.Composable:
-    return sql.SQL(" AND ").join(
-        sql.SQL("{} = {}").format(sql.Identifier("target", name), sql.Identifier("staged", name)) for name in flow.key
     )

@@ -258,6 +258,21 @@ def test_a_row_that_is_gone_is_a_conflict(lake: Lake, records_dsn: str) -> None:
     assert target.apply(records_dsn, CUSTOMERS, planned.change_set_id, "tester").conflict_rows == 1
 
 
+def test_a_row_that_was_deleted_and_loaded_again_with_other_values_is_a_conflict(lake: Lake, records_dsn: str) -> None:
+    planned = gearbox.plan_flow(CUSTOMERS, lake.catalog, records_dsn, "tester")
+    assert planned.change_set_id is not None
+    # Loaded again, a row begins at version 1, which is the version the plan saw.
+    query(records_dsn, "CREATE TABLE kept AS SELECT * FROM crm.customer")
+    query(records_dsn, "DELETE FROM crm.customer")
+    query(records_dsn, "UPDATE kept SET engagement = 'a friend of ours' WHERE customer_id = 'cu-1'")
+    query(records_dsn, "INSERT INTO crm.customer SELECT * FROM kept")
+    applied = target.apply(records_dsn, CUSTOMERS, planned.change_set_id, "tester")
+    assert (applied.rows, applied.conflict_rows) == (2, 1)
+    rows = query(records_dsn, "SELECT engagement, products_in_use FROM crm.customer ORDER BY customer_id")
+    assert [tuple(row.values()) for row in rows] == [("a friend of ours", None), ("rare", 0), ("none", 0)]
+    assert audit.log(records_dsn, "crm.customer", {"customer_id": "cu-1"}) == []
+
+
 def test_a_set_over_its_limits_is_refused_and_cannot_be_applied(lake: Lake, records_dsn: str) -> None:
     narrow = SALES.model_copy(update={"limits": Limits(max_rows=1, max_share_of_rows=1)})
     before = everything(records_dsn)
