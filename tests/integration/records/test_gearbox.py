@@ -149,6 +149,28 @@ def test_a_session_counts_for_who_owned_the_unit_then(lake: Lake, records_dsn: s
     assert [tuple(row.values()) for row in rows] == [("cu-1", 1, "weekly"), ("cu-2", 0, "rare"), ("cu-3", 1, "weekly")]
 
 
+def test_a_customer_who_turns_out_never_to_have_owned_a_unit_loses_its_usage(lake: Lake, records_dsn: str) -> None:
+    shift_all(lake, records_dsn)
+    query(records_dsn, "UPDATE crm.ownership SET customer_id = 'cu-3' WHERE customer_id = 'cu-1'")
+    shift_all(lake, records_dsn)
+    rows = query(records_dsn, "SELECT * FROM crm.customer WHERE customer_id IN ('cu-1', 'cu-3') ORDER BY customer_id")
+    newest = NEWEST.replace(tzinfo=UTC)
+    assert [tuple(row[field] for field in CUSTOMERS.fields) for row in rows] == [
+        (0, None, "none", None),
+        (2, newest, "daily", "replace shoes"),
+    ]
+
+
+def test_sales_figures_whose_units_turn_out_to_be_others_are_emptied(lake: Lake, records_dsn: str) -> None:
+    shift_all(lake, records_dsn)
+    query(records_dsn, "UPDATE erp.serial_number SET material = 'WM-9040' WHERE material = 'WM-8030'")
+    shift_all(lake, records_dsn)
+    march = "SELECT * FROM erp.monthly_sales WHERE material = '{}' AND month = '2026-03-01'"
+    (before,), (after,) = (query(records_dsn, march.format(material)) for material in ("WM-8030", "WM-9040"))
+    assert [before[field] for field in SALES.fields] == [0, 0, 0, None, None, None]
+    assert after["usage_per_session"] == Decimal("657.00")
+
+
 def test_a_device_that_erp_does_not_know_moves_no_figure(lake: Lake, records_dsn: str) -> None:
     shift_all(lake, records_dsn)
     before = everything(records_dsn)

@@ -20,8 +20,22 @@ def test_every_flow_in_the_package_can_be_read() -> None:
 
 
 def test_a_null_overwrites_only_where_it_is_declared() -> None:
-    declared = flows.load("crm.customer_usage").fields
-    assert [name for name, field in declared.items() if field.null_overwrites] == ["next_best_action"]
+    declared = flows.parse(
+        "f", DECLARATION + "fields.last_used_at = { gear = 'live', null_overwrites = true }", ""
+    ).fields
+    assert [name for name, field in declared.items() if field.null_overwrites] == ["last_used_at"]
+
+
+def test_fields_for_which_a_model_may_find_nothing_are_emptied_by_a_null() -> None:
+    """A count is 0 then; of the others null is the answer, and an older figure would speak of somebody else's units."""
+    declared = {name: field for flow in flows.names() for name, field in flows.load(flow).fields.items()}
+    assert [name for name, field in declared.items() if field.null_overwrites] == [
+        "last_used_at",
+        "next_best_action",
+        "sessions_per_unit",
+        "usage_per_session",
+        "label_deviation_pct",
+    ]
 
 
 def test_the_version_of_a_flow_changes_with_its_model() -> None:
