@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import TypeVar
 
+from schemas.errors import VaxelError
 from sinks.records import ledger, model, target
 from sinks.records.flow import Flow, load
 from sinks.records.judge import Verdict, judge
@@ -18,6 +21,10 @@ class Planned:
     change_set: ChangeSet
     verdict: Verdict
 
+    @property
+    def needs_a_look(self) -> bool:
+        return self.verdict.decision == "refused"
+
 
 @dataclass(frozen=True)
 class Shift:
@@ -28,12 +35,42 @@ class Shift:
         conflict_rows: Rows left as they are because somebody else had changed them since the plan.
     """
 
-    flow: str
     change_set_id: int | None
+    change_set: ChangeSet
     verdict: Verdict
     rows: int
     changes: int
     conflict_rows: int
+
+    @property
+    def needs_a_look(self) -> bool:
+        return self.verdict.decision == "refused" or self.conflict_rows > 0
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A flow that could not be planned or applied."""
+
+    flow: str
+    error: VaxelError
+
+
+End = Planned | Shift | Failed
+T = TypeVar("T", Planned, Shift)
+
+
+def each(flows: Iterable[Flow], work: Callable[[Flow], T], tell: Callable[[T | Failed], None]) -> list[T | Failed]:
+    """What became of each flow, told as soon as it is known. One that fails holds up no other."""
+    ends: list[T | Failed] = []
+    for flow in flows:
+        end: T | Failed
+        try:
+            end = work(flow)
+        except VaxelError as error:
+            end = Failed(flow.name, error)
+        tell(end)
+        ends.append(end)
+    return ends
 
 
 def plan_flow(flow: Flow, catalog: str, records_dsn: str, who: str, snapshot: int | None = None) -> Planned:
@@ -55,11 +92,8 @@ def shift(flow: Flow, catalog: str, records_dsn: str, who: str) -> Shift:
     """Plans a flow on the newest lake snapshot and applies the plan, if there is something to change and it may go."""
     planned = plan_flow(flow, catalog, records_dsn, who)
     if planned.change_set_id is None or planned.verdict.decision == "refused":
-        return Shift(flow.name, planned.change_set_id, planned.verdict, 0, 0, 0)
-    applied = target.apply(records_dsn, flow, planned.change_set_id, who)
-    return Shift(
-        flow.name, planned.change_set_id, planned.verdict, applied.rows, applied.changes, applied.conflict_rows
-    )
+        return Shift(planned.change_set_id, planned.change_set, planned.verdict, 0, 0, 0)
+    return _applied(flow, planned.change_set_id, planned.change_set, planned.verdict, records_dsn, who)
 
 
 def apply_kept(change_set_id: int, records_dsn: str, who: str) -> Shift:
@@ -70,7 +104,11 @@ def apply_kept(change_set_id: int, records_dsn: str, who: str) -> Shift:
     """
     change_set = ledger.load(records_dsn, change_set_id).change_set
     flow = load(change_set.flow)
+    return _applied(flow, change_set_id, change_set, judge(flow, change_set), records_dsn, who)
+
+
+def _applied(
+    flow: Flow, change_set_id: int, change_set: ChangeSet, verdict: Verdict, records_dsn: str, who: str
+) -> Shift:
     applied = target.apply(records_dsn, flow, change_set_id, who)
-    return Shift(
-        flow.name, change_set_id, judge(flow, change_set), applied.rows, applied.changes, applied.conflict_rows
-    )
+    return Shift(change_set_id, change_set, verdict, applied.rows, applied.changes, applied.conflict_rows)

@@ -3,7 +3,8 @@
 In:            a flow; addresses of the lake's catalogue and of the record systems.
 Out:           the rows the model produced, in the target's types, and the lake snapshot they come from.
 Guarantee:     all of the model reads the same snapshot; nothing is written anywhere.
-On failure:    UnreachableError when lake or record systems do not answer, UsageError when the model does not fit them.
+On failure:    UnreachableError when lake or record systems do not answer, UsageError when the model does not fit them
+               or the lake does not have the snapshot.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ def run(flow: Flow, catalog: str, records_dsn: str, snapshot: int | None = None)
         connection.execute("USE lake")
         try:
             produced = connection.execute(flow.model_sql).to_arrow_table()
-        except (duckdb.CatalogException, duckdb.BinderException, duckdb.ParserException) as error:
+        except (duckdb.CatalogException, duckdb.BinderException, duckdb.ParserException, duckdb.DataError) as error:
             raise UsageError(f"The model of flow {flow.name!r} does not fit: {first_line(error)}") from error
         except duckdb.Error as error:
             raise UnreachableError(f"The model of flow {flow.name!r} stopped: {first_line(error)}") from error
@@ -62,13 +63,33 @@ def _connect(spill: str) -> duckdb.DuckDBPyConnection:
 
 def _attach_lake(connection: duckdb.DuckDBPyConnection, catalog: str, snapshot: int | None) -> int:
     lake = f"{_quoted(f'ducklake:postgres:{catalog}')} AS lake"
-    if snapshot is None:
-        _attach(connection, catalog, f"{lake} (READ_ONLY)", "lake")
-        newest = connection.execute("SELECT id FROM lake.current_snapshot()").fetchone()
-        assert newest is not None, "a DuckLake always has a snapshot"
-        snapshot = int(newest[0])
-        connection.execute("DETACH lake")
+    _attach(connection, catalog, f"{lake} (READ_ONLY)", "lake")
+    snapshot = _newest(connection) if snapshot is None else _known(connection, snapshot)
+    connection.execute("DETACH lake")
     _attach(connection, catalog, f"{lake} (READ_ONLY, SNAPSHOT_VERSION {snapshot:d})", "lake")
+    return snapshot
+
+
+def _newest(connection: duckdb.DuckDBPyConnection) -> int:
+    newest = connection.execute("SELECT id FROM lake.current_snapshot()").fetchone()
+    assert newest is not None, "a DuckLake always has a snapshot"
+    return int(newest[0])
+
+
+def _known(connection: duckdb.DuckDBPyConnection, snapshot: int) -> int:
+    """The snapshot, which is one of the lake's.
+
+    Raises:
+        UsageError: It is not: never made, or expired.
+    """
+    row = connection.execute(
+        f"SELECT min(snapshot_id), max(snapshot_id), count(*) FILTER (snapshot_id = {snapshot:d}) "
+        "FROM ducklake_snapshots('lake')"
+    ).fetchone()
+    assert row is not None, "an aggregate has a row"
+    oldest, newest, found = row
+    if not found:
+        raise UsageError(f"The lake has no snapshot {snapshot}: those it keeps are numbered {oldest} to {newest}.")
     return snapshot
 
 

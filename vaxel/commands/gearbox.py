@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import getpass
 import os
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from schemas.errors import UsageError
 from vaxel.commands.options import DEFAULT_DATA_DIR, AsJson, DataDir
+
+if TYPE_CHECKING:
+    from sinks.records.gearbox import End
 
 FOUND_SOMETHING = 1
 
@@ -33,23 +37,19 @@ def plan(
 ) -> None:
     """Show what a flow would change, and keep it as a change set. No record is touched.
 
-    Exit code 1 when a plan is refused, over its flow's limits for example.
+    Exit code 1 when a plan is refused, over its flow's limits for example. A flow that fails holds up no other.
     """
     from sinks.records import flow as flows  # noqa: PLC0415
-    from sinks.records.gearbox import plan_flow  # noqa: PLC0415
+    from sinks.records.gearbox import each, plan_flow  # noqa: PLC0415
     from vaxel.commands import gearbox_report as report  # noqa: PLC0415
     from vaxel.settings import addresses  # noqa: PLC0415
 
     chosen = [flows.load(name) for name in ([flow] if flow is not None else flows.names())]
-    known, who = addresses(os.environ, data_dir), by or getpass.getuser()
-    planned = [plan_flow(entry, known.catalog, known.records, who, snapshot) for entry in chosen]
-    if as_json:
-        report.print_json([report.plan_row(entry) for entry in planned])
-    else:
-        for entry in planned:
-            report.print_plan(entry)
-    if any(entry.verdict.decision == "refused" for entry in planned):
-        raise typer.Exit(FOUND_SOMETHING)
+    known, who = addresses(os.environ, data_dir), by or _user()
+    tell = report.tell_failed if as_json else report.tell
+    _finish(
+        each(chosen, lambda entry: plan_flow(entry, known.catalog, known.records, who, snapshot), tell), as_json=as_json
+    )
 
 
 @app.command()
@@ -82,28 +82,25 @@ def apply(
 ) -> None:
     """Apply a change set by its number; or plan a flow and apply the plan.
 
-    Exit code 1 when a plan was refused, or a row had been changed by somebody else meanwhile (it stays as it is).
+    Exit code 1 when a plan was refused, or a row had been changed by somebody else meanwhile (it stays as it is). A
+    flow that fails holds up no other; the worst of them gives the exit code.
     """
     from sinks.records import flow as flows  # noqa: PLC0415
-    from sinks.records.gearbox import apply_kept, shift  # noqa: PLC0415
+    from sinks.records.gearbox import apply_kept, each, shift  # noqa: PLC0415
     from vaxel.commands import gearbox_report as report  # noqa: PLC0415
     from vaxel.settings import addresses  # noqa: PLC0415
 
     if (what is None) != everything:
         raise UsageError("Cannot tell what to apply: give either the number of a change set, or a flow, or --all.")
-    known, who = addresses(os.environ, data_dir), by or getpass.getuser()
+    known, who = addresses(os.environ, data_dir), by or _user()
+    tell = report.tell_failed if as_json else report.tell
     if what is not None and what.isdecimal():
-        shifts = [apply_kept(int(what), known.records, who)]
+        shifted = apply_kept(int(what), known.records, who)
+        tell(shifted)
+        _finish([shifted], as_json=as_json)
     else:
         chosen = [flows.load(name) for name in (flows.names() if what is None else [what])]
-        shifts = [shift(flow, known.catalog, known.records, who) for flow in chosen]
-    if as_json:
-        report.print_json([report.shift_row(entry) for entry in shifts])
-    else:
-        for entry in shifts:
-            report.print_shift(entry)
-    if any(entry.verdict.decision == "refused" or entry.conflict_rows for entry in shifts):
-        raise typer.Exit(FOUND_SOMETHING)
+        _finish(each(chosen, lambda flow: shift(flow, known.catalog, known.records, who), tell), as_json=as_json)
 
 
 @app.command()
@@ -132,3 +129,22 @@ def log(
         report.print_json(rows)
     else:
         report.print_log(rows)
+
+
+def _user() -> str:
+    """Who calls; in a container the user may have a number only."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # OSError from Python 3.13 on
+        return f"uid {os.getuid()}"
+
+
+def _finish(ends: Sequence[End], *, as_json: bool) -> None:
+    from sinks.records.gearbox import Failed  # noqa: PLC0415
+    from vaxel.commands import gearbox_report as report  # noqa: PLC0415
+
+    if as_json:
+        report.print_json([report.row(end) for end in ends])
+    codes = [end.error.exit_code if isinstance(end, Failed) else FOUND_SOMETHING * end.needs_a_look for end in ends]
+    if any(codes):
+        raise typer.Exit(max(codes))

@@ -12,22 +12,49 @@ from rich.console import Console
 from rich.table import Table
 
 from schemas.records import BY_NAME
-from sinks.records.gearbox import Planned, Shift
+from sinks.records.gearbox import End, Failed, Planned, Shift
 from sinks.records.ledger import Entry, key_json
 from sinks.records.plan import Change, ChangeSet
+from sinks.records.values import Json
 
 ROWS_SHOWN = 10
+KEYS_SHOWN = 5
+
+
+def tell(end: End) -> None:
+    """Say what became of a flow."""
+    if isinstance(end, Planned):
+        print_plan(end)
+    elif isinstance(end, Shift):
+        print_shift(end)
+    tell_failed(end)
+
+
+def tell_failed(end: End) -> None:
+    """Say that a flow failed, if it did, in one line on stderr."""
+    if isinstance(end, Failed):
+        typer.echo(f"vaxel: {end.flow}: {_one_line(end)}", err=True)
+
+
+def row(end: End) -> dict[str, Any]:
+    """What became of a flow, for JSON."""
+    if isinstance(end, Failed):
+        return {"flow": end.flow, "error": _one_line(end)}
+    return plan_row(end) if isinstance(end, Planned) else shift_row(end)
+
+
+def _one_line(failed: Failed) -> str:
+    return " ".join(str(failed.error).split())
 
 
 def print_plan(planned: Planned) -> None:
     found, verdict = planned.change_set, planned.verdict
     number = "" if planned.change_set_id is None else f"change set {planned.change_set_id}, "
     counts = f"{len(found.changes)} changes in {found.changed_rows} of {found.target_rows} rows"
-    missing = f"; {found.missing_rows} keys are not in {found.target_table}" if found.missing_rows else ""
     typer.echo(
-        f"{found.flow}: {number}{counts}, lake snapshot {found.lake_snapshot}: "
-        f"{verdict.decision}, {verdict.reason}{missing}"
+        f"{found.flow}: {number}{counts}, lake snapshot {found.lake_snapshot}: {verdict.decision}, {verdict.reason}"
     )
+    _print_missing(found)
     _print_changes(found, [(change, None) for change in found.changes[:ROWS_SHOWN]])
 
 
@@ -41,16 +68,26 @@ def print_entry(entry: Entry) -> None:
         typer.echo(entry.reason)
     if entry.applied_at is not None:
         typer.echo(f"applied by {entry.applied_by} at {entry.applied_at:%Y-%m-%d %H:%M:%S%z}")
+    _print_missing(found)
     _print_changes(found, list(zip(found.changes, entry.statuses, strict=True)))
 
 
 def print_shift(shift: Shift) -> None:
+    flow, left = shift.change_set.flow, shift.conflict_rows
     if shift.verdict.decision == "refused":
-        typer.echo(f"{shift.flow}: change set {shift.change_set_id} refused, {shift.verdict.reason}")
+        typer.echo(f"{flow}: change set {shift.change_set_id} refused, {shift.verdict.reason}")
+    else:
+        conflicts = f"; {left} rows left as they are: somebody else changed them" if left else ""
+        typer.echo(f"{flow}: {shift.changes} changes in {shift.rows} rows written{conflicts}")
+    _print_missing(shift.change_set)
+
+
+def _print_missing(found: ChangeSet) -> None:
+    if not found.missing_rows:
         return
-    left = shift.conflict_rows
-    conflicts = f"; {left} rows left as they are: somebody else changed them" if left else ""
-    typer.echo(f"{shift.flow}: {shift.changes} changes in {shift.rows} rows written{conflicts}")
+    shown = [" ".join(map(_text, key)) for key in found.missing_keys[:KEYS_SHOWN]]
+    more = f" and {found.missing_rows - len(shown)} more" if found.missing_rows > len(shown) else ""
+    typer.echo(f"{found.flow}: {found.target_table} has no row for {', '.join(shown)}{more}; none was added")
 
 
 def print_log(rows: Iterable[dict[str, Any]]) -> None:
@@ -86,8 +123,17 @@ def entry_row(entry: Entry) -> dict[str, Any]:
 
 
 def shift_row(shift: Shift) -> dict[str, Any]:
-    own = {name: value for name, value in vars(shift).items() if name != "verdict"}
-    return own | asdict(shift.verdict)
+    found = shift.change_set
+    return {
+        "flow": found.flow,
+        "change_set_id": shift.change_set_id,
+        "rows": shift.rows,
+        "changes": shift.changes,
+        "conflict_rows": shift.conflict_rows,
+        "missing_rows": found.missing_rows,
+        "missing_keys": _missing_keys(found),
+        **asdict(shift.verdict),
+    }
 
 
 def print_json(report: Any) -> None:
@@ -96,12 +142,15 @@ def print_json(report: Any) -> None:
 
 def _set_row(change_set: ChangeSet) -> dict[str, Any]:
     """Counts `changes`, where the change set lists them."""
-    table = BY_NAME[change_set.target_table]
     return vars(change_set) | {
-        "missing_keys": [key_json(table, key) for key in change_set.missing_keys],
+        "missing_keys": _missing_keys(change_set),
         "changes": len(change_set.changes),
         "changed_rows": change_set.changed_rows,
     }
+
+
+def _missing_keys(change_set: ChangeSet) -> list[dict[str, Json]]:
+    return [key_json(BY_NAME[change_set.target_table], key) for key in change_set.missing_keys]
 
 
 def _change_row(change_set: ChangeSet, change: Change) -> dict[str, Any]:

@@ -171,6 +171,23 @@ def test_sales_figures_whose_units_turn_out_to_be_others_are_emptied(lake: Lake,
     assert after["usage_per_session"] == Decimal("657.00")
 
 
+def test_units_and_owners_that_the_target_has_no_row_for_are_named(lake: Lake, records_dsn: str) -> None:
+    query(records_dsn, "DELETE FROM erp.monthly_sales WHERE material = 'WM-8030' AND month = '2026-03-01'")
+    query(records_dsn, "DELETE FROM erp.material WHERE material = 'WM-8030'")
+    query(records_dsn, "DELETE FROM crm.customer WHERE customer_id = 'cu-2'")
+    customers, sales = shift_all(lake, records_dsn)
+    assert (sales.change_set.missing_keys, sales.change_set.missing_rows) == ((("WM-8030", date(2026, 3, 1)),), 1)
+    assert (customers.change_set.missing_keys, customers.change_set.missing_rows) == ((("cu-2",),), 1)
+    assert query(records_dsn, "SELECT * FROM crm.customer WHERE customer_id = 'cu-2'") == []
+
+
+def test_a_label_of_0_wh_gives_no_deviation(lake: Lake, records_dsn: str) -> None:
+    query(records_dsn, "UPDATE erp.material SET label_wh_per_cycle = 0 WHERE material = 'WM-8030'")
+    gearbox.shift(SALES, lake.catalog, records_dsn, "tester")
+    (row,) = query(records_dsn, "SELECT * FROM erp.monthly_sales WHERE material = 'WM-8030' AND in_use_qty > 0")
+    assert (row["usage_per_session"], row["label_deviation_pct"]) == (Decimal("657.00"), None)
+
+
 def test_a_device_that_erp_does_not_know_moves_no_figure(lake: Lake, records_dsn: str) -> None:
     shift_all(lake, records_dsn)
     before = everything(records_dsn)
@@ -398,6 +415,19 @@ def test_a_system_that_does_not_answer_is_named_without_its_password(records_dsn
 def test_record_systems_without_tables_say_what_to_do(lake: Lake) -> None:
     with pytest.raises(UsageError, match="Run `vaxel seed` first"):
         target.read_rows(lake.catalog, SALES)
+
+
+def test_a_model_whose_figure_does_not_fit_is_no_outside_fault(lake: Lake, records_dsn: str) -> None:
+    broken = SALES.model_copy(update={"model_sql": "select 'inf'::double::decimal(14, 2) as figure"})
+    with pytest.raises(UsageError, match=r"The model of flow 'erp\.sales_usage' does not fit: .*inf"):
+        model.run(broken, lake.catalog, records_dsn)
+
+
+def test_a_snapshot_the_lake_does_not_have_is_told_with_those_it_has(lake: Lake, records_dsn: str) -> None:
+    newest = gearbox.plan_flow(SALES, lake.catalog, records_dsn, "tester").change_set.lake_snapshot
+    for unknown in (newest + 1, 10**50):
+        with pytest.raises(UsageError, match=rf"lake has no snapshot {unknown}: .* 0 to {newest}"):
+            model.run(SALES, lake.catalog, records_dsn, unknown)
 
 
 def test_a_model_that_names_no_table_of_the_lake_is_told_in_one_line(lake: Lake, records_dsn: str) -> None:

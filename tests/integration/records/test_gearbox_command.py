@@ -94,9 +94,62 @@ def test_a_row_somebody_edited_meanwhile_is_told_and_gives_exit_code_1(call: Cal
     assert call("gearbox", "apply", "crm.customer_usage")[0] == 0
 
 
+def test_a_flow_that_fails_is_told_and_holds_up_no_other(call: Call, records_dsn: str) -> None:
+    with psycopg.connect(records_dsn) as connection:
+        connection.execute("ALTER TABLE crm.customer DROP COLUMN engagement")
+    code, text = call("gearbox", "plan")
+    assert code == 2
+    assert "erp.sales_usage: change set 1, " in text
+    code, text = call("gearbox", "apply", "--all")
+    assert code == 2
+    assert text.count("vaxel: crm.customer_usage: The record systems at ") == 1
+    assert "erp.sales_usage: 357 changes in 117 rows written\n" in text
+    code, text = call("gearbox", "apply", "--all", "--json")
+    assert code == 2
+    told, shown = sorted(text.splitlines(), reverse=True)
+    crm, erp = json.loads(shown)
+    assert (crm["flow"], erp["flow"], erp["changes"]) == ("crm.customer_usage", "erp.sales_usage", 0)
+    assert told == f"vaxel: crm.customer_usage: {crm['error']}"
+
+
+def test_the_worst_of_the_flows_gives_the_exit_code(call: Call, records_dsn: str) -> None:
+    with psycopg.connect(records_dsn) as connection:
+        connection.execute("ALTER TABLE crm.customer DROP COLUMN engagement")
+        connection.execute("ALTER TABLE erp.monthly_sales ADD CHECK (activated_qty IS NULL)")
+    code, text = call("gearbox", "apply", "--all")
+    assert code == 3
+    assert "vaxel: crm.customer_usage: " in text
+    assert "vaxel: erp.sales_usage: " in text
+
+
+def test_keys_that_the_target_does_not_hold_are_named(call: Call, records_dsn: str) -> None:
+    with psycopg.connect(records_dsn) as connection:
+        connection.execute("DELETE FROM erp.monthly_sales WHERE material = 'SH-220' AND month = '2026-04-01'")
+    named = "erp.sales_usage: erp.monthly_sales has no row for SH-220 2026-04-01; none was added\n"
+    assert named in call("gearbox", "plan", "erp.sales_usage")[1]
+    assert named in call("gearbox", "show", "1")[1]
+    (shift,) = reported(call, "gearbox", "apply", "erp.sales_usage")
+    assert (shift["missing_rows"], shift["missing_keys"]) == (1, [{"material": "SH-220", "month": "2026-04-01"}])
+    assert named in call("gearbox", "apply", "erp.sales_usage")[1]
+
+
+def test_a_user_without_a_name_is_told_by_number(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody() -> str:
+        raise KeyError("getpwuid(): uid not found: 4711")
+
+    monkeypatch.setattr("getpass.getuser", nobody)
+    monkeypatch.setattr("os.getuid", lambda: 4711)
+    reported(call, "gearbox", "apply", "crm.customer_usage")
+    assert {row["who"] for row in reported(call, "gearbox", "log")} == {"uid 4711"}
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
+        (
+            ["plan", "erp.sales_usage", "--snapshot", "999999"],
+            "The lake has no snapshot 999999: those it keeps are numbered 0 to",
+        ),
         (["plan", "crm.nothing"], "There is no flow 'crm.nothing'; flows are crm.customer_usage, erp.sales_usage."),
         (["show", "99"], "There is no change set 99"),
         (["apply", "99"], "There is no change set 99"),

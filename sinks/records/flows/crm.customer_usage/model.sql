@@ -1,4 +1,5 @@
--- One row for each customer, as of the newest session end in the lake (not the wall clock).
+-- One row for each customer that CRM knows or names as an owner, as of the newest session end in the lake (not the wall
+-- clock). Where the customer's own row is missing, the gearbox names the key.
 --
 -- engagement        daily: used on 5 or more of the last 7 days; weekly: in the last 7 days; rare: in the last 28; else none
 -- next_best_action  the first that holds: replace shoes (a pair over 700 km), win back (used once, rare or none today),
@@ -53,9 +54,14 @@ wear as (
   where owned.owned_to is null or owned.owned_to > as_of.instant
   group by all
 ),
+customers as (
+  select customer_id from records.crm.customer
+  union
+  select customer_id from records.crm.ownership
+),
 engaged as (
   select
-    customer.customer_id,
+    customers.customer_id,
     coalesce(usage.products_in_use, 0) as products_in_use,
     usage.last_used_at,
     case
@@ -67,9 +73,9 @@ engaged as (
     coalesce(usage.session_count, 0) as session_count,
     usage.session_sample,
     as_of.instant
-  from records.crm.customer as customer
+  from customers
   cross join as_of
-  left join usage on usage.customer_id = customer.customer_id
+  left join usage on usage.customer_id = customers.customer_id
 )
 select
   engaged.customer_id,

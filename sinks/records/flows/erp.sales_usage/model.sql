@@ -1,4 +1,5 @@
--- One row for each row of erp.monthly_sales, as of the newest session end in the lake (not the wall clock).
+-- One row for each model and month that ERP has sales figures of or a unit that was sold in it, as of the newest session
+-- end in the lake (not the wall clock). Where the figures are missing, the gearbox names the key.
 -- Readings are floats: each is made a decimal before it is added, so that the sum does not depend on the order.
 with sessions as (
   select device_id, session_id, ended_at, known_at, energy_wh::decimal(18, 3) as amount, programme is not distinct from 'eco' as is_eco
@@ -27,6 +28,11 @@ units as (
   left join heard_of on heard_of.device_id = unit.serial
   group by all
 ),
+keys as (
+  select material, month from records.erp.monthly_sales
+  union
+  select material, month from units
+),
 usage as (
   select
     unit.material,
@@ -42,20 +48,20 @@ usage as (
   group by all
 )
 select
-  sales.material,
-  sales.month,
+  keys.material,
+  keys.month,
   coalesce(units.activated_qty, 0) as activated_qty,
   coalesce(usage.in_use_qty, 0) as in_use_qty,
   coalesce(units.activated_qty, 0) - coalesce(usage.in_use_qty, 0) as dormant_qty,
   (coalesce(usage.session_count, 0) / nullif(units.activated_qty, 0))::decimal(14, 2) as sessions_per_unit,
   (usage.amount / usage.session_count)::decimal(14, 2) as usage_per_session,
   -- The label speaks of the eco programme, so only eco cycles are held against it.
-  ((usage.eco_wh / material.label_wh_per_cycle - 1) * 100)::decimal(14, 2) as label_deviation_pct,
+  ((usage.eco_wh / nullif(material.label_wh_per_cycle, 0) - 1) * 100)::decimal(14, 2) as label_deviation_pct,
   coalesce(usage.session_count, 0) as why_session_count,
   usage.session_sample as why_session_sample,
   strftime(as_of.instant, '%Y-%m-%dT%H:%M:%S.%gZ') as why_as_of
-from records.erp.monthly_sales as sales
+from keys
 cross join as_of
-join records.erp.material as material on material.material = sales.material
-left join units on units.material = sales.material and units.month = sales.month
-left join usage on usage.material = sales.material and usage.month = sales.month
+left join records.erp.material as material on material.material = keys.material
+left join units on units.material = keys.material and units.month = keys.month
+left join usage on usage.material = keys.material and usage.month = keys.month
