@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from schemas.errors import UsageError
 from vaxel.commands.options import DEFAULT_DATA_DIR, AsJson, DataDir
 
 if TYPE_CHECKING:
@@ -46,9 +47,16 @@ def lake(
 
     --json prints one object for each transaction.
     """
+    from schemas.topics import LAKE_INPUTS  # noqa: PLC0415
     from sinks.lake.sink import run  # noqa: PLC0415
     from vaxel.settings import addresses  # noqa: PLC0415
 
+    accepted = accept_topic or []
+    unknown = ", ".join(repr(topic) for topic in accepted if topic not in LAKE_INPUTS)
+    if unknown:
+        raise UsageError(
+            f"Cannot accept topic {unknown}: the lake does not read it. Its topics are {', '.join(LAKE_INPUTS)}."
+        )
     stop = Event()
     for signal_number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signal_number, lambda *_: stop.set())
@@ -59,7 +67,7 @@ def lake(
         known.catalog,
         known.lake_files,
         stop=stop,
-        accepted_topics=accept_topic or (),
+        accepted_topics=accepted,
         report=_print_object if as_json else _counting(total),
         tell=lambda line: typer.echo(line, err=True),
     )
