@@ -7,8 +7,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
@@ -27,6 +27,7 @@ class Command:
         log: Gets its output and errors; what an earlier start wrote moves to a file with `.1` at the end.
         stop_signal: Makes it end in good order; also sent by the kernel (Linux) when the keeper dies.
         account: User id and group id to run as; None for our own.
+        variables: Of its environment, beside ours.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Command:
     log: Path
     stop_signal: signal.Signals
     account: tuple[int, int] | None = None
+    variables: Mapping[str, str] = field(default_factory=dict)
 
 
 def start(command: Command) -> subprocess.Popen[bytes]:
@@ -48,6 +50,7 @@ def start(command: Command) -> subprocess.Popen[bytes]:
             stdout=log,
             stderr=log,
             cwd="/",
+            env={**os.environ, **command.variables},
             user=user_id,
             group=group_id,
             extra_groups=[] if command.account is not None else None,

@@ -6,8 +6,10 @@ import base64
 import signal
 import socket
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from xml.sax.saxutils import escape
 
 from deploy.children import Command
 from deploy.layout import Layout
@@ -21,6 +23,9 @@ JVM_FLAGS = (
     "--enable-native-access=ALL-UNNAMED",  # lz4, zstd and snappy are native
     "--sun-misc-unsafe-memory-access=allow",
 )
+VARIABLES = {"LC_ALL": "C.UTF-8"}
+"""In other locales Java may spell the names of files in ASCII, and find nothing."""
+
 SETTINGS = {
     "process.roles": "broker,controller",
     "node.id": "1",
@@ -44,7 +49,7 @@ SETTINGS = {
 LOG4J = """<?xml version="1.0" encoding="UTF-8"?>
 <Configuration status="WARN" shutdownHook="disable">
   <Appenders>
-    <RollingFile name="file" fileName="{log}" filePattern="{log}.%i">
+    <RollingFile name="file" fileName="{log}" filePattern="{pattern}.%i">
       <PatternLayout pattern="[%d{{ISO8601}}] %p %m (%c)%n"/>
       <SizeBasedTriggeringPolicy size="10 MB"/>
       <DefaultRolloverStrategy max="2"/>
@@ -100,9 +105,10 @@ class Kafka:
         if log.exists():
             log.replace(log.with_name(log.name + ".old"))
         log4j = self.layout.data_dir / "log4j2.xml"
-        log4j.write_text(LOG4J.format(log=log))
+        name = escape(str(log), {'"': "&quot;"})
+        log4j.write_text(LOG4J.format(log=name, pattern=name.replace("%", "%%")), encoding="utf-8")
         settings = self._write_settings("kafka.properties", self.layout.kafka)
-        main = (f"-Dlog4j2.configurationFile={log4j}", "kafka.Kafka", str(settings))
+        main = (f"-Dlog4j2.configurationFile={log4j.as_uri()}", "kafka.Kafka", str(settings))
         return self._java(main, self.layout.log("kafka-out"))
 
     def answers(self) -> bool:
@@ -119,7 +125,8 @@ class Kafka:
 
     def _java(self, main: tuple[str, ...], log: Path) -> Command:
         classpath = ":".join(map(str, self.jars))
-        return Command(self.name, (str(self.java), *JVM_FLAGS, "-cp", classpath, *main), log, signal.SIGTERM)
+        arguments = (str(self.java), *JVM_FLAGS, "-cp", classpath, *main)
+        return Command(self.name, arguments, log, signal.SIGTERM, variables=VARIABLES)
 
     def _write_settings(self, name: str, log_directory: Path) -> Path:
         controller = f"{LOOPBACK}:{self.controller_port}"
@@ -129,8 +136,20 @@ class Kafka:
             "log.dirs": str(log_directory),
         }
         path = self.layout.data_dir / name
-        path.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
+        path.write_text(java_properties(settings), encoding="ascii")
         return path
+
+
+def java_properties(settings: Mapping[str, str]) -> str:
+    """A file that `java.util.Properties.load` reads: it takes bytes for ISO-8859-1, whatever the locale."""
+    return "".join(f"{key}={_java_escaped(value)}\n" for key, value in settings.items())
+
+
+def _java_escaped(value: str) -> str:
+    units = value.replace("\\", "\\\\").encode("utf-16-be")
+    codes = [int.from_bytes(units[at : at + 2]) for at in range(0, len(units), 2)]
+    is_plain = (32 <= code < 127 and (code != 32 or at > 0) for at, code in enumerate(codes))
+    return "".join(chr(code) if plain else f"\\u{code:04x}" for code, plain in zip(codes, is_plain, strict=True))
 
 
 def new_cluster_id(drawn: uuid.UUID) -> str:

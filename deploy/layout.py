@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from schemas.errors import OutsideError
+from schemas.errors import OutsideError, UsageError
 
 LEAST_FREE_BYTES = 1 << 30
 """Below this a start is refused: a broker or a database that runs out of disk half-way is worse."""
@@ -85,8 +85,11 @@ def create(layout: Layout, least_free_bytes: int = LEAST_FREE_BYTES) -> None:
     """Make the data directory, private to its owner, if it is not there.
 
     Raises:
+        UsageError: its path has a comma, at which Kafka would cut it in two.
         OutsideError: it cannot be written, or its disk has less than `least_free_bytes` left.
     """
+    if "," in str(layout.data_dir):
+        raise UsageError(f"the data directory is {str(layout.data_dir)!r}: a path without a comma is accepted")
     advice = "choose another directory: --data-dir or VAXEL_DATA_DIR"
     try:
         layout.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)

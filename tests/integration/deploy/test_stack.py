@@ -33,7 +33,7 @@ GONE_WITHIN_S = 30.0
 
 @pytest.fixture(scope="module")
 def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    path = tmp_path_factory.mktemp("life") / ".vaxel"
+    path = tmp_path_factory.mktemp("life") / "jürgen år 50% [a*]?" / ".vaxel"
     yield path
     stack.down(path)
 
