@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -17,8 +18,21 @@ SILENT_S = 20.0
 AT_ONCE = 20_000
 
 
-def sent_places(kafka: str) -> pa.Table:
-    """topic, partition, offset and MD5 of each telemetry record in Kafka, and `low`, where its partition begins."""
+@dataclass(frozen=True)
+class Sent:
+    """What Kafka holds.
+
+    Attributes:
+        records: topic, partition, offset and MD5 (`digest`) of each telemetry record.
+        extents: topic, partition, and what it holds, offsets [low, high); also of a partition that is empty by now.
+    """
+
+    records: pa.Table
+    extents: pa.Table
+
+
+def sent_places(kafka: str) -> Sent:
+    """Every record in the telemetry topics, and how far Kafka holds them."""
     intake = Intake(kafka)
     try:
         ends = intake.ends()
@@ -57,12 +71,15 @@ def sent_places(kafka: str) -> pa.Table:
                     raise UnreachableError(f"Kafka at {kafka} does not read {place[0]}[{place[1]}]: {error.str()}")
     finally:
         consumer.close()
-    return _table(found, ends)
+    return Sent(_records(found), _extents(ends))
 
 
-def _table(
-    found: dict[tuple[str, int], list[tuple[int, str]]], ends: dict[tuple[str, int], tuple[int, int]]
-) -> pa.Table:
+def _extents(ends: dict[tuple[str, int], tuple[int, int]]) -> pa.Table:
+    columns = list(zip(*((topic, number, low, high) for (topic, number), (low, high) in ends.items()), strict=True))
+    return pa.table(dict(zip(("topic", "partition", "low", "high"), columns, strict=True)))
+
+
+def _records(found: dict[tuple[str, int], list[tuple[int, str]]]) -> pa.Table:
     counts = [len(records) for records in found.values()]
     records = [record for in_partition in found.values() for record in in_partition]
     return pa.table(
@@ -71,6 +88,5 @@ def _table(
             "partition": np.repeat(np.array([number for _, number in found], dtype=np.int64), counts),
             "offset": np.array([offset for offset, _ in records], dtype=np.int64),
             "digest": pa.array([digest for _, digest in records], pa.string()),
-            "low": np.repeat(np.array([ends[place][0] for place in found], dtype=np.int64), counts),
         }
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from typing import TYPE_CHECKING
 
 import typer
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from vaxel.settings import Addresses
-    from vaxel.verification import Verdict
+    from vaxel.verdict import Verdict
 
 
 def verify(*, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False) -> None:
@@ -38,20 +39,28 @@ def verified(addresses: Addresses, data_dir: Path) -> Verdict:
     from vaxel.progress import lake_counts, lake_if_made, waiting_uploads  # noqa: PLC0415
     from vaxel.record_check import check_records  # noqa: PLC0415
     from vaxel.sent import sent_places  # noqa: PLC0415
-    from vaxel.verification import EXAMPLES, EXPECTED_SESSIONS, Verdict, check, count, load_truth  # noqa: PLC0415
+    from vaxel.session_check import EXPECTED_SESSIONS  # noqa: PLC0415
+    from vaxel.verdict import EXAMPLES, Verdict  # noqa: PLC0415
+    from vaxel.verification import GONE, UNTOLD, check, count, killed_runs, load_truth  # noqa: PLC0415
 
+    _tell("reading all that Kafka holds of telemetry")
     sent = sent_places(addresses.kafka)
     lake = lake_if_made(addresses)
     if lake is None:
         raise UnreachableError("there is no lake yet. Fill it: vaxel run --until-idle")
     with lake, outside("compare the lake with the truth"):
+        _tell(f"{sent.records.num_rows:,} uploads read; reading the truth")
         load_truth(lake, data_dir, sent)
-        wrong = check(lake)
+        wrong = check(lake, lambda kind: _tell(f"looking for what is {kind.replace('_', ' ')}"))
+        _tell("comparing the record systems")
         records = check_records(lake, addresses)
         wrong["record_rows_wrong"] = records.wrong
         counts = lake_counts(lake)
         return Verdict(
             sent=count(lake, "select count(*) from sent"),
+            gone=count(lake, GONE),
+            untold=count(lake, UNTOLD),
+            killed_runs=killed_runs(data_dir),
             waiting=waiting_uploads(addresses.kafka),
             accepted=counts.accepted,
             failed=counts.failed,
@@ -65,20 +74,38 @@ def verified(addresses: Addresses, data_dir: Path) -> Verdict:
             record_rows_checked=records.checked,
             record_rows_wrong=len(records.wrong),
             record_changes_waiting=records.waiting,
+            records_skipped=records.skipped,
             examples={kind: cases[:EXAMPLES] for kind, cases in wrong.items() if cases},
         )
 
 
+def _tell(step: str) -> None:
+    """What is being done, to somebody who waits for it."""
+    if sys.stderr.isatty():
+        typer.echo(step, err=True)
+
+
 def report(verdict: Verdict) -> str:
     """The verdict for people."""
+    came = verdict.accepted + verdict.failed + verdict.duplicates
+    gone = f" + {verdict.gone:,} that Kafka no longer holds" if verdict.gone else ""
+    is_so = "=" if verdict.sent + verdict.gone == came else "but"
     lines = [
-        f"{verdict.sent:,} uploads sent = {verdict.accepted:,} accepted + {verdict.failed:,} failed "
+        f"{verdict.sent:,} uploads sent{gone} {is_so} {verdict.accepted:,} accepted + {verdict.failed:,} failed "
         f"+ {verdict.duplicates:,} duplicates",
         f"lost {verdict.lost:,}, twice {verdict.twice:,}, misjudged {verdict.misjudged:,}",
         f"{verdict.sessions_expected:,} sessions expected, {verdict.sessions_wrong:,} wrong, "
         f"{verdict.sums_wrong:,} that do not add up",
         f"{verdict.record_rows_checked:,} record rows checked, {verdict.record_rows_wrong:,} wrong",
     ]
+    if verdict.untold:
+        killed = ", ".join(verdict.killed_runs)
+        lines.append(
+            f"{verdict.untold:,} accepted uploads are told by no truth: their content was not compared"
+            + (f"; they may be of a run that was killed or is under way: {killed}" if killed else "")
+        )
+    if verdict.records_skipped is not None:
+        lines.append(f"record rows were held against the audit only: {verdict.records_skipped}")
     if verdict.waiting:
         lines.append(f"{verdict.waiting:,} uploads still wait for: vaxel run --until-idle")
     if verdict.record_changes_waiting:
@@ -87,5 +114,7 @@ def report(verdict: Verdict) -> str:
     nothing = "nothing lost, nothing twice, nothing wrong"
     if verdict.record_changes_waiting:
         nothing += "; record rows of flows with waiting changes were not compared"
+    if verdict.untold:
+        nothing += "; what no truth tells was not compared"
     lines.append(f"verdict: {nothing}" if verdict.is_clean() else "verdict: NOT CLEAN")
     return "\n".join(lines)

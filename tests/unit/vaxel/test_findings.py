@@ -1,0 +1,204 @@
+"""`verify` finds what the stream could get wrong, and blames nobody for what Kafka has let go of."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+
+import duckdb
+import pytest
+
+from producers.uploads import Delivery, Upload, encode
+from schemas.topics import TELEMETRY_WASHER
+from schemas.truth import TRUTH_FOLDER
+from tests.unit.vaxel.in_memory import START_MS, cut_off, empty_lake, reloaded, simulated, wrong
+from vaxel.verification import GONE, UNTOLD, check, count
+
+HOUR_MS = 3_600_000
+
+
+def upload(device_id: str, seq: int, start_ms: int, power_w: list[float]) -> Delivery:
+    """Of a washing machine outside any cycle, or of a plug meter: a reading every ten seconds, sent at their end."""
+    sent_at_ms = start_ms + 10_000 * len(power_w)
+    fields = {
+        "device_id": device_id,
+        "seq": seq,
+        "sent_at_ms": sent_at_ms,
+        "material": "WM-1",
+        "firmware": "1.0.0",
+        "start_ms": start_ms + 10_000,
+        "lead_ms": 10_000,
+        "offset_ms": [10_000 * step for step in range(len(power_w))],
+        "cycle_ended": False,
+        "power_w": power_w,
+        **dict.fromkeys(("cycle_no", "cycle_started_ms", "programme", "water_l", "temperature_c", "drum_rpm")),
+        **dict.fromkeys(("lifetime_cycles", "lifetime_energy_wh", "lifetime_water_l")),
+    }
+    value = encode(fields)
+    made = Upload(TELEMETRY_WASHER, device_id, seq, sent_at_ms, len(power_w), value, None)
+    return Delivery(made, value, sent_at_ms, None)
+
+
+HEARTBEATS = [upload("washer-1", number, START_MS + number * HOUR_MS, []) for number in range(80)]
+LATE, ON_TIME = HEARTBEATS[:1], HEARTBEATS[1:]
+
+
+def with_another_body(delivery: Delivery) -> Delivery:
+    """The same number of the same device, with a body of its own."""
+    fields = json.loads(delivery.value)
+    value = encode({**fields, "sent_at_ms": fields["sent_at_ms"] + 1})
+    return Delivery(replace(delivery.upload, value=value), value, delivery.due_ms, None)
+
+
+def test_a_second_upload_of_a_number_with_another_body_is_lost(lake: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
+    last = HEARTBEATS[-1]
+    cut_off(lake, tmp_path, [*HEARTBEATS, last, with_another_body(last)], Random(1))
+    assert wrong(lake) == {"lost": 1}
+    assert check(lake)["lost"] == ["judged a duplicate, but other bytes: washer-1 seq 79"]
+
+
+def test_an_intact_upload_refused_as_late_is_misjudged_if_its_number_was_never_accepted(
+    lake: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    cut_off(lake, tmp_path, ON_TIME + LATE, Random(1))
+    assert wrong(lake) == {"misjudged": 1}
+    assert check(lake)["misjudged"][0].startswith("intact but refused (late): washer-1 seq 0 at ")
+
+
+def test_an_upload_refused_as_late_is_nothing_wrong_if_its_very_bytes_were_accepted(
+    lake: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    cut_off(lake, tmp_path, HEARTBEATS + LATE, Random(1))
+    assert wrong(lake) == {}
+
+
+def test_an_upload_refused_as_late_is_misjudged_if_its_number_was_accepted_with_another_body(
+    lake: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    cut_off(lake, tmp_path, [*HEARTBEATS, with_another_body(LATE[0])], Random(1))
+    assert wrong(lake) == {"misjudged": 1}
+
+
+def test_a_duplicate_of_nothing_is_lost_also_where_no_truth_tells_it(
+    lake: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    cut_off(lake, tmp_path, HEARTBEATS, Random(1))
+    lake.execute("update uploads set outcome = 'duplicate' where seq = 17")
+    assert reloaded(lake, tmp_path, HEARTBEATS) == {"lost": 1}
+    assert reloaded(lake, tmp_path / "none", HEARTBEATS) == {"lost": 1}
+
+
+@pytest.fixture(scope="module")
+def after(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., dict[str, int]]]:
+    """`after("update ...")`: what is wrong in a sound lake after that."""
+    sent = [*CURVE, *simulated()]
+    data_dir = tmp_path_factory.mktemp("sound")
+    with empty_lake() as lake:
+        cut_off(lake, data_dir, sent, Random(1), untold=len(CURVE))
+        assert wrong(lake) == {}
+
+        def after(*statements: str) -> dict[str, int]:
+            lake.begin()
+            try:
+                for statement in statements:
+                    assert lake.execute(statement).fetchall() not in ([], [(0,)])
+                return reloaded(lake, data_dir, sent)
+            finally:
+                lake.rollback()
+
+        yield after
+
+
+CURVE = [upload("plug-1", number, START_MS + number * 600_000, [2_000.0 + number] * 60) for number in range(5)]
+CURVE += [upload("plug-1", 5, START_MS + HOUR_MS, [0.5] * 200)]
+
+
+ONE_CYCLE = "session_id = (select max(session_id) from wash_cycles where source = 'reported' and status <> 'open')"
+ONE_CURVE = "session_id = (select max(session_id) from wash_cycles where source = 'power_curve')"
+ONE_UPLOAD = "(device_id, seq) = (select max((device_id, seq)) from readings_shoe)"
+ONE_RUN = """session_id = (select max(session_id) from runs where status <> 'open' and avg_cadence_spm is not null
+  and avg_heart_rate_bpm is not null and avg_ground_contact_ms is not null)"""
+SPOILED = {
+    "peak of a cycle": (f"update wash_cycle_versions set peak_w = peak_w + 1 where {ONE_CYCLE}", {"sums_wrong": 1}),
+    "peak of a curve": (f"update wash_cycle_versions set peak_w = peak_w - 1 where {ONE_CURVE}", {"sums_wrong": 1}),
+    "water": (f"update wash_cycle_versions set water_l = water_l + 0.01 where {ONE_CYCLE}", {"sums_wrong": 1}),
+    "no water": (f"update wash_cycle_versions set water_l = null where {ONE_CYCLE}", {"sums_wrong": 1}),
+    "programme": (
+        f"update wash_cycle_versions set programme = if(programme = 'eco', 'wool', 'eco') where {ONE_CYCLE}",
+        {"sessions_wrong": 1},
+    ),
+    "no programme": (f"update wash_cycle_versions set programme = null where {ONE_CYCLE}", {"sessions_wrong": 1}),
+    "material": (f"update run_versions set material = 'OTHER' where {ONE_RUN}", {"sessions_wrong": 1}),
+    "number": (f"update run_versions set session_no = 9999 where {ONE_RUN}", {"sessions_wrong": 1}),
+    "steps": (f"update run_versions set steps = steps + 2 where {ONE_RUN}", {"sums_wrong": 1}),
+    "cadence": (f"update run_versions set avg_cadence_spm = avg_cadence_spm + 0.01 where {ONE_RUN}", {"sums_wrong": 1}),
+    "heart rate": (f"update run_versions set avg_heart_rate_bpm = null where {ONE_RUN}", {"sums_wrong": 1}),
+    "top heart rate": (
+        f"update run_versions set max_heart_rate_bpm = max_heart_rate_bpm - 1 where {ONE_RUN}",
+        {"sums_wrong": 1},
+    ),
+    "contact": (
+        f"update run_versions set avg_ground_contact_ms = avg_ground_contact_ms + 0.01 where {ONE_RUN}",
+        {"sums_wrong": 1},
+    ),
+    "health without consent": (
+        """update run_versions set avg_heart_rate_bpm = 150 where session_id =
+           (select max(session_id) from runs where status <> 'open' and avg_heart_rate_bpm is null)""",
+        {"sums_wrong": 1},
+    ),
+    "count of readings": (
+        f"update uploads set reading_count = reading_count + 1 where outcome = 'accepted' and {ONE_UPLOAD}",
+        {"misjudged": 1},
+    ),
+}
+
+
+@pytest.mark.parametrize(("statement", "expected"), SPOILED.values(), ids=SPOILED)
+def test_what_is_spoiled_is_found(
+    after: Callable[..., dict[str, int]], statement: str, expected: dict[str, int]
+) -> None:
+    assert after(statement) == expected
+
+
+def test_a_reading_that_receipt_and_readings_lack_alike_is_lost(after: Callable[..., dict[str, int]]) -> None:
+    found = after(
+        f"update uploads set reading_count = reading_count - 1 where {ONE_UPLOAD} and outcome = 'accepted'",
+        f"""delete from readings_shoe where {ONE_UPLOAD}
+            and measured_at = (select max(measured_at) from readings_shoe where {ONE_UPLOAD})""",
+    )
+    assert (found["lost"], found["misjudged"]) == (1, 1)
+
+
+@pytest.mark.parametrize("low", [40, 80])
+def test_what_kafka_has_let_go_of_is_no_finding(lake: duckdb.DuckDBPyConnection, tmp_path: Path, low: int) -> None:
+    cut_off(lake, tmp_path, HEARTBEATS, Random(1), untold=20)
+    (tmp_path / TRUTH_FOLDER / "killed").mkdir()
+    assert reloaded(lake, tmp_path, HEARTBEATS, low) == {}
+    assert count(lake, GONE) == count(lake, UNTOLD) == 20
+
+
+def test_an_outcome_beyond_the_end_of_an_empty_partition_was_never_sent(
+    lake: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    cut_off(lake, tmp_path, HEARTBEATS, Random(1))
+    lake.execute("""insert into uploads select * replace (1000 as "offset", 1000 as seq) from uploads where seq = 17""")
+    assert reloaded(lake, tmp_path / "none", HEARTBEATS, low=80) == {"misjudged": 1}
+    assert count(lake, GONE) == 80
+
+
+@pytest.mark.parametrize("share", [0.3, 1.0])
+def test_a_killed_simulation_casts_doubt_but_no_blame(
+    lake: duckdb.DuckDBPyConnection, tmp_path: Path, share: float
+) -> None:
+    killed = simulated()[: len(simulated()) // 2]
+    sent = [*killed, *simulated()[: round(len(simulated()) * share)]]
+    folder = tmp_path / TRUTH_FOLDER / "killed"
+    folder.mkdir(parents=True)
+    cut_off(lake, tmp_path, sent, Random(1), untold=len(killed))
+    assert wrong(lake) == {}
+    assert (count(lake, UNTOLD) > 0) == (share < 1)
+    folder.rmdir()
+    assert ("misjudged" in reloaded(lake, tmp_path, sent)) == (share < 1)

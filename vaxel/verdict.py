@@ -1,0 +1,62 @@
+"""What `vaxel verify` found."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+
+EXAMPLES = 5
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What verify found. `is_clean` tells what must be 0.
+
+    Attributes:
+        sent: Records in the telemetry topics, and records that the truth says Kafka acknowledged.
+        gone: Outcomes of records that Kafka no longer holds and no truth tells; they were sent as well.
+        untold: Accepted uploads that no truth tells: of real devices, or of a simulation that was killed outright.
+            Places and sums are checked for them as for all; their content has nothing to be held against.
+        killed_runs: Simulations and replays that left no truth because they were killed, or are under way.
+        lost: Records without any outcome, uploads never accepted (a duplicate of nothing too), accepted uploads with
+            readings missing, duplicates whose bytes are not the ones accepted under their number.
+        twice: Records with two outcomes, uploads accepted twice, readings beyond those sent.
+        misjudged: Intact uploads refused, broken ones let in, outcomes of records that were never sent, uploads of
+            a device in the truth that the truth does not know, refused bytes that are not the ones sent. An intact
+            upload may be refused as late where its very bytes were accepted before; else it is misjudged, not lost:
+            its readings are in no session, but its bytes are kept with the reason.
+        waiting: Uploads that no worker has committed yet; they count as lost until `vaxel run --until-idle`.
+        sessions_wrong: Sessions missing, invented, or with other numbers, product or programme than the truth.
+        sums_wrong: Sessions whose energy, distance, peak, water or means are not those of their readings.
+        record_rows_wrong: Rows in the record systems whose fields differ from what the truth gives.
+        records_skipped: Why record rows were not compared with the truth; None when they were, or there are none.
+        examples: For each count that is not 0, a few of the cases.
+    """
+
+    sent: int
+    gone: int
+    untold: int
+    killed_runs: list[str]
+    waiting: int
+    accepted: int
+    failed: int
+    duplicates: int
+    lost: int
+    twice: int
+    misjudged: int
+    sessions_expected: int
+    sessions_wrong: int
+    sums_wrong: int
+    record_rows_checked: int
+    record_rows_wrong: int
+    record_changes_waiting: int
+    records_skipped: str | None
+    examples: dict[str, list[str]] = field(default_factory=dict)
+
+    def is_clean(self) -> bool:
+        """Whether nothing is lost, twice or wrong."""
+        counts = (self.lost, self.twice, self.misjudged, self.sessions_wrong, self.sums_wrong, self.record_rows_wrong)
+        return not any(counts)
+
+    def asdict(self) -> dict[str, object]:
+        """By name, as --json prints it."""
+        return asdict(self)
