@@ -40,7 +40,8 @@ def open_writer(catalog: str, files: str, memory: str = DEFAULT_MEMORY) -> duckd
         UnreachableError: the catalogue does not answer.
         OutsideError: it answers, and refuses.
     """
-    return _open(catalog, files, memory, f"DATA_INLINING_ROW_LIMIT {INLINED_ROWS}")
+    place = _place(_place_in_catalogue(catalog), files)
+    return _open(catalog, place, memory, f"DATA_INLINING_ROW_LIMIT {INLINED_ROWS}")
 
 
 def open_reader(catalog: str, files: str, memory: str = DEFAULT_MEMORY) -> duckdb.DuckDBPyConnection:
@@ -50,10 +51,11 @@ def open_reader(catalog: str, files: str, memory: str = DEFAULT_MEMORY) -> duckd
         UnreachableError: the catalogue does not answer.
         OutsideError: it holds no lake yet, or one with other files.
     """
-    if not exists(catalog):
+    known = _place_in_catalogue(catalog)
+    if known is None:
         address, _ = catalogue_parts(catalog)
         raise OutsideError(f"The catalogue {address!r} holds no lake yet: `vaxel run` or `vaxel sink lake` makes one.")
-    return _open(catalog, files, memory, "READ_ONLY")
+    return _open(catalog, _place(known, files), memory, "READ_ONLY")
 
 
 def exists(catalog: str) -> bool:
@@ -62,15 +64,45 @@ def exists(catalog: str) -> bool:
     Raises:
         UnreachableError: the catalogue does not answer.
     """
+    return _place_in_catalogue(catalog) is not None
+
+
+def _place_in_catalogue(catalog: str) -> str | None:
+    """Where the files are as the catalogue says; None when it holds no lake yet."""
     address, _ = catalogue_parts(catalog)
     try:
         with psycopg.connect(catalog, connect_timeout=ANSWER_WITHIN_S) as connection:
             row = connection.execute("SELECT to_regclass('ducklake_metadata') IS NOT NULL").fetchone()
+            if row is None or not row[0]:
+                return None
+            row = connection.execute("SELECT value FROM ducklake_metadata WHERE key = 'data_path'").fetchone()
     except psycopg.OperationalError as error:
         raise UnreachableError(
             f"The lake's catalogue {address!r} does not answer: {' '.join(str(error).split())}"
         ) from error
-    return row is not None and bool(row[0])
+    return None if row is None else str(row[0])
+
+
+def _place(known: str | None, files: str) -> str:
+    """The place of the files in the catalogue's own spelling, since DuckLake compares letters.
+
+    Args:
+        known: As the catalogue has it.
+    Raises:
+        OutsideError: the catalogue's files are elsewhere.
+    """
+    if known is None:
+        return _spelled(files)
+    if _spelled(known) != _spelled(files):
+        raise OutsideError(
+            f"The lake's files are in {known!r}, not in {files!r}, its catalogue says. Name that place "
+            "(VAXEL_LAKE_FILES, or --data-dir); if the files were moved, link it to the new one (ln -s NEW OLD)."
+        )
+    return known
+
+
+def _spelled(place: str) -> str:
+    return place.rstrip("/") if "://" in place else str(Path(place).resolve())
 
 
 @contextmanager
@@ -107,9 +139,8 @@ def catalogue_parts(catalog: str) -> tuple[str, str]:
     return make_conninfo("", **parts), password
 
 
-def _open(catalog: str, files: str, memory: str, option: str) -> duckdb.DuckDBPyConnection:
+def _open(catalog: str, place: str, memory: str, option: str) -> duckdb.DuckDBPyConnection:
     address, password = catalogue_parts(catalog)
-    location = files if "://" in files else str(Path(files).absolute())
     temporary = Path(tempfile.gettempdir()) / f"vaxel-duckdb-{os.getpid()}"
     try:
         connection = duckdb.connect(
@@ -127,7 +158,7 @@ def _open(catalog: str, files: str, memory: str, option: str) -> duckdb.DuckDBPy
         connection.execute(f"CREATE SECRET vaxel_catalogue (TYPE postgres, PASSWORD {_quoted(password)})")
         connection.execute(
             f"ATTACH {_quoted('ducklake:postgres:' + address)} AS {LAKE} "
-            f"(DATA_PATH {_quoted(location)}, META_SECRET 'vaxel_catalogue', {option})"
+            f"(DATA_PATH {_quoted(place)}, META_SECRET 'vaxel_catalogue', {option})"
         )
         connection.execute(f"USE {LAKE}")
     except duckdb.Error as error:

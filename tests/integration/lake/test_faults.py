@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from threading import Event, Thread
 
 import duckdb
@@ -233,6 +234,20 @@ def test_an_address_that_is_none_is_refused_without_being_quoted(lake: Lake) -> 
     with pytest.raises(VaxelError, match="expected postgresql://") as raised:
         open_reader("password=geheim and more", lake.files)
     assert "geheim" not in str(raised.value)
+
+
+def test_a_lake_is_found_by_any_name_of_its_directory_and_no_other(lake: Lake, tmp_path: Path) -> None:
+    lake.sink(0)
+    (tmp_path / "linked").symlink_to(tmp_path / "lake")
+    for name in ("linked", "lake/../lake", "lake/"):
+        with open_writer(lake.catalog, f"{tmp_path}/{name}"), open_reader(lake.catalog, f"{tmp_path}/{name}") as reader:
+            assert reader.execute("SELECT count(*) FROM readings_washer").fetchall() == [(0,)]
+    (tmp_path / "lake").rename(tmp_path / "moved")
+    with pytest.raises(OutsideError) as refused:
+        open_reader(lake.catalog, f"{tmp_path}/moved")
+    assert f"files are in '{tmp_path}/lake/', not in '{tmp_path}/moved'" in str(refused.value)
+    (tmp_path / "lake").symlink_to(tmp_path / "moved")  # as the error says
+    open_reader(lake.catalog, f"{tmp_path}/moved").close()
 
 
 def test_preparing_again_changes_nothing_and_a_new_field_becomes_a_column(lake: Lake) -> None:
