@@ -36,8 +36,8 @@ def recordings(product: str) -> list[Path]:
 def replayed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terminal]:
     """All recordings published and in the lake."""
     files = [*recordings("washer"), *recordings("shoe")]
-    if not files:
-        absent = f"no recordings in {RECORDINGS}: put plug-meter days in washer/ and runs in shoe/"
+    if not recordings("washer") or not recordings("shoe"):
+        absent = f"recordings are missing in {RECORDINGS}: put plug-meter days in washer/ and runs in shoe/"
         (pytest.fail if os.environ.get("CI") else pytest.skip)(absent)
     with running_stack(tmp_path_factory.mktemp("replay")) as terminal:
         terminal.does("replay", *files)
@@ -141,6 +141,8 @@ def test_each_run_is_found_once_with_the_distance_and_duration_that_its_file_sta
                 "duration_s": pytest.approx(seconds, rel=0.02),
             }
         )
+    assert {Path(file.stem).suffix.lower() for file in recordings("shoe")} == {".tcx", ".fit", ".gpx"}
+    assert len(found) == 3
     assert found == sorted(expected, key=lambda row: str(row["device_id"]))
 
 
