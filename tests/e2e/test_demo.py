@@ -27,6 +27,8 @@ def test_the_demo_prints_what_readme_shows_and_leaves_report_and_picture(tmp_pat
     assert done.returncode == 0, done.stdout + done.stderr
     printed = {line.rstrip() for line in done.stdout.splitlines()}
     assert [line for line in _shown() if line not in printed] == []
+    assert "== the fields of CRM that were changed, as the audit tells" in printed
+    assert {f"{flow}: 0 changes in 0 rows written" for flow in ("crm.customer_usage", "erp.sales_usage")} <= printed
     assert (tmp_path / "demo" / "usage.png").read_bytes().startswith(b"\x89PNG")
     report = (tmp_path / "demo" / "report.md").read_text()
     assert "verdict: nothing lost, nothing twice, nothing wrong" in report

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from vaxel.settings import Addresses
 
 QUESTIONS = {
-    "How much of the label's energy do eco cycles need, by model?": """
+    "How much energy and water does an eco cycle take, by model?": """
 select material, count(*) as cycles, round(avg(energy_wh)) as wh_per_cycle, round(avg(water_l), 1) as litres
 from wash_cycles where programme = 'eco' and status <> 'open' group by material order by material""",
     "Who runs how far, how fast, by shoe?": """
@@ -32,18 +32,6 @@ from runs where distance_m > 0 group by material order by material""",
 select reason, count(*) as uploads, min(detail) as for_example from failed_events group by reason
 order by uploads desc""",
 }
-
-SALES = """
-select s.material, m.description, sum(sold_qty)::bigint as sold, sum(activated_qty)::bigint as activated,
-  sum(in_use_qty)::bigint as in_use, sum(dormant_qty)::bigint as dormant,
-  round(avg(usage_per_session))::bigint as wh_or_m_per_session, round(avg(label_deviation_pct), 1) as label_pct
-from erp.monthly_sales s join erp.material m using (material) group by all_columns order by s.material
-""".replace("all_columns", "s.material, m.description")
-CUSTOMERS = """
-select coalesce(engagement, '-') as engagement, count(*) as customers, sum(products_in_use)::bigint as products_in_use,
-  count(next_best_action) as with_next_best_action
-from crm.customer group by 1 order by 2 desc
-"""
 
 
 def demo(
@@ -57,11 +45,13 @@ def demo(
     """Go the whole way once: fleet, stream, lake, ERP and CRM, then check it against the truth.
 
     Starts a local stack of its own in DATA_DIR/demo, made anew each time, and stops it at the end, also when killed.
-    Leaves report.md and usage.png there. Exit code 0 only when verify found nothing lost, twice or wrong.
+    Leaves report.md and usage.png there. Exit code 0 only when ERP and CRM were fed, a second run had nothing to write,
+    and verify found nothing lost, twice or wrong.
     """
     from deploy.layout import is_locked, layout_of  # noqa: PLC0415
     from deploy.stack import down, up  # noqa: PLC0415
     from schemas.errors import UsageError  # noqa: PLC0415
+    from vaxel.commands.demo_records import changes_written, show_changed_fields, show_figures  # noqa: PLC0415
     from vaxel.settings import addresses  # noqa: PLC0415
 
     home = data_dir / "demo"
@@ -85,13 +75,21 @@ def demo(
             )
             _step("stream workers and lake sink, until all is in the lake", "run --until-idle")
             for question, query in QUESTIONS.items():
-                _step(question, f"sql {shlex.quote(query.strip())}")
-            _records("ERP sales figures and CRM before", found)
-            _step("usage goes into ERP and CRM, differences only, each with an audit row", "gearbox apply --all")
-            _records("ERP sales figures and CRM after", found)
-            _step("a second run finds nothing to write", "gearbox apply --all")
+                _step(question, f'sql "{query.strip()}"')
+            _say("ERP sales figures and CRM before")
+            show_figures(found.records)
+            is_fed = _check(
+                "usage goes into ERP and CRM, differences only, each with an audit row", "gearbox apply --all"
+            )
+            changes = changes_written(found.records)
+            _say("ERP sales figures and CRM after")
+            show_figures(found.records)
+            _say("the fields of CRM that were changed, as the audit tells")
+            show_changed_fields(found.records)
+            is_fed_again = _check("a second run finds nothing to write", "gearbox apply --all")
+            changes_again = changes_written(found.records) - changes
             _picture(found, home / "usage.png")
-            clean = _step("is it true? every upload and every figure against the ground truth", "verify") == 0
+            is_true = _check("is it true? every upload and every figure against the ground truth", "verify")
         finally:
             _say("stopping everything the demo started")
             down(home)
@@ -99,16 +97,37 @@ def demo(
             (home / "report.md").write_text(f"# Demo\n\n![usage per model and day](usage.png)\n\n```\n{report()}```\n")
     typer.echo(f"report: {home / 'report.md'}, picture: {home / 'usage.png'} ({time.monotonic() - began_s:.0f} s)")
     typer.echo(f"look around in its lake: vaxel up --data-dir {home}; vaxel sql --data-dir {home}")
-    if not clean:
+    lacking = shortcomings(
+        is_fed=is_fed, changes=changes, is_fed_again=is_fed_again, changes_again=changes_again, is_true=is_true
+    )
+    if lacking:
+        typer.echo(f"vaxel: the demo did not show what it should: {'; '.join(lacking)}", err=True)
         raise typer.Exit(1)
+
+
+def shortcomings(*, is_fed: bool, changes: int, is_fed_again: bool, changes_again: int, is_true: bool) -> list[str]:
+    """What the demo should have shown and did not; empty when all is well."""
+    found = {
+        "not all of the usage went into ERP and CRM": not is_fed or changes == 0,
+        "the second run of the gearbox did not end as a run with nothing to write": not is_fed_again,
+        f"the second run of the gearbox wrote {changes_again} changes": changes_again != 0,
+        "verify found something": not is_true,
+    }
+    return [sentence for sentence, is_so in found.items() if is_so]
 
 
 def _say(sentence: str) -> None:
     typer.echo(f"\n== {sentence}")
 
 
-def _step(sentence: str, command: str) -> int:
-    """Run a command as a user would type it; returns its exit code."""
+def _step(sentence: str, command: str) -> None:
+    """Run a command as a user would type it; the demo ends with it if it fails."""
+    if not _check(sentence, command):
+        raise typer.Exit(1)
+
+
+def _check(sentence: str, command: str) -> bool:
+    """Run a command that may find something; returns whether it found nothing."""
     from vaxel.__main__ import run  # noqa: PLC0415
 
     _say(sentence)
@@ -116,22 +135,7 @@ def _step(sentence: str, command: str) -> int:
     code = run(shlex.split(command))
     if code not in (0, 1):
         raise typer.Exit(code)
-    return code
-
-
-def _records(sentence: str, found: Addresses) -> None:
-    import psycopg  # noqa: PLC0415
-    from rich.console import Console  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
-
-    _say(sentence)
-    with psycopg.connect(found.records) as connection:
-        for query in (SALES, CUSTOMERS):
-            cursor = connection.execute(query.encode())
-            table = Table(*[column.name for column in cursor.description or ()], box=None, pad_edge=False)
-            for row in cursor:
-                table.add_row(*["-" if value is None else str(value) for value in row])
-            Console(file=sys.stdout, width=110, highlight=False).print(table)
+    return code == 0
 
 
 def _picture(found: Addresses, path: Path) -> None:

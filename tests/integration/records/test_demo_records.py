@@ -1,0 +1,41 @@
+"""What the demo shows of ERP and CRM."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+
+from sinks.records import gearbox
+from sinks.records.flow import load
+from tests.integration.records.conftest import Lake
+from vaxel.commands import demo_records
+
+pytestmark = pytest.mark.postgres
+
+
+def test_a_mean_over_months_weighs_each_month_by_its_sessions(
+    records_dsn: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    figures = "activated_qty = %s, sessions_per_unit = %s, usage_per_session = %s, label_deviation_pct = %s"
+    months = (("2026-02-01", 1, 1, 100, None), ("2026-03-01", 3, 2, 800, 10), ("2026-04-01", 3, 1, 800, -20))
+    with psycopg.connect(records_dsn) as connection:
+        for month, *values in months:
+            statement = f"UPDATE erp.monthly_sales SET {figures} WHERE material = 'WM-8030' AND month = '{month}'"
+            connection.execute(statement.encode(), values)
+    demo_records.show_figures(records_dsn)
+    (shown,) = [line.split() for line in capsys.readouterr().out.splitlines() if line.startswith("WM-8030")]
+    assert shown[-3:] == ["730", "710", "0.0"]  # (100 + 9 * 800) / 10 sessions; (6 * 10 - 3 * 20) / 9 with a deviation
+
+
+def test_the_changed_fields_come_with_counts_and_examples(
+    lake: Lake, records_dsn: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert demo_records.changes_written(records_dsn) == 0
+    gearbox.shift(load("crm.customer_usage"), lake.catalog, records_dsn, "tester")
+    assert demo_records.changes_written(records_dsn) == 10
+    demo_records.show_changed_fields(records_dsn)
+    shown = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert shown[0] == "field customers_changed for_example before after"
+    assert "engagement 3 cu-1 - daily" in shown
+    assert "last_used_at 2 cu-2 - 2026-04-25T12:00:00+00:00" in shown
+    assert len(shown) == 1 + 4 * 2
