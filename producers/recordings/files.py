@@ -12,7 +12,7 @@ import gzip
 import hashlib
 import re
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -33,11 +33,18 @@ _ID_LENGTH = 64
 Recording = PlugRecording | RunRecording
 
 
-def read_all(paths: Sequence[Path], zone: ZoneInfo = DEFAULT_ZONE, *, now_ms: int) -> list[Recording]:
+def read_all(
+    paths: Sequence[Path],
+    zone: ZoneInfo = DEFAULT_ZONE,
+    *,
+    now_ms: int,
+    on_read: Callable[[int], None] = lambda _count: None,
+) -> list[Recording]:
     """Every file's recording, in the order of their first readings.
 
     Args:
         zone: Of plug meters, whose files hold local times without a zone.
+        on_read: Gets the number of files read so far, after each.
 
     Raises:
         RecordingError: The first file that cannot be read or whose times the stream would refuse, or two that would
@@ -55,6 +62,7 @@ def read_all(paths: Sequence[Path], zone: ZoneInfo = DEFAULT_ZONE, *, now_ms: in
                 "files of different names are accepted"
             )
         recordings.append(recording)
+        on_read(len(recordings))
     return sorted(recordings, key=lambda recording: int(recording.at_ms[0]))
 
 

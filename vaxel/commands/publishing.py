@@ -1,25 +1,25 @@
-"""What `simulate` and `replay` share: finding Kafka, showing progress, stopping on Ctrl-C, the summary."""
+"""What `simulate` and `replay` share: finding Kafka, stopping on Ctrl-C, the summary."""
 
 from __future__ import annotations
 
 import json
 import os
 import signal
-import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from itertools import chain, islice
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from vaxel.commands.showing import progress
 from vaxel.settings import VARIABLES, addresses
 
 if TYPE_CHECKING:
-    from producers.ledger import Ledger
     from producers.uploads import Delivery
     from schemas.fleet import FleetDevice
 
@@ -58,17 +58,19 @@ def publish_and_tell(
     from producers.truth_folder import new_truth_folder  # noqa: PLC0415
 
     producer = connect(kafka_settings(data_dir))
+    stream = iter(deliveries)
+    first = list(islice(stream, 1))  # devices may have to live long before it: until here Ctrl-C just ends
     now = datetime.now(UTC)  # noqa: TID251  (a shell: names the run)
     folder = new_truth_folder(data_dir, f"{now:%Y%m%dT%H%M%SZ}-{name}")
     started_s = time.monotonic()
-    with _until_interrupted() as stop, _progress(name, share_done, quiet=quiet) as on_progress:
+    with _until_interrupted() as stop, progress(name, "uploads", quiet=quiet) as show:
         ledger = publish(
-            deliveries,
+            chain(first, stream),
             producer,
             folder,
             devices=devices,
             stop=stop,
-            on_progress=on_progress,
+            on_progress=lambda delivery, ledger: show(share_done(delivery, ledger.counts.sent), ledger.counts.sent),
             per_second=per_second,
         )
     seconds = time.monotonic() - started_s
@@ -93,14 +95,18 @@ def tell(summary: dict[str, Any], *, as_json: bool) -> None:
         typer.echo(json.dumps(summary))
     else:
         stopped = "interrupted: " if summary["interrupted"] else ""
-        faults = ", ".join(f"{count} {kind}" for kind, count in summary["faults"].items())
         rate = f"{summary['seconds']} s, {summary['uploads_per_second']}/s"
         typer.echo(
             f"{stopped}{summary['acknowledged']} of {summary['sent']} uploads acknowledged in {rate}; "
-            f"faults: {faults or 'none'}; sessions: {summary['sessions']}; truth: {summary['truth']}"
+            f"faults: {listed(summary['faults'])}; sessions: {summary['sessions']}; truth: {summary['truth']}"
         )
     if summary["interrupted"]:
         raise typer.Exit(_INTERRUPTED)
+
+
+def listed(faults: Mapping[str, int]) -> str:
+    """Counts of faults for people."""
+    return ", ".join(f"{count} {kind}" for kind, count in faults.items()) or "none"
 
 
 @contextmanager
@@ -113,30 +119,3 @@ def _until_interrupted() -> Iterator[Event]:
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
-
-
-@contextmanager
-def _progress(name: str, share_done: ShareDone, *, quiet: bool) -> Iterator[Callable[[Delivery, Ledger], None]]:
-    """A bar on stderr, where somebody sees it."""
-    if quiet or not sys.stderr.isatty():
-        yield lambda _delivery, _ledger: None
-        return
-    from rich.console import Console  # noqa: PLC0415
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f} %  {task.fields[sent]} uploads, {task.fields[rate]}/s, left"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(name, total=1.0, sent=0, rate=0)
-        started_s = time.monotonic()
-
-        def show(delivery: Delivery, ledger: Ledger) -> None:
-            sent = ledger.counts.sent
-            rate = round(sent / max(time.monotonic() - started_s, 0.001))
-            bar.update(task, completed=share_done(delivery, sent), sent=sent, rate=rate)
-
-        yield show

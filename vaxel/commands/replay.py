@@ -14,6 +14,7 @@ import typer
 from schemas.errors import UsageError
 from vaxel.commands.options import DEFAULT_DATA_DIR, AsJson, DataDir
 from vaxel.commands.publishing import Quiet, Rate, publish_and_tell, tell
+from vaxel.commands.showing import progress
 
 if TYPE_CHECKING:
     from producers.recordings.files import Recording
@@ -44,7 +45,9 @@ def replay(
         known_zone = ZoneInfo(zone)
     except (ValueError, ZoneInfoNotFoundError) as error:
         raise UsageError(f"there is no time zone {zone!r}; names such as Europe/Stockholm are accepted") from error
-    recordings = read_all(files, known_zone, now_ms=int(time.time() * 1000))  # noqa: TID251  (a shell)
+    now_ms = int(time.time() * 1000)  # noqa: TID251  (a shell)
+    with progress("read", "files", quiet=quiet or as_json) as show:
+        recordings = read_all(files, known_zone, now_ms=now_ms, on_read=lambda count: show(count / len(files), count))
     rows = [_row(recording) for recording in recordings]
     total = sum(row["uploads"] for row in rows)
     summary = publish_and_tell(

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import time
+from collections import Counter
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from schemas.errors import OutsideError
 from vaxel.commands.options import DEFAULT_DATA_DIR, AsJson, DataDir
-from vaxel.commands.publishing import Quiet, Rate, publish_and_tell, tell
+from vaxel.commands.publishing import Quiet, Rate, listed, publish_and_tell, tell
+from vaxel.commands.showing import progress
 
+if TYPE_CHECKING:
+    from producers.uploads import Delivery
+
+_SHOW_EVERY = 100
 _FIRST_DAY = datetime(2026, 5, 4)  # noqa: DTZ001  (typer reads days as naive datetimes; `simulate` takes them as UTC)
 
 
@@ -23,7 +31,10 @@ def simulate(
     shoes: Annotated[int, typer.Option(min=0, max=999_999, help="Pairs of running shoes.")] = 300,
     days: Annotated[int, typer.Option(min=1, max=400, help="Days of life.")] = 14,
     start: Annotated[
-        datetime, typer.Option(formats=["%Y-%m-%d"], help="First day, from midnight UTC.", show_default="2026-05-04")
+        datetime,
+        typer.Option(
+            formats=["%Y-%m-%d"], help="First day, from midnight UTC; 2026-05-04 or later.", show_default="2026-05-04"
+        ),
     ] = _FIRST_DAY,
     rate: Rate = None,
     duplicated: Annotated[float, typer.Option(help="Share of uploads sent twice.")] = 0.01,
@@ -45,27 +56,55 @@ def simulate(
     keeps the truth of what Kafka acknowledged.
     """
     from producers.faults import FaultRates  # noqa: PLC0415
-    from producers.fleet import first_ms, fleet  # noqa: PLC0415
+    from producers.fleet import DAY_MS, FIRST_DAY_MS, first_ms, fleet  # noqa: PLC0415
     from producers.simulation import deliveries  # noqa: PLC0415
 
     rates = FaultRates(duplicated=duplicated, late=late, reordered=reordered, corrupt=corrupt)
     start_ms = first_ms(start.date(), days, int(time.time() * 1000))  # noqa: TID251  (a shell)
     members = fleet(seed, washers, shoes, start_ms, days)
     stream = deliveries(members, rates)
+    name, is_quiet = f"simulate-{seed}", quiet or as_json
+
+    def share_done(delivery: Delivery, _sent: int) -> float:
+        return max(0.0, (delivery.due_ms - start_ms) / (members.end_ms - start_ms))
+
+    if start_ms > FIRST_DAY_MS and not is_quiet:
+        days_before = (start_ms - FIRST_DAY_MS) // DAY_MS
+        typer.echo(f"{name}: the devices live the {days_before} days before {start.date()} first", err=True)
     if to is not None:
-        try:
-            with to.open("wb") as lines:
-                lines.writelines(delivery.value.replace(b"\n", b" ") + b"\n" for delivery in stream)
-        except OSError as error:
-            raise OutsideError(f"Cannot write {str(to)!r}: {error.strerror}") from error
+        with progress(name, "uploads", quiet=is_quiet) as show:
+            written = _write(to, stream, lambda delivery, sent: show(share_done(delivery, sent), sent))
+        told = (
+            f"{written['sent']} uploads written to {to} in {written['seconds']} s; faults: {listed(written['faults'])}"
+        )
+        typer.echo(json.dumps(written) if as_json else told, err=not as_json)  # the file may be /dev/stdout
         return
     summary = publish_and_tell(
-        f"simulate-{seed}",
+        name,
         stream,
-        share_done=lambda delivery, _sent: max(0.0, (delivery.due_ms - start_ms) / (members.end_ms - start_ms)),
+        share_done=share_done,
         data_dir=data_dir,
         per_second=rate,
-        quiet=quiet or as_json,
+        quiet=is_quiet,
         devices=members.devices,
     )
     tell(summary, as_json=as_json)
+
+
+def _write(path: Path, stream: Iterator[Delivery], on_progress: Callable[[Delivery, int], None]) -> dict[str, Any]:
+    """Write one upload a line, and sum up."""
+    started_s = time.monotonic()
+    faults: Counter[str] = Counter()
+    sent = 0
+    try:
+        with path.open("wb") as lines:
+            for sent, delivery in enumerate(stream, start=1):
+                lines.write(delivery.value.replace(b"\n", b" ") + b"\n")
+                if delivery.fault is not None:
+                    faults[delivery.fault] += 1
+                if sent % _SHOW_EVERY == 0:
+                    on_progress(delivery, sent)
+    except OSError as error:
+        raise OutsideError(f"Cannot write {str(path)!r}: {error.strerror}") from error
+    seconds = round(time.monotonic() - started_s, 1)
+    return {"sent": sent, "faults": dict(sorted(faults.items())), "seconds": seconds, "file": str(path)}
