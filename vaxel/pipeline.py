@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import fcntl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from vaxel.progress import Counts, Intake, lake_counts, lake_if_made
-from vaxel.settings import Addresses
+from schemas.errors import OutsideError, UsageError
+from vaxel.gauge import Gauge
+from vaxel.progress import Counts
 from vaxel.supervisor import Supervisor
 
 LOOK_EVERY_S = 0.5
+IDLE_LOOKS = 2
+PATIENCE_S = 60.0
+"""How long looks may fail where somebody waits for the end; as long as the sink's own patience."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,30 @@ class Progress:
     counts: Counts
     restarts: int
     seconds: float
+
+
+@contextmanager
+def alone(data_dir: Path) -> Iterator[None]:
+    """While it lasts, no other `vaxel run` works in this data directory. The system drops the lock with the process.
+
+    Raises:
+        UsageError: another one does.
+        OutsideError: the directory cannot be written.
+    """
+    lock = data_dir.absolute() / "run.lock"
+    try:
+        lock.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        file = lock.open("ab")
+    except OSError as error:
+        raise OutsideError(f"cannot write to {lock.parent}: {error.strerror}") from error
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UsageError(
+                f"another vaxel run works in {lock.parent}: its workers have the same slots. Stop it first"
+            ) from None
+        yield
 
 
 @contextmanager
@@ -51,7 +80,7 @@ def pipeline(data_dir: Path, workers: int, tell: Callable[[str], None]) -> Itera
 
 def watch(
     supervisor: Supervisor,
-    addresses: Addresses,
+    gauge: Gauge,
     *,
     until_idle: bool,
     is_stopped: Callable[[], bool],
@@ -59,37 +88,43 @@ def watch(
 ) -> Progress:
     """Look at the pipeline again and again, starting again what ended; returns the last look.
 
+    Whoever works is stopped by what their supervisor finds alone. A look that fails is told and tried again.
+
     Args:
         until_idle: Return once everything published before this call has reached the lake.
         is_stopped: Return as soon as this says so.
+    Raises:
+        OutsideError: a system does not answer at the start; with `until_idle`, or for longer than `PATIENCE_S`.
+        DecisionError: a person has to decide.
     """
-    intake = Intake(addresses.kafka)
     began_s = time.monotonic()
     progress = Progress(0, Counts(), 0, 0.0)
-    lake = None
-    try:
-        published = intake.ends()
-        while not is_stopped():
-            supervisor.tend()
-            if lake is None:
-                lake = lake_if_made(addresses)
-            waiting = intake.remaining(published if until_idle else intake.ends())
-            counts = lake_counts(lake) if lake is not None else Counts()
-            # Asking for the lag takes longer than all the rest: not while one can see the lake grow.
-            is_quiet = lake is not None and waiting == 0 and counts == progress.counts
-            progress = Progress(waiting, counts, supervisor.restarts, time.monotonic() - began_s)
+    published = gauge.ends()
+    idle_looks = 0
+    failing_since_s: float | None = None
+    while not is_stopped():
+        supervisor.tend()
+        try:
+            ends = published if until_idle else gauge.ends()
+            waiting, counts = gauge.waiting(ends), gauge.counts()
+            # Asking how far behind takes longer than all the rest: not while one can see the lake grow.
+            is_quiet = until_idle and waiting == 0 and counts == progress.counts
+            behind = gauge.behind(ends) if is_quiet else 1
+        except OutsideError as error:
+            gauge.forget()
+            if failing_since_s is None:
+                failing_since_s = time.monotonic()
+                supervisor.tell(f"{error}; it is asked again")
+            elif until_idle and time.monotonic() - failing_since_s > PATIENCE_S:
+                raise
+            idle_looks = 0
+        else:
+            failing_since_s = None
+            progress = Progress(waiting, counts or Counts(), supervisor.restarts, time.monotonic() - began_s)
             show(progress)
-            if until_idle and lake is not None and is_quiet and _lag(addresses) == 0:
-                return replace(progress, counts=lake_counts(lake))
-            time.sleep(LOOK_EVERY_S)
-        return progress
-    finally:
-        intake.close()
-        if lake is not None:
-            lake.close()
-
-
-def _lag(addresses: Addresses) -> int:
-    from sinks.lake.lag import lag  # noqa: PLC0415
-
-    return lag(addresses.kafka, addresses.catalog, addresses.lake_files)
+            # Kafka calls a transaction committed a moment before it shows all of it to readers.
+            idle_looks = 0 if behind else idle_looks + 1
+            if idle_looks == IDLE_LOOKS:
+                return progress
+        time.sleep(LOOK_EVERY_S)
+    return progress

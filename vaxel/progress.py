@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from typing import TypeVar
 
@@ -13,13 +14,18 @@ from confluent_kafka.admin import AdminClient
 
 from schemas.errors import UnreachableError
 from schemas.lake import TABLES
-from schemas.topics import TELEMETRY
+from schemas.topics import TELEMETRY, state_topic
 from sinks.lake.connection import exists, open_reader, outside
 from sinks.lake.tables import columns_in_lake
 from streams.logs import QUIET
+from streams.memory import POSITION_KEY, position_of
+from streams.settings import EngineSettings
+from streams.state_topic import live_records
 from vaxel.settings import Addresses
 
 T = TypeVar("T")
+Ends = dict[tuple[str, int], tuple[int, int]]
+"""First and next offset of partitions."""
 
 ANSWER_S = 10.0
 LOOK_AGAIN_S = 0.2
@@ -34,7 +40,7 @@ class Intake:
         self._admin = AdminClient({"bootstrap.servers": kafka, **QUIET})
         self._consumer = Consumer({"bootstrap.servers": kafka, "group.id": GROUP, "enable.auto.commit": False, **QUIET})
 
-    def ends(self) -> dict[tuple[str, int], tuple[int, int]]:
+    def ends(self) -> Ends:
         """First and next offset of each telemetry partition."""
         topics = self._answer(lambda: self._admin.list_topics(timeout=ANSWER_S)).topics
         try:
@@ -50,8 +56,11 @@ class Intake:
         low, high = self._answer(lambda: self._consumer.get_watermark_offsets(place, timeout=ANSWER_S))
         return low, high
 
-    def remaining(self, ends: dict[tuple[str, int], tuple[int, int]]) -> int:
-        """Uploads below those ends that no worker has committed yet."""
+    def remaining(self, ends: Ends) -> int:
+        """Uploads below those ends that no worker has committed yet, as the group tells it.
+
+        Cheap, but only for show: the position that counts is in the state (`not_taken_in`), which may be moved back.
+        """
         asked = [TopicPartition(topic, number) for topic, number in ends]
         committed = self._answer(lambda: self._consumer.committed(asked, timeout=ANSWER_S))
         return sum(
@@ -79,12 +88,27 @@ class Intake:
 
 
 def waiting_uploads(kafka: str) -> int:
-    """Published uploads that no worker has committed yet."""
-    intake = Intake(kafka)
-    try:
-        return intake.remaining(intake.ends())
-    finally:
-        intake.close()
+    """Published uploads that no worker has taken in yet."""
+    with closing(Intake(kafka)) as intake:
+        ends = intake.ends()
+    return not_taken_in(kafka, ends)
+
+
+def not_taken_in(kafka: str, ends: Ends) -> int:
+    """Uploads below those ends that the workers' state does not know yet. Reads all of the state.
+
+    Raises:
+        UnreachableError: Kafka does not answer.
+    """
+    settings = EngineSettings(kafka)
+    waiting = 0
+    for topic in sorted({topic for topic, _ in ends}):
+        numbers = [number for name, number in ends if name == topic]
+        for number, records in live_records(settings, state_topic(settings.app, topic).name, numbers).items():
+            low, high = ends[topic, number]
+            kept = records.get(POSITION_KEY)
+            waiting += max(0, high - (max(low, position_of(kept.value).next_offset) if kept is not None else low))
+    return waiting
 
 
 @dataclass(frozen=True)

@@ -46,12 +46,15 @@ class Supervisor:
     restarts: int = 0
 
     def start(self, name: str, *arguments: str) -> None:
-        """Start `vaxel ARGUMENTS` as a child."""
-        self.log_dir.mkdir(parents=True, exist_ok=True)
+        """Start `vaxel ARGUMENTS` as a child.
+
+        Raises:
+            OutsideError: its log cannot be written, or it cannot be started.
+        """
         command = Command(
             name, (sys.executable, "-m", "vaxel", *arguments), self.log_dir / f"{name}.log", signal.SIGTERM
         )
-        self.children.append(_Child(command, start(command), time.monotonic()))
+        self.children.append(_Child(command, _begun(command), time.monotonic()))
 
     def tend(self) -> None:
         """Start again what has ended. Call it often.
@@ -64,7 +67,7 @@ class Supervisor:
         for child in self.children:
             if child.again_s is not None:
                 if now_s >= child.again_s:
-                    child.process, child.started_s, child.again_s = start(child.command), now_s, None
+                    child.process, child.started_s, child.again_s = _begun(child.command), now_s, None
                     self.restarts += 1
                 continue
             code = child.process.poll()
@@ -82,6 +85,14 @@ class Supervisor:
         """Stop all children in good order and wait for them."""
         stop([(child.command, child.process) for child in self.children])
         self.children.clear()
+
+
+def _begun(command: Command) -> subprocess.Popen[bytes]:
+    try:
+        command.log.parent.mkdir(parents=True, exist_ok=True)
+        return start(command)
+    except OSError as error:
+        raise OutsideError(f"cannot start {command.name} with its log {command.log}: {error.strerror}") from error
 
 
 def _obituary(command: Command, code: int) -> str:

@@ -6,7 +6,7 @@ import json
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -39,16 +39,19 @@ def run(
     Starts the local stack first if none runs and no addresses are set; that stack goes on until `vaxel down`.
     A process that ends is started again. Ctrl-C stops all in good order; the next run goes on where it was.
     """
-    from vaxel.pipeline import pipeline, watch  # noqa: PLC0415
+    from vaxel.gauge import Gauge  # noqa: PLC0415
+    from vaxel.pipeline import alone, pipeline, watch  # noqa: PLC0415
 
     found = find_or_start(data_dir)
     with (
+        alone(data_dir),
         interruption() as is_interrupted,
         showing(quiet=as_json) as show,
         passed_on(found),
         pipeline(data_dir, workers, lambda line: typer.echo(f"vaxel: {line}", err=True)) as supervisor,
+        closing(Gauge(found)) as gauge,
     ):
-        done = watch(supervisor, found, until_idle=until_idle, is_stopped=is_interrupted, show=show)
+        done = watch(supervisor, gauge, until_idle=until_idle, is_stopped=is_interrupted, show=show)
     if as_json:
         typer.echo(json.dumps({**done.counts.asdict(), "restarts": done.restarts, "seconds": round(done.seconds, 1)}))
     else:
@@ -58,13 +61,25 @@ def run(
 
 
 def find_or_start(data_dir: Path) -> Addresses:
-    """The addresses in force; a local stack is started where some are missing."""
-    from schemas.errors import UnreachableError  # noqa: PLC0415
-    from vaxel.settings import addresses  # noqa: PLC0415
+    """The addresses in force; a local stack is started where none is set.
+
+    Raises:
+        UsageError: some are set, others are not, and no local stack runs. One started now would fill a lake of its
+            own from a Kafka that is elsewhere, say.
+    """
+    from schemas.errors import UnreachableError, UsageError  # noqa: PLC0415
+    from vaxel.settings import VARIABLES, addresses  # noqa: PLC0415
 
     try:
         return addresses(os.environ, data_dir)
     except UnreachableError:
+        known = [variable for variable in VARIABLES.values() if os.environ.get(variable, "") != ""]
+        if known:
+            missing = ", ".join(variable for variable in VARIABLES.values() if variable not in known)
+            raise UsageError(
+                f"no local stack runs in {data_dir.absolute()}, and none is started beside {', '.join(known)}. "
+                f"Set {missing} too, or none of them"
+            ) from None
         from deploy.stack import up  # noqa: PLC0415
 
         up(data_dir, say=lambda line: typer.echo(line, err=True))

@@ -6,8 +6,10 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from schemas.errors import UnreachableError
+from streams.memory import Position, position_record
+from streams.state_topic import Record, Records
 from vaxel import progress
-from vaxel.progress import Intake
+from vaxel.progress import Intake, not_taken_in
 
 
 class Moving:
@@ -45,3 +47,15 @@ def test_one_that_never_answers_is_said_to(intake: Intake, monkeypatch: pytest.M
     monkeypatch.setattr(intake, "_consumer", Moving(answers=10_000))
     with pytest.raises(UnreachableError, match=r"does not answer: .*coordinator"):
         intake.remaining({("t", 0): (0, 10)})
+
+
+def test_what_the_state_does_not_know_is_not_taken_in_whatever_the_group_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    def positions(_: object, topic: str, numbers: list[int]) -> dict[int, Records]:
+        key, value = position_record(Position("id", 4, 1))  # moved back by `vaxel state reset`, say
+        known: dict[int, Records] = {0: {key: Record(value, 0)}, 1: {}}
+        assert topic.endswith("telemetry.shoe.v1")
+        return {number: known[number] for number in numbers}
+
+    monkeypatch.setattr(progress, "live_records", positions)
+    ends = {("telemetry.shoe.v1", 0): (2, 10), ("telemetry.shoe.v1", 1): (3, 5)}
+    assert not_taken_in("127.0.0.1:1", ends) == 6 + 2

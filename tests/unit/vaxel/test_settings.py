@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from schemas.errors import UnreachableError
+from schemas.errors import UnreachableError, UsageError
+from vaxel.commands.run import find_or_start
 from vaxel.settings import VARIABLES, Addresses, addresses
 
 ALL = {
@@ -38,3 +39,18 @@ def test_empty_variable_is_not_set(tmp_path: Path) -> None:
 def test_every_address_has_a_variable_and_secrets_stay_out_of_its_repr() -> None:
     assert list(VARIABLES) == list(Addresses.__dataclass_fields__)
     assert "secret" not in repr(addresses(ALL, Path()))
+
+
+def test_run_starts_no_stack_where_some_addresses_are_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def started(*_: object, **__: object) -> None:
+        pytest.fail("a stack was started beside a Kafka that is elsewhere")
+
+    monkeypatch.setattr("deploy.stack.up", started)
+    monkeypatch.setenv("VAXEL_KAFKA", "production:9092")
+    for variable in ("VAXEL_LAKE_CATALOG", "VAXEL_LAKE_FILES", "VAXEL_RECORDS"):
+        monkeypatch.delenv(variable, raising=False)
+    expected = (
+        "none is started beside VAXEL_KAFKA. Set VAXEL_LAKE_CATALOG, VAXEL_LAKE_FILES, VAXEL_RECORDS too, or none"
+    )
+    with pytest.raises(UsageError, match=expected):
+        find_or_start(tmp_path)

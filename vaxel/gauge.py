@@ -1,0 +1,52 @@
+"""How far a running pipeline has come, asked again and again of systems that may be away for a while."""
+
+from __future__ import annotations
+
+import duckdb
+
+from vaxel.progress import Counts, Ends, Intake, lake_counts, lake_if_made, not_taken_in
+from vaxel.settings import Addresses
+
+
+class Gauge:
+    """Looks at Kafka and the lake.
+
+    Each look raises OutsideError where a system does not answer, and DecisionError where a person has to decide.
+    """
+
+    def __init__(self, addresses: Addresses) -> None:
+        self._addresses = addresses
+        self._intake = Intake(addresses.kafka)
+        self._lake: duckdb.DuckDBPyConnection | None = None
+
+    def ends(self) -> Ends:
+        """What Kafka holds of telemetry by now."""
+        return self._intake.ends()
+
+    def waiting(self, ends: Ends) -> int:
+        """Uploads below those ends that wait for a worker, as its group tells it: quickly, and not always true."""
+        return self._intake.remaining(ends)
+
+    def counts(self) -> Counts | None:
+        """What the lake holds; None while there is none."""
+        if self._lake is None:
+            self._lake = lake_if_made(self._addresses)
+        return lake_counts(self._lake) if self._lake is not None else None
+
+    def behind(self, ends: Ends) -> int:
+        """Uploads below those ends that are not taken in, or else partitions of facts that are not in the lake."""
+        from sinks.lake.lag import lag  # noqa: PLC0415
+
+        found = self._addresses
+        return not_taken_in(found.kafka, ends) or lag(found.kafka, found.catalog, found.lake_files)
+
+    def forget(self) -> None:
+        """Let go of the lake: after its catalogue was away, the connection is of no use."""
+        if self._lake is not None:
+            self._lake.close()
+            self._lake = None
+
+    def close(self) -> None:
+        """Let go of everything."""
+        self.forget()
+        self._intake.close()
