@@ -3,8 +3,8 @@
 In:            a flow; addresses of the lake's catalogue and of the record systems.
 Out:           the rows the model produced, in the target's types, and the lake snapshot they come from.
 Guarantee:     all of the model reads the same snapshot; nothing is written anywhere.
-On failure:    UnreachableError when lake or record systems do not answer, UsageError when the model does not fit them
-               or the lake does not have the snapshot.
+On failure:    UnreachableError when lake or record systems do not answer, OutsideError when there is no lake yet,
+               UsageError when the model does not fit them or the lake does not have the snapshot.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ from tempfile import TemporaryDirectory
 import duckdb
 import pyarrow as pa
 
-from schemas.errors import UnreachableError, UsageError
+from schemas.errors import OutsideError, UnreachableError, UsageError
 from sinks.records.database import first_line, where
 from sinks.records.flow import Flow
 from sinks.records.wanted import conform
 
 MEMORY_LIMIT = "2GB"
+_NO_LAKE = "creating a new DuckLake is explicitly disabled"
 
 
 def run(flow: Flow, catalog: str, records_dsn: str, snapshot: int | None = None) -> tuple[pa.Table, int]:
@@ -100,6 +101,9 @@ def _attach(connection: duckdb.DuckDBPyConnection, address: str, what: str, name
         place = where(address)
         # DuckDB repeats the address, password included.
         told = first_line(error).replace(address, place)
+        if _NO_LAKE in told:
+            told = f"The catalogue {place} holds no lake yet: `vaxel run` or `vaxel sink lake` makes one."
+            raise OutsideError(told) from error
         raise UnreachableError(f"The {name} at {place} cannot be opened: {told}") from error
 
 

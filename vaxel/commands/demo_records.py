@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-
 import psycopg
-from rich.console import Console
-from rich.table import Table
+import typer
 
-WIDTH = 110
+from sinks.lake.answers import table_lines
+
 EXAMPLES_OF_A_FIELD = 2
 
 # Means over months are weighted by the sessions behind each: a month with one unit says less than one with fifty.
@@ -65,7 +63,7 @@ def changes_written(dsn: str) -> int:
 def _show(dsn: str, query: str) -> None:
     with psycopg.connect(dsn) as connection:
         cursor = connection.execute(query.encode(), {"examples": EXAMPLES_OF_A_FIELD})
-        table = Table(*[column.name for column in cursor.description or ()], box=None, pad_edge=False)
-        for row in cursor:
-            table.add_row(*["-" if value is None else str(value) for value in row])
-    Console(file=sys.stdout, width=WIDTH, highlight=False).print(table)
+        names = [column.name for column in cursor.description or ()]
+        rows = [["-" if value is None else value for value in row] for row in cursor]
+    for line in table_lines(names, rows, len(rows)):
+        typer.echo(line)

@@ -8,10 +8,9 @@ from dataclasses import asdict
 from typing import Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from schemas.records import BY_NAME
+from sinks.lake.answers import table_lines
 from sinks.records.gearbox import End, Failed, Planned, Shift
 from sinks.records.ledger import Entry, key_json
 from sinks.records.plan import Change, ChangeSet
@@ -55,7 +54,8 @@ def print_plan(planned: Planned) -> None:
         f"{found.flow}: {number}{counts}, lake snapshot {found.lake_snapshot}: {verdict.decision}, {verdict.reason}"
     )
     _print_missing(found)
-    _print_changes(found, [(change, None) for change in found.changes[:ROWS_SHOWN]])
+    if found.changes:
+        _print_table(_change_header(found), map(_change_cells, found.changes), ROWS_SHOWN)
 
 
 def print_entry(entry: Entry) -> None:
@@ -69,7 +69,8 @@ def print_entry(entry: Entry) -> None:
     if entry.applied_at is not None:
         typer.echo(f"applied by {entry.applied_by} at {entry.applied_at:%Y-%m-%d %H:%M:%S%z}")
     _print_missing(found)
-    _print_changes(found, list(zip(found.changes, entry.statuses, strict=True)))
+    rows = ([*_change_cells(change), status] for change, status in zip(found.changes, entry.statuses, strict=True))
+    _print_table([*_change_header(found), "status"], rows, len(found.changes))
 
 
 def print_shift(shift: Shift) -> None:
@@ -85,21 +86,20 @@ def print_shift(shift: Shift) -> None:
 def _print_missing(found: ChangeSet) -> None:
     if not found.missing_rows:
         return
-    shown = [" ".join(map(_text, key)) for key in found.missing_keys[:KEYS_SHOWN]]
+    shown = [" ".join(map(str, key)) for key in found.missing_keys[:KEYS_SHOWN]]
     more = f" and {found.missing_rows - len(shown)} more" if found.missing_rows > len(shown) else ""
     typer.echo(f"{found.flow}: {found.target_table} has no row for {', '.join(shown)}{more}; none was added")
 
 
-def print_log(rows: Iterable[dict[str, Any]]) -> None:
+def print_log(rows: Sequence[dict[str, Any]]) -> None:
     header = ("applied at", "who", "table", "key", "field", "before", "after", "set")
-    _print_table(header, (_log_cells(row) for row in rows))
+    _print_table(header, map(_log_cells, rows), len(rows))
 
 
-def _log_cells(row: dict[str, Any]) -> list[str]:
+def _log_cells(row: dict[str, Any]) -> list[Any]:
     key = " ".join(str(row["key"][name]) for name in BY_NAME[row["target_table"]].key)
-    when = f"{row['applied_at']:%Y-%m-%d %H:%M}"
-    values = (row["field"], row["before"], row["after"], row["change_set_id"])
-    return [when, row["who"], row["target_table"], key, *map(_text, values)]
+    when = row["applied_at"].replace(microsecond=0)
+    return [when, row["who"], row["target_table"], key, row["field"], row["before"], row["after"], row["change_set_id"]]
 
 
 def plan_row(planned: Planned) -> dict[str, Any]:
@@ -157,26 +157,15 @@ def _change_row(change_set: ChangeSet, change: Change) -> dict[str, Any]:
     return asdict(change) | {"key": key_json(BY_NAME[change_set.target_table], change.key)}
 
 
-def _print_changes(change_set: ChangeSet, changes: Sequence[tuple[Change, str | None]]) -> None:
-    if not changes:
-        return
-    header = [*BY_NAME[change_set.target_table].key, "field", "before", "after"]
-    with_status = changes[0][1] is not None
-    rows = (
-        [_text(part) for part in (*change.key, change.field, change.before, change.after, *([status] * with_status))]
-        for change, status in changes
-    )
-    _print_table([*header, *(["status"] * with_status)], rows)
+def _change_header(change_set: ChangeSet) -> list[str]:
+    return [*BY_NAME[change_set.target_table].key, "field", "before", "after"]
 
 
-def _print_table(header: Sequence[str], rows: Iterable[list[str]]) -> None:
-    table = Table()
-    for name in header:
-        table.add_column(name, overflow="fold")
-    for row in rows:
-        table.add_row(*row)
-    Console().print(table)
+def _change_cells(change: Change) -> list[Any]:
+    return [*change.key, change.field, change.before, change.after]
 
 
-def _text(value: object) -> str:
-    return "-" if value is None else str(value)
+def _print_table(header: Sequence[str], rows: Iterable[Sequence[Any]], shown_rows: int) -> None:
+    shown = (["-" if value is None else value for value in row] for row in rows)
+    for line in table_lines(header, shown, shown_rows):
+        typer.echo(line)

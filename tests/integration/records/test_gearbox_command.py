@@ -133,6 +133,33 @@ def test_keys_that_the_target_does_not_hold_are_named(call: Call, records_dsn: s
     assert named in call("gearbox", "apply", "erp.sales_usage")[1]
 
 
+def test_values_are_shown_as_they_are_one_change_a_line(call: Call, records_dsn: str) -> None:
+    with psycopg.connect(records_dsn) as connection:
+        connection.execute("UPDATE crm.customer SET engagement = '[/b] \x1b[31m' WHERE customer_id = 'cu-1'")
+    code, text = call("gearbox", "plan", "crm.customer_usage")
+    assert code == 0
+    assert [line.split() for line in text.splitlines() if "cu-1" in line and "engagement" in line] == [
+        ["cu-1", "engagement", "[/b]", "\\x1b[31m", "daily"]
+    ]
+    call("gearbox", "apply", "crm.customer_usage")
+    code, text = call("gearbox", "log", "--key", "customer_id=cu-1", "--limit", "2")
+    assert code == 0
+    assert len(text.splitlines()) == 2 + 2 + 1
+    assert text.splitlines()[-1] == "(2 rows; times are UTC)"
+
+
+def test_a_plan_says_how_many_changes_it_does_not_show(call: Call) -> None:
+    assert "(10 rows shown, 347 left out)" in call("gearbox", "plan", "erp.sales_usage")[1]
+
+
+def test_without_a_lake_the_way_to_one_is_told(call: Call, records_dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VAXEL_LAKE_CATALOG", records_dsn)
+    code, text = call("gearbox", "plan", "erp.sales_usage")
+    assert code == 3
+    assert text.count("\n") == 1
+    assert "holds no lake yet: `vaxel run` or `vaxel sink lake` makes one." in text
+
+
 def test_a_user_without_a_name_is_told_by_number(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     def nobody() -> str:
         raise KeyError("getpwuid(): uid not found: 4711")
