@@ -16,6 +16,8 @@ from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
+import psutil  # type: ignore[import-untyped]
+
 from deploy.children import Command
 from deploy.layout import Layout
 from deploy.ports import LOOPBACK
@@ -108,6 +110,7 @@ class Postgres:
 
     def command(self) -> Command:
         """What starts the server; SIGINT is its fast shutdown."""
+        forget_stale_lock(self.layout.postgres)
         settings = SETTINGS | {"port": str(self.port)}
         options = [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
         arguments = (str(programs() / "postgres"), "-D", str(self.layout.postgres), *options)
@@ -139,6 +142,22 @@ class Postgres:
             )
         if not self.layout.password.exists():
             raise OutsideError(f"{self.layout.password} is gone, so PostgreSQL's data cannot be opened. Restore it")
+
+
+def forget_stale_lock(data_directory: Path) -> None:
+    """Remove PostgreSQL's lock file if the running process that it names is not a server of this directory.
+
+    PostgreSQL itself only looks whether such a process runs, and refuses to start. After a restart of the machine or
+    container it may be any program. Call it only while holding the lock of the stack.
+    """
+    lock = data_directory / "postmaster.pid"
+    try:
+        process = psutil.Process(int(lock.read_text().split("\n")[0]))
+        is_server = process.name() == "postgres" and os.path.samefile(process.cwd(), data_directory)
+    except (OSError, ValueError, psutil.Error):
+        return  # no lock, or nothing that PostgreSQL takes for a server
+    if not is_server:
+        lock.unlink(missing_ok=True)
 
 
 def _account(data_directory: Path) -> tuple[int, int] | None:

@@ -220,3 +220,20 @@ def test_data_of_another_postgresql_are_refused(tmp_path: Path) -> None:
     with pytest.raises(OutsideError, match=rf"made by PostgreSQL 12, this is PostgreSQL {major_version()}\."):
         stack.up(tmp_path)
     assert not is_locked(layout_of(tmp_path))
+
+
+def test_a_lock_of_postgresql_from_before_a_restart_of_the_machine_is_no_hindrance(data_dir: Path) -> None:
+    """Process numbers begin anew then, and the one in the lock may belong to any program of the same user."""
+    running = stack.up(data_dir)
+    lock = layout_of(data_dir).postgres / "postmaster.pid"
+    lines, owner = lock.read_text().splitlines(), lock.stat()
+    stack.down(data_dir)
+    account = {"user": owner.st_uid, "group": owner.st_gid} if os.geteuid() == 0 else {}
+    with subprocess.Popen(["sleep", "600"], **account) as other:  # type: ignore[call-overload]
+        lock.write_text("\n".join([str(other.pid), *lines[1:]]) + "\n")
+        lock.chmod(0o600)
+        os.chown(lock, owner.st_uid, owner.st_gid)
+        try:
+            assert stack.up(data_dir).records == running.records
+        finally:
+            other.kill()
