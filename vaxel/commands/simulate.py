@@ -56,7 +56,7 @@ def simulate(
     keeps the truth of what Kafka acknowledged.
     """
     from producers.faults import FaultRates  # noqa: PLC0415
-    from producers.fleet import DAY_MS, FIRST_DAY_MS, first_ms, fleet  # noqa: PLC0415
+    from producers.fleet import FIRST_DAY, first_ms, fleet  # noqa: PLC0415
     from producers.simulation import deliveries  # noqa: PLC0415
 
     rates = FaultRates(duplicated=duplicated, late=late, reordered=reordered, corrupt=corrupt)
@@ -68,9 +68,8 @@ def simulate(
     def share_done(delivery: Delivery, _sent: int) -> float:
         return max(0.0, (delivery.due_ms - start_ms) / (members.end_ms - start_ms))
 
-    if start_ms > FIRST_DAY_MS and not is_quiet:
-        days_before = (start_ms - FIRST_DAY_MS) // DAY_MS
-        typer.echo(f"{name}: the devices live the {days_before} days before {start.date()} first", err=True)
+    if start.date() > FIRST_DAY and not is_quiet:
+        typer.echo(f"{name}: the devices live from {FIRST_DAY} to {start.date()} first", err=True)
     if to is not None:
         with progress(name, "uploads", quiet=is_quiet) as show:
             written = _write(to, stream, lambda delivery, sent: show(share_done(delivery, sent), sent))

@@ -69,4 +69,4 @@ def test_days_that_are_lived_before_the_first_one_sent_are_told(
 ) -> None:
     assert run([*LIFE, "--start", "2026-05-14", "--to", str(tmp_path / "uploads.jsonl")]) == 0
     told = capsys.readouterr().err
-    assert told.startswith("simulate-7: the devices live the 10 days before 2026-05-14 first\n")
+    assert told.startswith("simulate-7: the devices live from 2026-05-04 to 2026-05-14 first\n")
