@@ -44,6 +44,7 @@ from audited where number <= %(examples)s order by field, number
 def show_figures(dsn: str) -> None:
     """Sales figures and customers, as they are."""
     _show(dsn, SALES)
+    typer.echo("")
     _show(dsn, CUSTOMERS)
 
 
