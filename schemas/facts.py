@@ -81,6 +81,10 @@ class ShoeReading(Reading):
     ground_contact_ms: GroundContactMs | None
 
 
+InstantMs = Annotated[int, described("Instant on the device's clock", "usage", "ms since 1970 UTC")]
+"""Without the bounds of an upload's own times: a session begins where its first reading does, up to a minute before."""
+
+
 class Session(Contract):
     """One version of a session: the part that all products share."""
 
@@ -93,8 +97,8 @@ class Session(Contract):
     material: Material
     firmware: Firmware
     session_no: SessionNo | None
-    started_at_ms: EventTimeMs
-    ended_at_ms: EventTimeMs
+    started_at_ms: InstantMs
+    ended_at_ms: InstantMs
     reading_count: Count
     known_at_ms: ReceivedAtMs
 

@@ -104,7 +104,7 @@ TOPICS: tuple[Topic, ...] = (
         ("streams",),
         ("sinks.lake",),
         30 * DAY_MS,
-        2 * 1_048_588,
+        FRAME_BYTES,
     ),
 )
 

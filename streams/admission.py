@@ -13,6 +13,8 @@ AHEAD_MS = 86_400_000
 """How far a device's clock may be ahead of Kafka's: a day covers every time zone set wrong."""
 
 STAGE = "streams"
+KEPT_KEY_CHARACTERS = 1_000
+"""Far more than any device's name has; a key may be as long as a record."""
 SHOWN_CHARACTERS = 80
 """Of a key in a message: a key may be as long as a record."""
 
@@ -50,6 +52,11 @@ def admitted(batch: Batch, session_start: str, when: Instants) -> tuple[Batch, l
     return (batch.take(~(wrong_key | too_new)) if failed else batch), failed
 
 
+def kept_key(key: str | None) -> str | None:
+    """What a failed event keeps of a record's key."""
+    return key if key is None else key[:KEPT_KEY_CHARACTERS]
+
+
 def refused(batch: Batch, row: int, reason: Reason, detail: str) -> FailedEvent:
     """The failed event of one upload of a batch."""
     return FailedEvent(
@@ -57,7 +64,7 @@ def refused(batch: Batch, row: int, reason: Reason, detail: str) -> FailedEvent:
         partition=batch.place.partition,
         offset=int(batch.offset[row]),
         received_at_ms=int(batch.received_at_ms[row]),
-        device_id=batch.key[row].as_py(),
+        device_id=kept_key(batch.key[row].as_py()),
         reason=reason,
         detail=detail,
         stage=STAGE,

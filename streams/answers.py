@@ -37,6 +37,10 @@ class Working(Protocol):
         """Bytes of the uploads that wait in memory."""
         ...
 
+    def oldest_held_ms(self) -> Mapping[Place, int]:
+        """When Kafka took in the oldest upload that waits in memory, by partition."""
+        ...
+
     def refused_share(self) -> float:
         """Refused uploads by all uploads lately."""
         ...
@@ -126,22 +130,40 @@ class Answers:
             {place: now_s - since_s for place, since_s in list(watch.taking_over_since_s.items())},
         )
 
+    def _waits_since_ms(self, look: Look) -> dict[Place, int]:
+        """When Kafka took in the oldest upload that is not committed yet, where that is known.
+
+        Of a partition of which nothing has been fetched yet the newest committed one stands for it: it is older.
+        """
+        held_ms: Mapping[Place, int] = {}
+        with suppress(RuntimeError):  # counted while it changed: not this time
+            held_ms = self._engine.oldest_held_ms()
+        found: dict[Place, int] = {}
+        for place in look.partitions:
+            newest = self._engine.watch.newest.get(place)
+            behind_ms = None if newest is None else newest.newest_received_at_ms
+            for known_ms in (self._engine.watch.oldest_uncommitted_ms(place), held_ms.get(place), behind_ms):
+                if known_ms is not None:
+                    found[place] = known_ms
+                    break
+        return found
+
     def _gauges(self, look: Look, verdict: Health, now_ms: int) -> Iterable[Gauge]:
         yield "vaxel_healthy", (), float(verdict.is_green)
         yield "vaxel_worker_info", (self._version,), 1.0
         with suppress(RuntimeError):  # counted while it changed: not this time
             yield "vaxel_buffered_bytes", (), self._engine.held_bytes()
         yield "vaxel_refused_share", (), self._engine.refused_share()
+        waits_since_ms = self._waits_since_ms(look)
         for place, seen in look.partitions.items():
             own = (place.topic, str(place.partition))
             yield "vaxel_position", own, seen.position
             if seen.end is not None:
                 yield "vaxel_lag_records", own, seen.waiting
-            newest = self._engine.watch.newest.get(place)
             if not seen.waiting:
                 yield "vaxel_lag_seconds", own, 0.0
-            elif newest is not None and newest.newest_received_at_ms is not None:
-                yield "vaxel_lag_seconds", own, max(0.0, (now_ms - newest.newest_received_at_ms) / 1000)
+            elif place in waits_since_ms:
+                yield "vaxel_lag_seconds", own, max(0.0, (now_ms - waits_since_ms[place]) / 1000)
         for partition in self._engine.open_partitions():
             own = (partition.place.topic, str(partition.place.partition))
             for store, (rows, size_bytes) in partition.sizes().items():

@@ -28,13 +28,12 @@ from streams.device_view import DeviceView, device_view
 from streams.frames import frames
 from streams.intake import Record, taken_in
 from streams.memory import Position, changes, recall
-from streams.ownership import INIT_TIMEOUT_S, owning_producer
+from streams.ownership import COMMIT_TIMEOUT_S, INIT_TIMEOUT_S, owning_producer
 from streams.product import Product
 from streams.settings import EngineSettings
 from streams.step import step
 from streams.watch import Watch
 
-COMMIT_TIMEOUT_S = 60.0
 FORGET_IDLE_EVERY = 64
 """Checkpoints between two looks for idle devices."""
 
@@ -43,8 +42,10 @@ FORGET_IDLE_EVERY = 64
 class Run:
     """Records fetched at once from one partition: all there are in offsets [start, end), after that many seeks.
 
+    There are none where the log holds transaction markers and aborted records only.
+
     Attributes:
-        value_bytes: Size of the uploads together.
+        size_bytes: Memory of the records, about.
     """
 
     place: Place
@@ -52,7 +53,7 @@ class Run:
     start: int
     end: int
     seek: int = 0
-    value_bytes: int = 0
+    size_bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -101,16 +102,28 @@ class Partition:
         with self._lock:
             if run.start != self._applied:
                 return None
-            outputs = self._step(run)
             if not self._in_transaction:
                 self._producer.begin_transaction()
                 self._in_transaction = True
-            self._write(outputs)  # 1
-            crash_point("streams.after-outputs")
+            refused = self._take_in(run) if run.records else Counter()
             self._applied = run.end
-            self.uncommitted_uploads += len(run.records)
-            self._watch.took_in(self.place, run.records, outputs)
-            return Taken(len(run.records), Counter(event.reason for event in outputs.failed))
+            return Taken(len(run.records), refused)
+
+    def _take_in(self, run: Run) -> Counter[str]:
+        """Decode a run, let the logic speak, write what it says; returns how much was refused by reason."""
+        batch, refused = taken_in(self._decoder, self.place, run.records)
+        outputs = step(self._product, self._state, batch)
+        outputs = Outputs(outputs.receipts, outputs.readings, outputs.sessions, refused + outputs.failed)
+        self._write(outputs)  # 1
+        crash_point("streams.after-outputs")
+        self.uncommitted_uploads += len(run.records)
+        self._watch.took_in(self.place, run.records, outputs)
+        return Counter(event.reason for event in outputs.failed)
+
+    @property
+    def has_uncommitted(self) -> bool:
+        """Whether anything was taken in since the last commit."""
+        return self._in_transaction
 
     @property
     def applied(self) -> int:
@@ -156,12 +169,6 @@ class Partition:
         """Rows in use and bytes of memory of each store, as of about now: read without waiting for a step."""
         stores = self._state.stores.items()
         return {name: (len(store), len(store.values) * store.row_bytes) for name, store in stores}
-
-    def _step(self, run: Run) -> Outputs:
-        """Decode a run and let the logic speak."""
-        batch, refused = taken_in(self._decoder, self.place, run.records)
-        outputs = step(self._product, self._state, batch)
-        return Outputs(outputs.receipts, outputs.readings, outputs.sessions, refused + outputs.failed)
 
     def _write(self, outputs: Outputs) -> None:
         for topic, table in ((RECEIPTS, outputs.receipts), (self._product.readings, outputs.readings)):

@@ -5,8 +5,11 @@ Every method overrides one of Faust's driver or is called by `streams.transport`
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
+from operator import attrgetter
 from typing import Any
 
 import aiokafka
@@ -27,8 +30,16 @@ from streams.batch import Place
 from streams.checkpoint import Run
 from streams.ending import die
 from streams.group import Group
+from streams.positions import choices
 
-CONSUMER_ATTRIBUTES = ("_isolation_level", "_partition_assignment_strategy", "_fetcher", "_coordinator", "_client")
+CONSUMER_ATTRIBUTES = (
+    "_isolation_level",
+    "_partition_assignment_strategy",
+    "_fetch_max_wait_ms",
+    "_fetcher",
+    "_coordinator",
+    "_client",
+)
 COORDINATOR_ATTRIBUTES = (
     "reset_generation",
     "request_rejoin",
@@ -40,6 +51,17 @@ COORDINATOR_ATTRIBUTES = (
     "coordinator_id",
 )
 """Private parts of aiokafka that are used here: versions are pinned, and a start without them fails."""
+
+
+FETCH_WAIT_MS = 100
+"""How long the broker holds back an answer without records. While it does, no partition of it is fetched, not even one
+that has just got room; Faust's own value is 1.5 s."""
+SHOW_WITHIN_S = 5.0
+"""A request for nothing but tools must not hold up the thread for the time that others may take."""
+END_OF_ADDRESS = "\0"
+"""confluent-kafka 2.16 reads on behind the text until it meets a zero: without one an address may have a tail."""
+RECORD_BYTES = 200
+"""What a record takes beside its bytes."""
 
 
 class BareRecords(fetcher.PartitionRecords):  # type: ignore[misc]
@@ -58,6 +80,7 @@ class ConsumerThread(stock.AIOKafkaConsumerThread):
         super().__post_init__()
         self._next: dict[TopicPartition, int] = {}
         self._seeks: Counter[TopicPartition] = Counter()
+        self._sought_in: dict[TopicPartition, Any] = {}
         self.app.engine.ends = self.ends
 
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
@@ -66,6 +89,7 @@ class ConsumerThread(stock.AIOKafkaConsumerThread):
         _assert_has(fetcher.PartitionRecords, ("_consumer_record",))
         fetcher.PartitionRecords = BareRecords
         consumer._isolation_level = "read_committed"
+        consumer._fetch_max_wait_ms = FETCH_WAIT_MS
         # Stock Faust falls back to round robin without tables, which moves partitions needlessly.
         consumer._partition_assignment_strategy = [self.app.assignor]
         return consumer
@@ -134,19 +158,33 @@ class ConsumerThread(stock.AIOKafkaConsumerThread):
                 # A partition not yet sought: the engine will.
                 return {}
             except OffsetOutOfRangeError as error:
-                die("cannot read on", PositionError(f"the log no longer holds the position: {error}"))
-        assignment = fetcher._subscriptions.subscription.assignment
+                (gone, offset), *_ = error.args[0].items()
+                place = Place(gone.topic, gone.partition)
+                why = f"{gone.topic}[{gone.partition}] no longer holds offset {offset}, which comes next"
+                die("cannot read on", PositionError(f"{why}. {choices(place)}"))
+        return self._runs(active_partitions, fetched, fetcher._subscriptions.subscription.assignment)
+
+    def _runs(self, tps: Iterable[TP], fetched: Mapping[TP, Sequence[Any]], assignment: Any) -> dict[TP, Run]:
+        """A run of each partition that has moved on, without records where it moved over markers or aborted ones only.
+
+        A partition that was not sought since it was assigned stands where the group's offset is, which is not ours:
+        what was fetched of it is left, and fetched anew after the seek.
+        """
         runs = {}
-        for tp, records in fetched.items():
-            start, end = self._next.get(tp, -1), assignment.state_value(tp).position
-            self._next[tp] = end
-            value_bytes = sum(len(record.value or b"") for record in records)
-            runs[tp] = Run(Place(tp.topic, tp.partition), records, start, end, self._seeks[tp], value_bytes)
+        for tp in [tp for tp in tps if assignment is not None and self._sought_in.get(tp) is assignment]:
+            records, start, end = fetched.get(tp, ()), self._next[tp], assignment.state_value(tp).position
+            if end > start:
+                self._next[tp] = end
+                runs[tp] = Run(
+                    Place(tp.topic, tp.partition), records, start, end, self._seeks[tp], _size_bytes(records)
+                )
         return runs
 
     async def begin_at(self, tp: TP, offset: int) -> int:
         """Fetch from there on; returns the number of this seek, which the runs fetched from here on carry."""
-        self._ensure_consumer().seek(tp, offset)
+        consumer = self._ensure_consumer()
+        consumer.seek(tp, offset)
+        self._sought_in[tp] = consumer._subscription.subscription.assignment
         self._next[tp] = offset
         self._seeks[tp] += 1
         return self._seeks[tp]
@@ -159,13 +197,15 @@ class ConsumerThread(stock.AIOKafkaConsumerThread):
 
         Args:
             address: Where this worker answers for these partitions (`streams.routing`); empty for nowhere.
+        Raises:
+            TimeoutError: no answer within `SHOW_WITHIN_S`.
         """
         coordinator = self._ensure_consumer()._coordinator
         if coordinator.generation < 0 or coordinator.coordinator_id is None:
             return False
         by_topic: dict[str, list[tuple[int, int, str]]] = {}
         for tp, offset in offsets.items():
-            by_topic.setdefault(tp.topic, []).append((tp.partition, offset, address))
+            by_topic.setdefault(tp.topic, []).append((tp.partition, offset, address + END_OF_ADDRESS))
         request = OffsetCommitRequest(
             coordinator.group_id,
             coordinator.generation,
@@ -173,7 +213,8 @@ class ConsumerThread(stock.AIOKafkaConsumerThread):
             OffsetCommitRequest.DEFAULT_RETENTION_TIME,
             list(by_topic.items()),
         )
-        response = await coordinator._send_req(request)
+        async with asyncio.timeout(SHOW_WITHIN_S):
+            response = await coordinator._send_req(request)
         return all(code == 0 for _, partitions in response.topics for _, code in partitions)
 
     def ends(self) -> dict[Place, tuple[int, int]]:
@@ -185,7 +226,7 @@ class ConsumerThread(stock.AIOKafkaConsumerThread):
         found = {}
         for tp in assignment.tps:
             state = assignment.state_value(tp)
-            if state is not None and state.highwater is not None:
+            if state is not None and state.highwater is not None and state.timestamp is not None:
                 # A transaction under way in the input: what it has written waits for it, not for us.
                 end = state.highwater if state.lso is None or state.lso < 0 else min(state.lso, state.highwater)
                 found[Place(tp.topic, tp.partition)] = end, int(state.timestamp)
@@ -197,6 +238,12 @@ class ConsumerThread(stock.AIOKafkaConsumerThread):
     async def crash(self, reason: BaseException) -> None:
         """The thread cannot go on, so the worker does not."""
         die("consumer thread", reason)
+
+
+def _size_bytes(records: Sequence[Any]) -> int:
+    """Memory of records, about."""
+    texts = chain(map(attrgetter("value"), records), map(attrgetter("key"), records))
+    return RECORD_BYTES * len(records) + sum(map(len, filter(None, texts)))
 
 
 def _assert_has(thing: object, names: Iterable[str]) -> None:

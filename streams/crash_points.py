@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 
 VARIABLE = "VAXEL_CRASH_AT"
+_ONE_AT_A_TIME = threading.Lock()
 
 
 def crash_point(name: str) -> None:
@@ -13,10 +15,13 @@ def crash_point(name: str) -> None:
 
     `streams.step@3` kills at the third time the point is passed.
     """
-    wanted, _, times = os.environ.get(VARIABLE, "").partition("@")
-    if wanted != name:
+    if not os.environ.get(VARIABLE):
         return
-    remaining = int(times or 1) - 1
-    if remaining == 0:
-        os.kill(os.getpid(), signal.SIGKILL)
-    os.environ[VARIABLE] = f"{wanted}@{remaining}"
+    with _ONE_AT_A_TIME:
+        wanted, _, times = os.environ[VARIABLE].partition("@")
+        if wanted != name:
+            return
+        remaining = int(times or 1) - 1
+        if remaining == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        os.environ[VARIABLE] = f"{wanted}@{remaining}"

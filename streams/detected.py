@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from streams.batch import Batch, Instants, channel
-from streams.pieces import Pieces, settled
+from streams.pieces import Pieces, forgettable
 from streams.power_curve import Rules, cycles, pieces
 from streams.reported import SessionIndex
 from streams.store import Rows, Store
@@ -74,22 +74,22 @@ def add_curves(
 
 
 def forget_settled(kept: Pieces, sessions: Store, index: SessionIndex, newest: Ints) -> None:
-    """Forget pieces that no later upload can join, the sessions made of them, and those withdrawn in their time."""
+    """Forget pieces that no later upload can join or that are too many, their sessions, and those withdrawn in time."""
     for slot in kept.crowded():
         rows = kept.of(slot)
         rows = rows[np.argsort(kept.store.values["start_ms"][rows], kind="stable")]
         values = kept.store.values[rows]
-        end = settled(values, int(newest[slot]), RULES)
-        if not end:
+        gone = forgettable(values, int(newest[slot]), RULES)
+        if not gone.any():
             continue
-        labels = np.setdiff1d(values["label_ms"][:end], values["label_ms"][end:])
+        labels = np.setdiff1d(values["label_ms"][gone], values["label_ms"][~gone])
         labels = labels[labels > 0]
         index.forget(index.rows_of(np.full(len(labels), slot), labels))
-        begins_ms = values["start_ms"][end] if end < len(values) else values["end_ms"].max()
+        begins_ms = values["end_ms"].max() if gone.all() else values["start_ms"][~gone].min()
         own = sessions.rows()
         own = own[(sessions.values["slot"][own] == slot) & sessions.values["withdrawn"][own]]
         index.forget(own[sessions.values["label_ms"][own] < begins_ms])
-        kept.drop(slot, rows[:end])
+        kept.drop(slot, rows[gone])
 
 
 def _bring_up_to_date(

@@ -28,6 +28,8 @@ from streams.watch import Watch
 T = TypeVar("T")
 
 THREADS = 8
+TAKE_OVER_THREADS = 4
+"""Apart from the others: many partitions to take over must not hold up those at work."""
 TICK_S = 0.05
 SHOW_EVERY_S = 0.2
 RUNS_WAITING = 2
@@ -47,6 +49,7 @@ class Engine:
         self._turns: set[asyncio.Task[None]] = set()
         self._lanes: defaultdict[TP, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="engine")
+        self._take_over_threads = ThreadPoolExecutor(TAKE_OVER_THREADS, thread_name_prefix="take-over")
         self._is_paused = False
         self._waiting_since: dict[TP, float] = {}
         self._seeks: dict[TP, int] = {}
@@ -80,7 +83,7 @@ class Engine:
         """
         waiting: defaultdict[TP, list[int]] = defaultdict(list)
         for run in list(self._held):
-            waiting[TP(run.place.topic, run.place.partition)].append(run.value_bytes)
+            waiting[TP(run.place.topic, run.place.partition)].append(run.size_bytes)
         share_bytes = self.settings.buffer_bytes / max(1, len(self._partitions))
         full = {tp for tp, sizes in waiting.items() if len(sizes) >= RUNS_WAITING or sum(sizes) >= share_bytes}
         return set(tps) - full
@@ -99,18 +102,39 @@ class Engine:
 
     def held_bytes(self) -> int:
         """Bytes of the uploads that wait in memory."""
-        return sum(run.value_bytes for run in list(self._held))
+        return sum(run.size_bytes for run in list(self._held))
 
-    async def take_over(self, tp: TP) -> None:
-        """Open a partition: fence its former owner, read its state."""
-        async with self._taking_over.setdefault(tp, asyncio.Lock()):
-            place = Place(tp.topic, tp.partition)
+    def oldest_held_ms(self) -> dict[Place, int]:
+        """When Kafka took in the oldest upload that waits in memory, by partition."""
+        found: dict[Place, int] = {}
+        for run in list(self._held):
+            if run.records:
+                received_ms = run.records[0].timestamp
+                found[run.place] = min(received_ms, found.get(run.place, received_ms))
+        return found
+
+    async def take_over(self, tp: TP, is_wanted: Callable[[], bool]) -> None:
+        """Open a partition: fence its former owner, read its state.
+
+        Args:
+            is_wanted: Whether the partition is still this worker's. Asked before anybody is fenced, which by then may
+                be its rightful owner; where the answer is no, the partition stays closed.
+        """
+        place, product = Place(tp.topic, tp.partition), self._products[tp.topic]
+
+        def opened() -> Partition | None:
+            if self._is_paused or not is_wanted():
+                return None
             first = self._topics.first_position
+            return Partition(self.settings, product, place, lambda kept: first(place, kept), self.watch)
+
+        async with self._taking_over.setdefault(tp, asyncio.Lock()):
             self.watch.take_over_began(place)
-            product = self._products[tp.topic]
-            partition = self._partitions[tp] = await self._in_thread(
-                lambda: Partition(self.settings, product, place, lambda kept: first(place, kept), self.watch)
-            )
+            partition = await self._in_thread(opened, self._take_over_threads)
+            if partition is None:
+                self.watch.take_over_given_up(place)
+                return
+            self._partitions[tp] = partition
             self.watch.taken_over(place, partition.position, partition.sizes())
 
     def take(self, run: Run, seek: Callable[[TP], Awaitable[None]], fail: Callable[[BaseException], None]) -> None:
@@ -196,7 +220,7 @@ class Engine:
         while True:
             await asyncio.sleep(SHOW_EVERY_S)
             news = {tp: offset for tp, offset in self.positions().items() if self._shown.get(tp) != offset}
-            with contextlib.suppress(KafkaError):
+            with contextlib.suppress(KafkaError, TimeoutError):
                 if news and await show(news):
                     crash_point("streams.after-shown")
                     self._shown.update({tp: offset for tp, offset in news.items() if tp in self._partitions})
@@ -205,7 +229,8 @@ class Engine:
         """Take nothing in any more, finish the running steps, commit all partitions. They stay open."""
         self._is_paused = True
         self.watch.paused()
-        await asyncio.gather(*self._running)
+        # Their errors are for those who wait for them, if any: one of a mere look at the broker ends no worker.
+        await asyncio.gather(*self._running, return_exceptions=True)
         for partition in list(self._partitions.values()):
             await self._commit(partition)
 
@@ -221,12 +246,12 @@ class Engine:
                 kept.pop(tp, None)
 
     async def _commit(self, partition: Partition) -> None:
-        if partition.uncommitted_uploads:
+        if partition.has_uncommitted:
             await self._in_thread(lambda: self._topics.check_id(partition.place, partition.position))
             await self._in_thread(partition.commit)
 
-    async def _in_thread(self, work: Callable[[], T]) -> T:
-        future = asyncio.get_running_loop().run_in_executor(self._threads, work)
+    async def _in_thread(self, work: Callable[[], T], threads: ThreadPoolExecutor | None = None) -> T:
+        future = asyncio.get_running_loop().run_in_executor(threads or self._threads, work)
         self._running.add(future)
         future.add_done_callback(self._running.discard)
         return await asyncio.shield(future)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -9,9 +10,14 @@ import numpy as np
 import pyarrow as pa
 
 from schemas.failures import FailedEvent
-from streams.admission import STAGE
+from streams.admission import STAGE, kept_key
 from streams.batch import Batch, Place
 from streams.decode import Decoder
+from streams.refusal import Refused
+
+KEPT_BYTES = 15_000_000
+"""Of a refused upload. Telemetry's own limit is a megabyte, but for the batch as it comes: a batch of compressed blanks
+may hold any number of them, and what Kafka does not take from the worker would end it again and again."""
 
 
 class Record(Protocol):
@@ -39,21 +45,25 @@ def taken_in(decoder: Decoder, place: Place, records: Sequence[Record]) -> tuple
         np.array([record.timestamp for record in chosen], dtype=np.int64),
         [record.value or b"" for record in chosen],
     )
-    refused = [
-        FailedEvent(
-            topic=place.topic,
-            partition=place.partition,
-            offset=records[row].offset,
-            received_at_ms=records[row].timestamp,
-            device_id=_text(records[row].key),
-            reason=why.reason,
-            detail=why.detail,
-            stage=STAGE,
-            original=records[row].value or b"",
-        )
-        for row, why in decoded.refused
-    ]
-    return batch, refused
+    return batch, [_failed(place, records[row], why) for row, why in decoded.refused]
+
+
+def _failed(place: Place, record: Record, why: Refused) -> FailedEvent:
+    original, detail = record.value or b"", why.detail
+    if len(original) > KEPT_BYTES:
+        whole = f"all {len(original)} of sha256 {hashlib.sha256(original).hexdigest()}"
+        detail = f"{detail}; the first {KEPT_BYTES} bytes are kept, {whole}"
+    return FailedEvent(
+        topic=place.topic,
+        partition=place.partition,
+        offset=record.offset,
+        received_at_ms=record.timestamp,
+        device_id=kept_key(_text(record.key)),
+        reason=why.reason,
+        detail=detail,
+        stage=STAGE,
+        original=original[:KEPT_BYTES],
+    )
 
 
 def _texts(keys: list[bytes | None]) -> pa.Array:

@@ -34,18 +34,25 @@ class Tally:
     readings: int = 0
     session_versions: int = 0
     transaction_bytes: int = 0
+    oldest_received_at_ms: int | None = None
     newest_received_at_ms: int | None = None
 
-    def add(self, uploads: int, newest_received_at_ms: int | None, outputs: Outputs) -> None:
-        """Count a run by what came of it; `example` keeps an offset per reason."""
+    def add(self, uploads: int, received_at_ms: tuple[int, int] | None, outputs: Outputs) -> None:
+        """Count a run by what came of it; `example` keeps an offset per reason.
+
+        Args:
+            received_at_ms: When Kafka took in the first and the last of them.
+        """
         self.uploads += uploads
         self.accepted += int(pc.sum(pc.equal(outputs.receipts.column("outcome"), "accepted")).as_py() or 0)
         self.readings += outputs.readings.num_rows
         self.session_versions += len(outputs.sessions)
         self.refused.update(map(attrgetter("reason"), outputs.failed))
         self.example.update(map(attrgetter("reason", "offset"), outputs.failed))
-        if newest_received_at_ms is not None:
-            self.newest_received_at_ms = newest_received_at_ms
+        if received_at_ms is not None:
+            oldest_ms, self.newest_received_at_ms = received_at_ms
+            if self.oldest_received_at_ms is None:
+                self.oldest_received_at_ms = oldest_ms
 
     @property
     def failed(self) -> int:
@@ -119,5 +126,6 @@ class _Gauges(Collector):
         for name, labels, value in self._values:
             if name not in families:
                 families[name] = GaugeMetricFamily(name, BY_NAME[name].meaning, labels=BY_NAME[name].labels)
+            assert len(labels) == len(BY_NAME[name].labels), name
             families[name].add_metric(labels, value)
         yield from families.values()

@@ -94,11 +94,11 @@ METRICS: tuple[Metric, ...] = (
     Metric("vaxel_lag_records", "Records between the committed position and the end of the partition.", _OWN),
     Metric(
         "vaxel_lag_seconds",
-        "How long ago Kafka received the newest committed upload, while others wait; 0 when none does.",
+        "How long ago Kafka received the oldest upload that is not committed yet; 0 when none waits.",
         _OWN,
     ),
     Metric("vaxel_position", "The committed position: next offset to take in.", _OWN),
-    Metric("vaxel_refused_share", "Share of failed uploads in the newest checkpoint, 0 to 1.", _OWN),
+    Metric("vaxel_refused_share", "Share of failed uploads among the worker's newest 10,000 or so, 0 to 1."),
     Metric("vaxel_devices", "Devices remembered.", _OWN),
     Metric("vaxel_state_rows", "Rows of state in use.", ("topic", "partition", "store")),
     Metric(

@@ -10,6 +10,9 @@ from streams.logs import KAFKA_LOG
 from streams.settings import EngineSettings
 
 INIT_TIMEOUT_S = 60.0
+COMMIT_TIMEOUT_S = 60.0
+LONGEST_TRANSACTION_S = 900.0
+"""More the broker does not grant (its `transaction.max.timeout.ms` as it comes)."""
 
 
 def owning_producer(settings: EngineSettings, place: Place) -> Producer:
@@ -22,7 +25,10 @@ def owning_producer(settings: EngineSettings, place: Place) -> Producer:
         {
             "bootstrap.servers": settings.kafka,
             "transactional.id": f"{settings.app}.{place.topic}.{place.partition}",
-            "transaction.timeout.ms": 60_000,
+            # Open from a checkpoint's first output to the commit; the broker aborts what is open for longer.
+            "transaction.timeout.ms": int(
+                1000 * min(LONGEST_TRANSACTION_S, COMMIT_TIMEOUT_S + 2 * settings.checkpoint_s)
+            ),
             "linger.ms": 5,
             "message.max.bytes": FRAME_BYTES,
             "queue.buffering.max.kbytes": 128 * 1024,

@@ -17,6 +17,9 @@ STORED_PIECE = np.dtype(
 )
 MANY_PIECES = 4 * WINDOW
 """More pieces of one device than this are looked through for ones that nothing can change any more."""
+MOST_PIECES = 4 * MANY_PIECES
+"""More pieces of one device than this are not kept on account of time: where a clock repeats or runs back, the earliest
+ones may be from the newest uploads, so that nothing ever counts as settled."""
 LONGEST_MS = 86_400_000
 """What is active for longer than a day without a pause is no load of washing: its beginning is forgotten."""
 
@@ -66,6 +69,23 @@ class Pieces:
         slots = sorted(self._crowded)
         self._crowded.clear()
         return slots
+
+
+def forgettable(pieces: Table, newest: int, rules: Rules) -> npt.NDArray[np.bool_]:
+    """Which of one device's pieces to forget: the settled ones, and of too many those beyond the dedup window.
+
+    A cycle is forgotten as a whole, so that it stays as it was told last.
+
+    Args:
+        pieces: In the order of time, at least one.
+        newest: The device's newest number.
+    """
+    gone = np.arange(len(pieces)) < settled(pieces, newest, rules)
+    if len(pieces) - int(gone.sum()) <= MOST_PIECES:
+        return gone
+    beyond = pieces["seq"] <= newest - WINDOW
+    told = pieces["label_ms"][beyond & (pieces["label_ms"] > 0)]
+    return gone | beyond | np.isin(pieces["label_ms"], told)
 
 
 def settled(pieces: Table, newest: int, rules: Rules) -> int:

@@ -66,7 +66,7 @@ class Topics:
             return Position(topic_id, low, 0)
         why = misfit(kept, topic_id, low, high)
         if why is not None:
-            raise PositionError(f"{place.topic}[{place.partition}] {why}. {_choices(place)}")
+            raise PositionError(f"{place.topic}[{place.partition}] {why}. {choices(place)}")
         return kept
 
     def check_id(self, place: Place, kept: Position) -> None:
@@ -77,7 +77,7 @@ class Topics:
         """
         why = _recreated(kept, self.topic_id(place.topic))
         if why is not None:
-            raise PositionError(f"{place.topic}[{place.partition}] {why}. {_choices(place)}")
+            raise PositionError(f"{place.topic}[{place.partition}] {why}. {choices(place)}")
 
     def ends(self, place: Place) -> tuple[int, int]:
         """First and next offset of a partition.
@@ -107,7 +107,8 @@ def _recreated(kept: Position, topic_id: str) -> str | None:
     return None if kept.topic_id == topic_id else f"was re-created: id {kept.topic_id} expected, {topic_id} found"
 
 
-def _choices(place: Place) -> str:
+def choices(place: Place) -> str:
+    """The two commands that go on from a position that does not fit."""
     what = f"{place.topic} {place.partition}"
     return (
         f"Choose: keep what is remembered and go on with what the topic holds (vaxel state continue {what}), "

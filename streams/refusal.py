@@ -18,8 +18,9 @@ from schemas.failures import Reason
 from schemas.fields import EARLIEST_MS
 from schemas.uploads import MAX_UPLOAD_BYTES, Upload
 
-_TOO_DEEP = re.compile(r"(?:[\[{]\s*){1000}")
-"""Python's own limit differs from version to version, and its verdict must not."""
+_OPENING = re.compile(r"[\[{][\[{\s]*")
+DEEPEST = 1_000
+"""Brackets in a row. Python's own limit differs from version to version, and its verdict must not."""
 
 SHOWN_CHARACTERS = 60
 LONGEST_INTEGER = 400
@@ -55,7 +56,7 @@ def examine(original: bytes | None, model: type[Upload]) -> Upload | Refused:
         outermost[:] = pairs  # The outermost object is the last to be complete.
         return dict(pairs)
 
-    if _TOO_DEEP.search(text):
+    if any(run[0].count("[") + run[0].count("{") >= DEEPEST for run in _OPENING.finditer(text)):
         return Refused("not_json", "nested too deeply")
     try:
         value = json.loads(text, object_pairs_hook=remembered, parse_constant=_Constant, parse_int=_integer)

@@ -15,9 +15,10 @@ class EngineSettings:
         slot: This worker's fixed place in the group; a restart with the same slot takes its partitions back.
         checkpoint_s: Longest time between an upload and the commit of what it caused.
         checkpoint_uploads: Most uploads in one transaction.
-        fetch_bytes: Most bytes fetched of a partition at once; bounds the size of a batch.
+        fetch_bytes: Most bytes fetched of a partition at once, compressed as they are.
+        run_uploads: Most uploads handed over at once; bounds the size of a batch.
         forget_after_days: A device that has not been heard of for longer is forgotten (`streams.idle`).
-        buffer_bytes: Most bytes of uploads that wait in memory, all partitions together; one fetch each at least.
+        buffer_bytes: Most memory of uploads that wait, all partitions together; one run each at least.
         session_timeout_s: Silence after which the group gives a worker's partitions to others.
         rebalance_timeout_s: How long the group waits for its workers when it shares out the partitions anew.
         http_host, http_port: Where `/metrics`, `/health` and `/devices/{id}` are served; port 0 serves nothing.
@@ -32,6 +33,7 @@ class EngineSettings:
     checkpoint_s: float = 0.5
     checkpoint_uploads: int = 50_000
     fetch_bytes: int = 4 * 1024 * 1024
+    run_uploads: int = 20_000
     forget_after_days: int = 400
     buffer_bytes: int = 256 * 1024 * 1024
     session_timeout_s: float = 10.0

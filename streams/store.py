@@ -74,6 +74,8 @@ class Store:
 
     def free(self, rows: Rows) -> None:
         """Give rows back; each at most once."""
+        if not len(rows):
+            return
         self.used[rows] = False
         self.touch(rows)
         self._free.append(rows)

@@ -16,6 +16,7 @@ from typing import Any
 
 import faust
 from aiokafka.errors import KafkaError
+from faust.transport import consumer as stock_consumer
 from faust.transport.drivers import aiokafka as stock
 from faust.types import TP, ConsumerMessage
 
@@ -29,7 +30,8 @@ _LOG = logging.getLogger(__name__)
 IDLE_S = 0.02
 SAY_GOODBYE_S = 1.0
 LOOK_AGAIN_S = 0.1
-"""How long to wait for uploads of some partitions while others are held back: those may want more any moment."""
+"""How long to wait for uploads of some partitions while others are held back or being opened: those may want more any
+moment."""
 
 
 class WholeRun(faust.Schema[None, Run]):
@@ -77,14 +79,27 @@ class Consumer(stock.Consumer):
         engine.resume()
         engine.watch.resumed(assignment, kept)
 
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        """As stock, which takes up only an assignment that holds something: nothing to do is one too."""
+        await super().on_partitions_assigned(assigned, generation_id)
+        if not assigned:
+            await self.perform_seek()
+
     async def _open(self, tp: TP, generation: int) -> None:
+        engine = self.app.engine
+
+        def is_ours() -> bool:
+            return generation == self.app.consumer_generation_id and tp in self.assignment()
+
         try:
-            await self.app.engine.take_over(tp)
-            if generation == self.app.consumer_generation_id and tp in self.assignment():
+            await engine.take_over(tp, is_ours)
+            if tp not in engine.owned():
+                return
+            if is_ours():
                 await self.seek_to_position(tp)
                 self.resume_partitions({tp})
             else:
-                await self.app.engine.release({tp})
+                await engine.release({tp})
         except Exception as error:  # nothing may swallow it: the partition would stand still for ever
             die(f"cannot take over {tp.topic}[{tp.partition}]", error)
 
@@ -159,7 +174,7 @@ class Consumer(stock.Consumer):
         if not wanted:
             await self.sleep(IDLE_S)
             return None, None
-        return await self._getmany(wanted, timeout if wanted == active else LOOK_AGAIN_S), wanted
+        return await self._getmany(wanted, timeout if wanted == self.assignment() else LOOK_AGAIN_S), wanted
 
     def _to_message(self, tp: TP, run: Run) -> ConsumerMessage:
         # Faust drops what has a lower offset than the last: a running number keeps it from judging runs fetched anew.
@@ -199,8 +214,20 @@ class Producer(stock.Producer):
         """Nothing to leave."""
 
 
+class Fetcher(stock_consumer.Fetcher):
+    """Hands on what the consumer fetched."""
+
+    async def crash(self, reason: BaseException) -> None:
+        """As stock at a rebalance, which cancels and restarts it; for any other reason the worker does not go on."""
+        if isinstance(reason, asyncio.CancelledError):
+            await super().crash(reason)
+        else:
+            die("fetcher", reason)
+
+
 class Transport(stock.Transport):
     """The driver."""
 
     Consumer = Consumer
+    Fetcher = Fetcher
     Producer = Producer

@@ -92,8 +92,8 @@ class Watch:
     @_harmless
     def took_in(self, place: Place, records: Sequence[Record], outputs: Outputs) -> None:
         """A run was taken in, not committed yet."""
-        newest_ms = records[-1].timestamp if records else None
-        self._tallies.setdefault(place, Tally()).add(len(records), newest_ms, outputs)
+        received_at_ms = (records[0].timestamp, records[-1].timestamp) if records else None
+        self._tallies.setdefault(place, Tally()).add(len(records), received_at_ms, outputs)
 
     @_harmless
     def committed(self, place: Place, position: Position, transaction_bytes: int, seconds: float) -> None:
@@ -106,6 +106,11 @@ class Watch:
             self._refusals.add(place, tally)
         facts = {"uploads": tally.uploads, "next_offset": position.next_offset, "bytes": transaction_bytes}
         tell(logging.DEBUG, "checkpoint", place=named(place), **facts, seconds=round(seconds, 4))
+
+    def oldest_uncommitted_ms(self, place: Place) -> int | None:
+        """When Kafka took in the oldest upload that was taken in here and is not committed yet; from any thread."""
+        tally = self._tallies.get(place)
+        return None if tally is None else tally.oldest_received_at_ms
 
     @_harmless
     def tell_refused(self) -> None:
@@ -121,6 +126,11 @@ class Watch:
         self._tallies.pop(place, None)
         self.newest.pop(place, None)
         self.taking_over_since_s[place] = self._clock()
+
+    @_harmless
+    def take_over_given_up(self, place: Place) -> None:
+        """The partition is somebody else's again."""
+        self.taking_over_since_s.pop(place, None)
 
     @_harmless
     def taken_over(self, place: Place, position: Position, sizes: Mapping[str, tuple[int, int]]) -> None:

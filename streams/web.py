@@ -108,7 +108,10 @@ class Web:
         await web.SockSite(runner, self._socket).start()
         tell(logging.INFO, "serving HTTP", address=self._socket.getsockname()[:2])
         while not self._stopping.is_set():
-            self._answers.observe()
+            try:
+                self._answers.observe()
+            except Exception:  # what is looked at may be changing; the next look is a second away
+                LOG.warning("looking at the worker failed", exc_info=True)
             try:
                 await asyncio.wait_for(self._stopping.wait(), LOOK_EVERY_S)
             except TimeoutError:

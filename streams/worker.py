@@ -62,6 +62,8 @@ def stream_app(settings: EngineSettings, products: Sequence[Product] = PRODUCTS)
         broker_rebalance_timeout=settings.rebalance_timeout_s,
         broker_request_timeout=settings.rebalance_timeout_s + 30,
         consumer_max_fetch_size=settings.fetch_bytes,
+        # The fetch is bounded as it comes, compressed: of a few megabytes millions of small uploads may come out.
+        broker_max_poll_records=settings.run_uploads,
         consumer_auto_offset_reset="none",
         consumer_group_instance_id=None if settings.slot is None else f"{settings.app}-{settings.slot}",
         table_standby_replicas=0,

@@ -12,10 +12,10 @@ import streams.checkpoint
 import streams.devices
 import streams.engine
 from streams.batch import Outputs, Place
-from streams.checkpoint import COMMIT_TIMEOUT_S, Partition, Run, Taken
+from streams.checkpoint import Partition, Run, Taken
 from streams.crash_points import crash_point
 from streams.dedupe import Deduped, Verdict, dedupe
-from streams.ownership import owning_producer
+from streams.ownership import COMMIT_TIMEOUT_S, owning_producer
 from streams.settings import EngineSettings
 from tests.integration.streams import worker_process
 

@@ -12,10 +12,9 @@ from contextlib import suppress
 from pathlib import Path
 from random import Random
 
-from confluent_kafka import Consumer, IsolationLevel, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient
 
-from schemas.topics import FAILED_EVENTS, RECEIPTS, state_topic
 from tests.chaos.broker import Broker
 from tests.chaos.load import Load
 from tests.integration.streams.conftest import Stream
@@ -47,7 +46,7 @@ class Drill:
         self.story: list[str] = []
         self.settings: dict[str, float] = {}
         self._again_s: dict[int, float] = {}
-        self._began_s = time.monotonic()
+        self._began_s = self._started_s = time.monotonic()
 
     def _log(self, slot: int) -> Path:
         return self._logs / f"worker-{slot}.log"
@@ -61,6 +60,7 @@ class Drill:
         if crash_at:
             self.armed[slot] = crash_at
         self._again_s.pop(slot, None)
+        self._started_s = time.monotonic()
         self.workers[slot] = self.stream.start(slot, self.armed.get(slot, ""), self._log(slot), **self.settings)
 
     def some_worker(self) -> int:
@@ -163,36 +163,42 @@ class Drill:
             ends[number] = max(ends[number], offset + 1)
         wanted = {number: end for number, end in ends.items() if end > 0}
         self.until(lambda: wanted.items() <= self.shown().items(), "all uploads are taken in", within_s)
-        self.until(lambda: not self.open_transactions(), "no transaction is open", within_s)
+        self.until(self._is_quiet, "no transaction is open", within_s)
 
-    def open_transactions(self) -> list[str]:
-        """Partitions whose end readers of committed records do not see yet."""
-        product = self.stream.product
-        topics = (RECEIPTS, FAILED_EVENTS, product.readings, product.sessions,
-                  state_topic(self.stream.settings.app, product.telemetry).name)  # fmt: skip
-        asked = {
-            TopicPartition(topic, number): OffsetSpec.latest()  # type: ignore[no-untyped-call]
-            for topic in topics
-            for number in range(self.stream.partitions)
-        }
-        admin = self._admin()
-        ends = [
-            {(place.topic, place.partition): end.result().offset for place, end in answer.items()}
-            for level in (IsolationLevel.READ_UNCOMMITTED, IsolationLevel.READ_COMMITTED)
-            for answer in [admin.list_offsets(asked, isolation_level=level, request_timeout=10)]
-        ]
-        return [f"{topic}[{number}]" for (topic, number), end in ends[0].items() if ends[1][topic, number] != end]
+    def _is_quiet(self) -> bool:
+        """Whether readers of committed records see all partitions to their ends; not while the broker is away."""
+        with suppress(KafkaException):
+            return not self.stream.open_transactions()
+        return False
+
+    def steady(self) -> None:
+        """Wait until every worker is in the group: itself, not what is left of the process before it in its slot."""
+        self.until(lambda: time.monotonic() > self._started_s + SESSION_TIMEOUT_S, "former members are gone")
+        self.until(lambda: self.workers.keys() <= self.partitions().keys(), "all workers are in the group")
 
     def freeze(self, slot: int) -> None:
         """Stop a worker in its tracks for longer than the group waits for it, until others go on with what it had."""
-        self.until(lambda: bool(self.partitions().get(slot)), f"worker {slot} has partitions")
-        had = self.partitions()[slot]
+        had: set[int] = set()
+
+        def holds() -> bool:
+            had.clear()
+            had.update(self.partitions().get(slot, ()))
+            return bool(had) and self.workers[slot].poll() is None
+
+        self.until(holds, f"worker {slot} has partitions")
         os.kill(self.workers[slot].pid, signal.SIGSTOP)
         froze_s = time.monotonic()
         self.tell(f"worker {slot} is frozen with partitions {sorted(had)}")
+        # Before they move: whoever gets them may have shown its first checkpoint by the time that the move is seen.
+        before: dict[int, int] = {}
+
+        def is_told() -> bool:
+            before.update(self.shown())
+            return bool(before)
+
+        self.until(is_told, "the group's offsets are told")
         self.until(lambda: had <= _of_others(self.partitions(), slot), f"the partitions of worker {slot} move")
-        before = self.shown()
-        self.until(lambda: any(self.shown().get(number, 0) > before.get(number, 0) for number in had), "others go on")
+        self.until(lambda: any(self.shown().get(number, 0) > max(0, before[number]) for number in had), "others go on")
         self.until(lambda: time.monotonic() > froze_s + SESSION_TIMEOUT_S, "its session is over for certain")
 
     def thaw(self, slot: int) -> None:

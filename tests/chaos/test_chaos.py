@@ -59,6 +59,7 @@ def test_crashes_of_all_kinds_lose_nothing_and_double_nothing(broker: Broker, tm
         assert len(stream.sent) >= FEWEST_UPLOADS
         unseen = len(stream.read(RECEIPTS, "read_uncommitted")) - len(stream.read(RECEIPTS))
         assert unseen > 0, "some transactions were cut short"
+        drill.steady()
         for slot in list(drill.workers):
             assert drill.stop(slot) == 0
     except BaseException as error:

@@ -32,8 +32,12 @@ def worker(
     *,
     slot: Annotated[int, typer.Option(min=0, help="Fixed place in the group; no two running workers share one.")] = 0,
     checkpoint_s: Annotated[
-        float, typer.Option(min=0.01, help="Longest seconds between an upload and the commit of what it caused.")
+        float,
+        typer.Option(min=0.01, max=300, help="Longest seconds between an upload and the commit of what it caused."),
     ] = 0.5,
+    checkpoint_uploads: Annotated[
+        int, typer.Option(min=1, help="Commit earlier when this many uploads wait for it; a run fetched at once more.")
+    ] = 50_000,
     max_refused_share: Annotated[
         float,
         typer.Option(
@@ -86,6 +90,7 @@ def worker(
         kafka=kafka,
         slot=slot,
         checkpoint_s=checkpoint_s,
+        checkpoint_uploads=checkpoint_uploads,
         forget_after_days=forget_after_days,
         max_refused_share=max_refused_share,
         buffer_bytes=buffer_mb * 1_000_000,

@@ -17,10 +17,19 @@ from uuid import uuid4
 
 import pytest
 from aiokafka import ConsumerRecord
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, Producer, TopicPartition
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    IsolationLevel,
+    KafkaError,
+    Message,
+    Producer,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
-from deploy.topics import ensure_topics
-from schemas.topics import BY_NAME, FAILED_EVENTS, RECEIPTS, state_topic
+from deploy.topics import ensure_topics, partition_counts
+from schemas.topics import BY_NAME, FAILED_EVENTS, RECEIPTS, TELEMETRY_WASHER, state_topic
 from streams.batch import Place
 from streams.checkpoint import Partition, Run
 from streams.crash_points import VARIABLE
@@ -37,6 +46,8 @@ PATIENCE_S = 60.0
 Upload = Mapping[str, Any]
 PlacePair = tuple[int, int]
 """Partition and offset of an upload."""
+PlacePairOf = tuple[str, int]
+"""Topic and partition."""
 
 
 @dataclass
@@ -46,6 +57,7 @@ class Stream:
     Attributes:
         sent: Each record that Kafka took, by its place.
         program: What `start` starts: a Python program and its first arguments.
+        began: Where topics that are shared with other tests ended when this stream began.
     """
 
     settings: EngineSettings
@@ -54,6 +66,7 @@ class Stream:
     sent: dict[PlacePair, bytes] = field(default_factory=dict)
     workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
     program: tuple[str, ...] = (str(WORKER),)
+    began: dict[PlacePairOf, int] = field(default_factory=dict)
 
     def produce(self, uploads: Sequence[Upload | bytes], partition: int = 0, key: bytes | None = None) -> None:
         """Uploads, in this order, under their devices' keys."""
@@ -104,7 +117,8 @@ class Stream:
             }
         )
         known = consumer.list_topics(topic, timeout=10).topics[topic].partitions
-        consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in known])
+        begin = [TopicPartition(topic, number, self.began.get((topic, number), OFFSET_BEGINNING)) for number in known]
+        consumer.assign(begin)
         messages: list[Message] = []
         ended: set[int] = set()
         deadline_s = time.monotonic() + PATIENCE_S
@@ -176,11 +190,43 @@ class Stream:
     def wait_for(self, uploads: int) -> None:
         """Wait until that many uploads are accounted for: Kafka shows a transaction a moment after its commit."""
         deadline_s = time.monotonic() + PATIENCE_S
-        while (found := self.count()) < uploads:
-            assert time.monotonic() < deadline_s, f"{found} of {uploads} uploads after {PATIENCE_S} s"
+        while True:
             exit_codes = [worker.poll() for worker in self.workers]
+            if exit_codes and None not in exit_codes:
+                self.quiet()
+            found = self.count()
+            if found >= uploads:
+                return
+            assert time.monotonic() < deadline_s, f"{found} of {uploads} uploads after {PATIENCE_S} s"
             assert not exit_codes or None in exit_codes, f"no worker is left: exit codes {exit_codes}"
             time.sleep(0.3)
+
+    def open_transactions(self) -> list[str]:
+        """Partitions whose end readers of committed records do not see yet."""
+        product = self.product
+        topics = (RECEIPTS, FAILED_EVENTS, product.readings, product.sessions,
+                  state_topic(self.settings.app, product.telemetry).name)  # fmt: skip
+        places = [TopicPartition(topic, number) for topic in topics for number in range(self.partitions)]
+        every, committed = (ends_of(self.settings.kafka, places, level) for level in IsolationLevel)
+        return [f"{topic}[{number}]" for (topic, number), end in every.items() if committed[topic, number] != end]
+
+    def quiet(self) -> None:
+        """Wait until readers see all that was committed: Kafka shows a transaction a moment after its commit."""
+        deadline_s = time.monotonic() + PATIENCE_S
+        while places := self.open_transactions():
+            assert time.monotonic() < deadline_s, f"open for {PATIENCE_S} s: {places}"
+            time.sleep(0.02)
+
+    def remake(self) -> None:
+        """Delete the input topic and make it again. Kafka says it is gone before it has forgotten the name."""
+        topic = self.product.telemetry
+        admin = AdminClient({"bootstrap.servers": self.settings.kafka})
+        admin.delete_topics([topic])[topic].result()
+        deadline_s = time.monotonic() + PATIENCE_S
+        while topic in partition_counts(self.settings.kafka):
+            assert time.monotonic() < deadline_s
+            time.sleep(0.1)
+        ensure_topics(self.settings.kafka, [replace(BY_NAME[TELEMETRY_WASHER], name=topic)], self.partitions)
 
     def shown_lag(self) -> int:
         """Records between the group's shown offsets and the ends."""
@@ -219,6 +265,16 @@ class Stream:
             worker.wait()
 
 
+def ends_of(
+    kafka: str, places: Sequence[TopicPartition], level: IsolationLevel = IsolationLevel.READ_UNCOMMITTED
+) -> dict[PlacePairOf, int]:
+    """Where partitions end for readers of that kind."""
+    asked = {place: OffsetSpec.latest() for place in places}  # type: ignore[no-untyped-call]
+    admin = AdminClient({"bootstrap.servers": kafka, "log_level": 0})  # kept until the answer: it dies with its client
+    answer = admin.list_offsets(asked, isolation_level=level, request_timeout=10)
+    return {(place.topic, place.partition): end.result().offset for place, end in answer.items()}
+
+
 def a_stream(kafka: str, partitions: int) -> Stream:
     """A stream of washing machines with topics of its own."""
     telemetry, readings, sessions = (
@@ -228,7 +284,9 @@ def a_stream(kafka: str, partitions: int) -> Stream:
     product = replace(WASHER, telemetry=telemetry.name, readings=readings.name, sessions=sessions.name)
     settings = EngineSettings(kafka, app=f"it-{uuid4().hex}", checkpoint_s=0.1)
     ensure_topics(kafka, [telemetry, readings, sessions, state_topic(settings.app, telemetry.name)], partitions)
-    return Stream(settings, product, partitions)
+    counts = partition_counts(kafka)
+    shared = [TopicPartition(topic, number) for topic in (RECEIPTS, FAILED_EVENTS) for number in range(counts[topic])]
+    return Stream(settings, product, partitions, began=ends_of(kafka, shared))
 
 
 @pytest.fixture

@@ -49,7 +49,7 @@ def test_a_bad_roll_out_is_stopped_before_it_refuses_everything(stream: Stream, 
     sent = uploads(6, 0, devices=1)
     stream.produce(sent)
     stream.produce([b"{}"] * 30_000)
-    worker = stream.start(log=log, max_refused_share=0.5)
+    worker = stream.start(log=log, max_refused_share=0.5, session_timeout_s=30.0)
     assert worker.wait(PATIENCE_S) == DecisionError.exit_code
     said = last_line(log)
     assert "were refused, 50% are allowed; most often" in said

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -15,7 +14,6 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
-from confluent_kafka.cimpl import NewTopic
 
 from schemas.errors import PositionError
 from schemas.topics import FAILED_EVENTS
@@ -185,9 +183,7 @@ def test_a_flood_of_refused_uploads_comes_out_as_failed_events(stream: Stream) -
 def test_a_recreated_topic_stops_the_partition(stream: Stream) -> None:
     stream.produce(uploads(9))
     take_in(stream)
-    admin = AdminClient({"bootstrap.servers": stream.settings.kafka})
-    admin.delete_topics([stream.product.telemetry])[stream.product.telemetry].result()
-    _until_made(admin, stream.product.telemetry)
+    stream.remake()
     with pytest.raises(PositionError, match=r"was re-created: id \S+ expected, \S+ found. Choose"):
         stream.open()
 
@@ -202,15 +198,3 @@ def test_a_position_that_retention_has_passed_stops_the_partition(stream: Stream
         done.result()
     with pytest.raises(PositionError, match=f"holds offsets {end.offset} to {end.offset}, the position is"):
         stream.open()
-
-
-def _until_made(admin: AdminClient, topic: str) -> None:
-    """Kafka answers that a topic is deleted before it has forgotten the name."""
-    deadline_s = time.monotonic() + PATIENCE_S
-    while True:
-        try:
-            admin.create_topics([NewTopic(topic, num_partitions=1, replication_factor=1)])[topic].result()
-            return
-        except KafkaException:
-            assert time.monotonic() < deadline_s
-            time.sleep(0.1)

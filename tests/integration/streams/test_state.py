@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from random import Random
@@ -13,17 +12,17 @@ import pytest
 from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from deploy.topics import ensure_topics, partition_counts
+from deploy.topics import ensure_topics
 from schemas.errors import PositionError, UsageError
-from schemas.topics import BY_NAME, TELEMETRY_WASHER, state_topic
+from schemas.topics import state_topic
 from streams import decision
 from streams.batch import Place
-from streams.checkpoint import Partition
+from streams.checkpoint import Partition, Run
 from streams.inspection import inspected
 from streams.memory import recall
 from streams.step import State
 from streams.store import PAGES
-from tests.integration.streams.conftest import PATIENCE_S, Stream
+from tests.integration.streams.conftest import Stream
 from tests.unit.streams.arrivals import arriving, some_uploads
 from tests.unit.streams.building import Upload, a_washer_upload
 from vaxel.__main__ import run
@@ -42,7 +41,13 @@ def take_in(stream: Stream, size: int = 10, partition: int = 0) -> Partition:
     for taken in stream.runs(opened.applied, size, partition):
         assert opened.apply(taken)
         opened.commit()
+    stream.quiet()
     return opened
+
+
+def take_in_one(owner: Partition, taken: Run) -> None:
+    owner.apply(taken)
+    owner.commit()
 
 
 @pytest.fixture
@@ -75,6 +80,7 @@ def said(capsys: pytest.CaptureFixture[str], code: int, *arguments: str) -> str:
 
 
 def kept(stream: Stream) -> tuple[State, Any]:
+    stream.quiet()
     return recall(stream.settings, stream.product, Place(stream.product.telemetry, 0))
 
 
@@ -82,18 +88,6 @@ def content(state: State) -> dict[str, dict[int, Any]]:
     return {
         name: {row: store.values[row].item() for row in store.rows().tolist()} for name, store in state.stores.items()
     }
-
-
-def remade(stream: Stream) -> None:
-    """The input topic deleted and made again. Kafka says it is gone before it has forgotten the name."""
-    admin = AdminClient({"bootstrap.servers": stream.settings.kafka})
-    topic = stream.product.telemetry
-    admin.delete_topics([topic])[topic].result()
-    deadline_s = time.monotonic() + PATIENCE_S
-    while topic in partition_counts(stream.settings.kafka):
-        assert time.monotonic() < deadline_s
-        time.sleep(0.1)
-    ensure_topics(stream.settings.kafka, [replace(BY_NAME[TELEMETRY_WASHER], name=topic)], 1)
 
 
 def lose_all(stream: Stream) -> int:
@@ -157,7 +151,7 @@ def test_after_a_recreated_topic_continue_goes_on_and_still_knows_what_was_taken
     first = uploads(3)
     stream.produce(first)
     before = take_in(stream)
-    remade(stream)
+    stream.remake()
     with pytest.raises(PositionError, match=rf"vaxel state continue {topic} 0\).*vaxel state reset {topic} 0\)"):
         stream.open()
     (state,) = inspected(stream.settings, stream.product)
@@ -171,8 +165,9 @@ def test_after_a_recreated_topic_continue_goes_on_and_still_knows_what_was_taken
     stream.sent.clear()
     stream.produce([*first, a_washer_upload(device_id="new-1")])
     accepted = len([row for row in stream.receipts() if row["outcome"] == "accepted"])
+    before_all = stream.count()
     take_in(stream)
-    stream.wait_for(accepted + len(stream.sent))
+    stream.wait_for(before_all + len(stream.sent))
     again = [row for row in stream.receipts() if row["outcome"] == "accepted"][accepted:]
     assert [row["device_id"] for row in again] == ["new-1"], "dedup still knows the others"
 
@@ -192,9 +187,8 @@ def test_reset_forgets_all_and_what_the_topic_holds_counts_again(
     assert position.next_offset == 0
     stream.produce([a_washer_upload()])
     (late,) = stream.runs(owner.applied, 1)
-    owner.apply(late)
     with pytest.raises(KafkaException, match=r"(?i)fenced|epoch"):
-        owner.commit()
+        take_in_one(owner, late)
     again = take_in(stream, 3)
     assert content(kept(stream)[0]) == content(again._state)
 

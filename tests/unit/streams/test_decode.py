@@ -75,6 +75,7 @@ REFUSED: list[tuple[str, bytes | None, str]] = [
     ("NaN as a name", written(material="NaN"), "not_json"),
     ("inf as a name", written(device_id="inf"), "not_json"),
     ("endless nesting", b"[" * 300_000, "not_json"),
+    ("nesting of both kinds", b" [ {" * 500, "not_json"),
     ("nesting in a field", written(power_w="[" * 5_000 + "]" * 5_000), "not_json"),
     ("a list of uploads", b"[" + PLAIN.encode() + b"]", "not_an_object"),
     ("null", b"null", "not_an_object"),

@@ -86,6 +86,17 @@ def test_what_a_checkpoint_commits_is_counted_and_adds_up() -> None:
     assert watch.newest[PLACE].newest_received_at_ms == 1_003
 
 
+def test_the_oldest_upload_that_is_not_committed_yet_is_known() -> None:
+    watch = Watch()
+    _, outputs = some_outputs()
+    assert watch.oldest_uncommitted_ms(PLACE) is None
+    for first in (3, 7):
+        watch.took_in(PLACE, records(20)[first:], outputs)
+    assert watch.oldest_uncommitted_ms(PLACE) == 1_003
+    watch.committed(PLACE, Position("id", 8, 1), 1_234, 0.03)
+    assert watch.oldest_uncommitted_ms(PLACE) is None
+
+
 def test_each_checkpoint_is_counted_once() -> None:
     watch = Watch()
     count, outputs = some_outputs()
@@ -121,7 +132,7 @@ def test_a_fault_of_the_observer_is_counted_and_told_once_and_reaches_nobody(
 
 def test_refused_uploads_are_told_of_by_reason_at_most_every_ten_seconds() -> None:
     refusals, tally = Refusals(), Tally()
-    tally.add(4, 1, some_outputs()[1])
+    tally.add(4, (1, 1), some_outputs()[1])
     told = []
     for second in range(25):
         refusals.add(PLACE, tally)
@@ -133,7 +144,7 @@ def test_refused_uploads_are_told_of_by_reason_at_most_every_ten_seconds() -> No
 
 def test_a_flood_that_ends_is_told_of_to_its_last_upload() -> None:
     refusals, tally = Refusals(), Tally()
-    tally.add(4, 1, some_outputs()[1])
+    tally.add(4, (1, 1), some_outputs()[1])
     refusals.add(PLACE, tally)
     counts = [count for _, count, _ in refusals.due(0.0)]
     refusals.add(PLACE, tally)

@@ -14,10 +14,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from schemas.fields import EARLIEST_MS
 from streams.batch import Outputs
 from streams.dedupe import WINDOW
 from streams.memory import Position, changes, restored
-from streams.pieces import MANY_PIECES
+from streams.pieces import MANY_PIECES, MOST_PIECES
 from streams.product import WASHER
 from streams.step import State
 from tests.unit.streams.building import MINUTE_MS, NOON_MS, Upload, a_plug_upload, newest_sessions, taken_in
@@ -218,3 +219,39 @@ def test_pieces_within_the_window_are_kept() -> None:
         taken_in(WASHER, state, uploads_of(" " * upload * 200 + QUIET * 10, 1, first_seq=200 * upload), [90])
         state.tidy()
     assert WINDOW <= kept_pieces(state) <= MANY_PIECES
+
+
+def repeating_clock(uploads: int, period: int) -> list[Upload]:
+    """A heater that is on for half of each upload, by a clock that starts again with every `period`-th upload."""
+    drawn = "HH.." * period
+    return [
+        dict(upload) | {"seq": seq}
+        for seq, upload in enumerate((uploads_of(drawn) * (uploads // period + 1))[:uploads])
+    ]
+
+
+def running_back(uploads: int) -> list[Upload]:
+    """Each upload from before the one before it."""
+    forth = uploads_of(("HH.." + QUIET) * uploads, minutes=24)[:uploads]
+    return [dict(upload) | {"seq": seq} for seq, upload in enumerate(reversed(forth))]
+
+
+@pytest.mark.parametrize("sent", [repeating_clock(1_500, 33), running_back(1_500)], ids=["repeats", "runs back"])
+def test_what_is_kept_of_a_device_whose_clock_goes_wrong_is_bounded(sent: list[Upload]) -> None:
+    state = State(WASHER)
+    for start in range(0, len(sent), 50):
+        taken_in(WASHER, state, sent[start : start + 50])
+        state.tidy()
+        assert kept_pieces(state) <= MOST_PIECES + 50 * 4
+        assert len(state.sessions) <= MOST_PIECES
+
+
+@pytest.mark.parametrize("start_ms", [EARLIEST_MS, 2**53 - 1 - 86_400_000 * 400])
+def test_a_cycle_at_the_edge_of_time_is_told(start_ms: int) -> None:
+    """A clock that was never set since it was made tells 2001; the first reading speaks for the minute before it."""
+    edge = a_plug_upload(
+        seq=1, start_ms=start_ms, sent_at_ms=start_ms + 600_000, lead_ms=60_000,
+        offset_ms=[10_000 * step for step in range(60)], power_w=[1_500.0] * 60,
+    )  # fmt: skip
+    (cycle,) = cycles(taken_in(WASHER, State(WASHER), [edge]))
+    assert cycle["started_at_ms"] == start_ms - 60_000

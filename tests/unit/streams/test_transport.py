@@ -39,7 +39,7 @@ def test_positions_are_shown_as_the_group_s_offsets() -> None:
     coordinator = Coordinator(NoError.errno)
     assert shown(coordinator)
     (request,) = coordinator.asked
-    assert request._topics == [("a", [(0, 3, ""), (1, 4, "")]), ("b", [(0, 5, "")])]
+    assert request._topics == [("a", [(0, 3, "\0"), (1, 4, "\0")]), ("b", [(0, 5, "\0")])]
     assert (request._consumer_group_generation_id, request._consumer_id) == (7, "vaxel-0")
 
 

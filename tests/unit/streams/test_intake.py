@@ -1,0 +1,48 @@
+"""What becomes of records that are no uploads."""
+
+from __future__ import annotations
+
+import hashlib
+
+from aiokafka import ConsumerRecord
+
+from schemas.failures import FailedEvent
+from schemas.uploads import MAX_UPLOAD_BYTES, WasherUpload
+from streams.admission import KEPT_KEY_CHARACTERS
+from streams.batch import Place
+from streams.decode import Decoder
+from streams.intake import KEPT_BYTES, taken_in
+
+
+def refusal(value: bytes | None, key: bytes | None = b"w-1") -> FailedEvent:
+    record = ConsumerRecord("t", 0, 7, 1_000, 1, key, value, None, 0, 0, ())
+    batch, (failed,) = taken_in(Decoder(WasherUpload), Place("t", 0), [record])
+    assert len(batch.offset) == 0
+    return failed
+
+
+def test_a_refused_upload_keeps_its_bytes_key_and_place() -> None:
+    failed = refusal(b"no upload")
+    assert (failed.original, failed.device_id, failed.topic, failed.offset) == (b"no upload", "w-1", "t", 7)
+    assert refusal(None).original == b""
+    assert refusal(b"no upload", None).device_id is None
+    assert refusal(b"no upload", b"\xff").device_id is None
+
+
+def test_bytes_that_kafka_would_not_take_again_are_cut_and_named() -> None:
+    """Compressed, they came through; the worker must not end of what it cannot write on."""
+    whole = refusal(b" " * KEPT_BYTES)
+    assert (len(whole.original), whole.detail) == (
+        KEPT_BYTES,
+        f"{KEPT_BYTES} bytes, at most {MAX_UPLOAD_BYTES} are accepted",
+    )
+    bomb = b" " * (KEPT_BYTES + 1)
+    cut = refusal(bomb)
+    assert (cut.reason, cut.original) == ("too_large", bomb[:KEPT_BYTES])
+    assert f"all {len(bomb)} of sha256 {hashlib.sha256(bomb).hexdigest()}" in cut.detail
+    assert len(refusal(b"", b"k" * 1_000_000).device_id or "") == KEPT_KEY_CHARACTERS
+
+
+def test_brackets_count_where_they_follow_each_other() -> None:
+    assert refusal(b"[" * 1_000).detail == "nested too deeply"
+    assert refusal((b"[" * 500 + b"x") * 990).detail != "nested too deeply"
