@@ -40,7 +40,7 @@ CREATE TABLE IF NOT EXISTS gearbox.change (
   field         text NOT NULL,
   before        jsonb NOT NULL,
   after         jsonb NOT NULL,
-  row_version   bigint NOT NULL,             -- the target row's version when planned: the precondition
+  row_version   bigint NOT NULL,             -- the target row's version when planned: with `before`, the precondition
   why           jsonb NOT NULL,
   status        text NOT NULL CHECK (status IN ('planned', 'applied', 'conflict')),
   PRIMARY KEY (change_set_id, change_no)

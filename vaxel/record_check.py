@@ -41,9 +41,9 @@ EXPECTED = {
           coalesce(units.activated_qty, 0) - coalesce(used.in_use_qty, 0) as dormant_qty,
           coalesce(sessions, 0) / nullif(units.activated_qty, 0) as sessions_per_unit,
           amount / sessions as usage_per_session,
-          (eco_wh / eco_sessions / label_wh_per_cycle - 1) * 100 as label_deviation_pct
+          (eco_wh / eco_sessions / nullif(label_wh_per_cycle, 0) - 1) * 100 as label_deviation_pct
         from monthly_sales left join units using (material, month) left join used using (material, month)
-        join material using (material)
+        left join material using (material)
     """,
     "crm.customer_usage": """
         with used as (

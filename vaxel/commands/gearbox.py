@@ -46,7 +46,7 @@ def plan(
 
     chosen = [flows.load(name) for name in ([flow] if flow is not None else flows.names())]
     known, who = addresses(os.environ, data_dir), by or _user()
-    tell = report.tell_failed if as_json else report.tell
+    tell = _silent if as_json else report.tell
     _finish(
         each(chosen, lambda entry: plan_flow(entry, known.catalog, known.records, who, snapshot), tell), as_json=as_json
     )
@@ -93,7 +93,7 @@ def apply(
     if (what is None) != everything:
         raise UsageError("Cannot tell what to apply: give either the number of a change set, or a flow, or --all.")
     known, who = addresses(os.environ, data_dir), by or _user()
-    tell = report.tell_failed if as_json else report.tell
+    tell = _silent if as_json else report.tell
     if what is not None and what.isdecimal():
         shifted = apply_kept(int(what), known.records, who)
         tell(shifted)
@@ -139,12 +139,17 @@ def _user() -> str:
         return f"uid {os.getuid()}"
 
 
+def _silent(_: End) -> None:
+    """JSON is printed as a whole."""
+
+
 def _finish(ends: Sequence[End], *, as_json: bool) -> None:
     from sinks.records.gearbox import Failed  # noqa: PLC0415
     from vaxel.commands import gearbox_report as report  # noqa: PLC0415
 
     if as_json:
         report.print_json([report.row(end) for end in ends])
+    report.tell_failed(ends)
     codes = [end.error.exit_code if isinstance(end, Failed) else FOUND_SOMETHING * end.needs_a_look for end in ends]
     if any(codes):
         raise typer.Exit(max(codes))

@@ -26,13 +26,16 @@ def tell(end: End) -> None:
         print_plan(end)
     elif isinstance(end, Shift):
         print_shift(end)
-    tell_failed(end)
 
 
-def tell_failed(end: End) -> None:
-    """Say that a flow failed, if it did, in one line on stderr."""
-    if isinstance(end, Failed):
-        typer.echo(f"vaxel: {end.flow}: {_one_line(end)}", err=True)
+def tell_failed(ends: Iterable[End]) -> None:
+    """Say which flows failed, in a line on stderr for each reason."""
+    flows: dict[str, list[str]] = {}
+    for end in ends:
+        if isinstance(end, Failed):
+            flows.setdefault(_one_line(end), []).append(end.flow)
+    for reason, names in flows.items():
+        typer.echo(f"vaxel: {', '.join(names)}: {reason}", err=True)
 
 
 def row(end: End) -> dict[str, Any]:
