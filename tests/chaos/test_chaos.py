@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +16,7 @@ from schemas.topics import RECEIPTS, TOPICS
 from tests.chaos.account import assert_accounted_for
 from tests.chaos.broker import Broker
 from tests.chaos.drill import Drill
-from tests.chaos.faults import FAULTS, FIRST_SLOTS, rounds
+from tests.chaos.faults import CRASH_POINTS, FAULTS, FIRST_SLOTS, rounds
 from tests.chaos.load import Load
 from tests.integration.streams.conftest import a_stream
 
@@ -25,6 +26,8 @@ SECONDS = float(os.environ.get("VAXEL_CHAOS_SECONDS", "0"))
 PARTITIONS = 6
 UPLOADS_PER_S = 200.0
 FEWEST_UPLOADS = 8_000
+FEWEST_CRASHES = 15
+"""Of workers, at a point or at any moment; of the broker one more at least."""
 
 
 @pytest.fixture
@@ -36,7 +39,11 @@ def broker(tmp_path: Path) -> Iterator[Broker]:
     running.kill()
 
 
-def test_crashes_of_all_kinds_lose_nothing_and_double_nothing(broker: Broker, tmp_path: Path) -> None:
+def test_crashes_of_all_kinds_lose_nothing_and_double_nothing(
+    broker: Broker, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with capsys.disabled():
+        print(f"\nVAXEL_CHAOS_SEED={SEED}", flush=True)  # noqa: T201
     rng = Random(SEED)
     stream = a_stream(broker.bootstrap, PARTITIONS)
     load = Load(stream, SEED, UPLOADS_PER_S)
@@ -57,6 +64,10 @@ def test_crashes_of_all_kinds_lose_nothing_and_double_nothing(broker: Broker, tm
         assert_accounted_for(stream, load.refused)
         assert all(drill.done[name] >= 1 for name in FAULTS), "each fault has happened"
         assert len(stream.sent) >= FEWEST_UPLOADS
+        crashes = drill.done[f"ended with {-signal.SIGKILL}"] + sum(drill.done[point] for point in CRASH_POINTS)
+        assert crashes >= FEWEST_CRASHES
+        with capsys.disabled():
+            print(f"{crashes} workers crashed, {len(stream.sent):,} uploads accounted for", flush=True)  # noqa: T201
         unseen = len(stream.read(RECEIPTS, "read_uncommitted")) - len(stream.read(RECEIPTS))
         assert unseen > 0, "some transactions were cut short"
         drill.steady()
