@@ -28,6 +28,8 @@ TRAILING_COMMA = r",\s*[}\]]"
 
 
 _BIT_OF_BRACES = ord("}") ^ ord("]")
+LETTERS_AT_ONCE = 1 << 17
+"""So few stay in the processor's cache from one look to the next."""
 
 
 @dataclass(frozen=True)
@@ -128,9 +130,12 @@ class Decoder:
 def _has_odd_bracket(texts: pa.StringArray) -> bool:
     """Whether any closing bracket of a batch stands after a comma or a space: all trailing commas do, few others."""
     letters = np.frombuffer(texts.buffers()[2] or b"", dtype=np.uint8)
-    brackets = np.flatnonzero((letters | _BIT_OF_BRACES) == ord("}"))
-    before = letters[brackets - 1]  # of the very first letter the last one: then the batch is looked through
-    return bool(((before == ord(",")) | (before <= ord(" "))).any())
+    for start in range(0, len(letters), LETTERS_AT_ONCE):
+        brackets = start + np.flatnonzero((letters[start : start + LETTERS_AT_ONCE] | _BIT_OF_BRACES) == ord("}"))
+        before = letters[brackets - 1]  # of the very first letter the last one: then the batch is looked through
+        if ((before == ord(",")) | (before <= ord(" "))).any():
+            return True
+    return False
 
 
 def _readable(values: Sequence[bytes | None]) -> tuple[pa.Array, pa.Array]:

@@ -51,6 +51,7 @@ class Engine:
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="engine")
         self._take_over_threads = ThreadPoolExecutor(TAKE_OVER_THREADS, thread_name_prefix="take-over")
         self._is_paused = False
+        self.pauses = 0
         self._waiting_since: dict[TP, float] = {}
         self._seeks: dict[TP, int] = {}
         self._shown: dict[TP, int] = {}
@@ -228,15 +229,17 @@ class Engine:
     async def pause(self) -> None:
         """Take nothing in any more, finish the running steps, commit all partitions. They stay open."""
         self._is_paused = True
+        self.pauses += 1
         self.watch.paused()
         # Their errors are for those who wait for them, if any: one of a mere look at the broker ends no worker.
         await asyncio.gather(*self._running, return_exceptions=True)
         for partition in list(self._partitions.values()):
             await self._commit(partition)
 
-    def resume(self) -> None:
-        """Take runs in again."""
-        self._is_paused = False
+    def resume(self, pauses: int) -> None:
+        """Take runs in again, if there was no pause after that many: then the next sharing out has begun already."""
+        if pauses == self.pauses:
+            self._is_paused = False
 
     async def release(self, tps: Iterable[TP]) -> None:
         """Let partitions go; they were committed by `pause`."""

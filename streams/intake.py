@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Protocol
 
 import numpy as np
@@ -18,6 +19,9 @@ from streams.refusal import Refused
 KEPT_BYTES = 15_000_000
 """Of a refused upload. Telemetry's own limit is a megabyte, but for the batch as it comes: a batch of compressed blanks
 may hold any number of them, and what Kafka does not take from the worker would end it again and again."""
+
+
+_KEY, _VALUE, _OFFSET, _TIMESTAMP = map(attrgetter, ("key", "value", "offset", "timestamp"))
 
 
 class Record(Protocol):
@@ -35,15 +39,19 @@ class Record(Protocol):
 
 def taken_in(decoder: Decoder, place: Place, records: Sequence[Record]) -> tuple[Batch, list[FailedEvent]]:
     """The uploads among the records of one partition, and a failed event for each of the others."""
-    decoded = decoder.decode([record.value for record in records])
-    chosen = [records[row] for row in decoded.rows.to_pylist()]
+    values = list(map(_VALUE, records))
+    decoded = decoder.decode(values)
+    chosen = records
+    if len(decoded.rows) < len(records):
+        rows = decoded.rows.to_pylist()
+        chosen, values = [records[row] for row in rows], [values[row] for row in rows]
     batch = Batch(
         place,
         decoded.uploads,
-        _texts([record.key for record in chosen]),
-        np.array([record.offset for record in chosen], dtype=np.int64),
-        np.array([record.timestamp for record in chosen], dtype=np.int64),
-        [record.value or b"" for record in chosen],
+        _texts(list(map(_KEY, chosen))),
+        np.fromiter(map(_OFFSET, chosen), np.int64, len(chosen)),
+        np.fromiter(map(_TIMESTAMP, chosen), np.int64, len(chosen)),
+        values,
     )
     return batch, [_failed(place, records[row], why) for row, why in decoded.refused]
 

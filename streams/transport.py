@@ -64,19 +64,19 @@ class Consumer(stock.Consumer):
     async def perform_seek(self) -> None:
         """Take up the assignment: kept partitions go on, new ones are opened in the background and join when ready."""
         engine, assignment = self.app.engine, set(self.assignment())
+        pauses = engine.pauses
         generation, self._generation = self._generation, self.app.consumer_generation_id
         # Having missed a generation, another worker may have owned a partition in between.
         kept = assignment & engine.owned() if self._generation == generation + 1 else set()
         await engine.release(engine.owned() - kept)
-        for tp in assignment:
-            if tp in kept:
-                await self.seek_to_position(tp)
-            else:
-                self.pause_partitions({tp})
-                task = asyncio.ensure_future(self._open(tp, self._generation))
-                self._opening.add(task)
-                task.add_done_callback(self._opening.discard)
-        engine.resume()
+        self.pause_partitions(assignment - kept)
+        for tp in kept:
+            await self.seek_to_position(tp)
+        engine.resume(pauses)  # before any take-over begins: a paused engine begins none
+        for tp in assignment - kept:
+            task = asyncio.ensure_future(self._open(tp, self._generation))
+            self._opening.add(task)
+            task.add_done_callback(self._opening.discard)
         engine.watch.resumed(assignment, kept)
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
