@@ -62,6 +62,7 @@ END_OF_ADDRESS = "\0"
 """confluent-kafka 2.16 reads on behind the text until it meets a zero: without one an address may have a tail."""
 RECORD_BYTES = 200
 """What a record takes beside its bytes."""
+_VALUE, _KEY = attrgetter("value"), attrgetter("key")
 
 
 class BareRecords(fetcher.PartitionRecords):  # type: ignore[misc]
@@ -242,8 +243,12 @@ class ConsumerThread(stock.AIOKafkaConsumerThread):
 
 def _size_bytes(records: Sequence[Any]) -> int:
     """Memory of records, about."""
-    texts = chain(map(attrgetter("value"), records), map(attrgetter("key"), records))
-    return RECORD_BYTES * len(records) + sum(map(len, filter(None, texts)))
+    texts = chain(map(_VALUE, records), map(_KEY, records))
+    try:
+        text_bytes = sum(map(len, texts))
+    except TypeError:  # one of them is null
+        text_bytes = sum(len(record.value or b"") + len(record.key or b"") for record in records)
+    return RECORD_BYTES * len(records) + text_bytes
 
 
 def _assert_has(thing: object, names: Iterable[str]) -> None:

@@ -140,7 +140,9 @@ def _has_odd_bracket(texts: pa.StringArray) -> bool:
 
 def _readable(values: Sequence[bytes | None]) -> tuple[pa.Array, pa.Array]:
     """Rows and texts that DuckDB can take: neither empty nor too large, valid UTF-8."""
-    rows = [row for row, value in enumerate(values) if value and len(value) <= MAX_UPLOAD_BYTES]
+    rows: Sequence[int] = range(len(values))
+    if not all(values) or max(map(len, filter(None, values)), default=0) > MAX_UPLOAD_BYTES:
+        rows = [row for row, value in enumerate(values) if value and len(value) <= MAX_UPLOAD_BYTES]
     chosen = values if len(rows) == len(values) else [values[row] for row in rows]
     try:
         texts = pa.array(chosen, pa.binary()).cast(pa.string())

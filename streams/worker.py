@@ -19,6 +19,7 @@ from typing import Any
 import faust
 import mode
 
+from streams import allocation
 from streams.answers import Answers
 from streams.ending import die
 from streams.engine import Engine
@@ -127,6 +128,7 @@ def run_worker(
     Raises:
         OutsideError: its HTTP address cannot be had.
     """
+    allocation.prepare()
     configure(log_level, log_format)
     sock = listening(settings) if settings.http_port else None
     versions = {name: metadata.version(name) for name in ("vaxel", "faust-streaming", "aiokafka", "confluent-kafka")}
