@@ -36,6 +36,7 @@ CONSUMER_ATTRIBUTES = (
     "_isolation_level",
     "_partition_assignment_strategy",
     "_fetch_max_wait_ms",
+    "_fetch_min_bytes",
     "_fetcher",
     "_coordinator",
     "_client",
@@ -54,8 +55,10 @@ COORDINATOR_ATTRIBUTES = (
 
 
 FETCH_WAIT_MS = 100
-"""How long the broker holds back an answer without records. While it does, no partition of it is fetched, not even one
-that has just got room; Faust's own value is 1.5 s."""
+"""How long the broker holds back an answer. While it does, no partition of it is fetched, not even one that has just
+got room; Faust's own value is 1.5 s."""
+FETCH_MIN_BYTES = 1_000_000
+"""What ends that wait: a step costs milliseconds, however small, so what comes within a moment makes one."""
 SHOW_WITHIN_S = 5.0
 """A request for nothing but tools must not hold up the thread for the time that others may take."""
 END_OF_ADDRESS = "\0"
@@ -91,6 +94,7 @@ class ConsumerThread(stock.AIOKafkaConsumerThread):
         fetcher.PartitionRecords = BareRecords
         consumer._isolation_level = "read_committed"
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS
+        consumer._fetch_min_bytes = FETCH_MIN_BYTES
         # Stock Faust falls back to round robin without tables, which moves partitions needlessly.
         consumer._partition_assignment_strategy = [self.app.assignor]
         return consumer

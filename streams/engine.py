@@ -28,6 +28,8 @@ from streams.watch import Watch
 T = TypeVar("T")
 
 THREADS = 8
+STEP_THREADS = 2
+"""Steps at a time: one in Arrow and DuckDB while another one holds Python's lock. More take turns and all end late."""
 TAKE_OVER_THREADS = 4
 """Apart from the others: many partitions to take over must not hold up those at work."""
 TICK_S = 0.05
@@ -49,6 +51,7 @@ class Engine:
         self._turns: set[asyncio.Task[None]] = set()
         self._lanes: defaultdict[TP, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="engine")
+        self._step_threads = ThreadPoolExecutor(STEP_THREADS, thread_name_prefix="step")
         self._take_over_threads = ThreadPoolExecutor(TAKE_OVER_THREADS, thread_name_prefix="take-over")
         self._is_paused = False
         self.pauses = 0
@@ -145,7 +148,7 @@ class Engine:
             seek: Has the partition fetched again from where it stands.
             fail: Called with what went wrong.
         """
-        turn = asyncio.ensure_future(self._in_turn(run, seek))
+        turn = asyncio.ensure_future(self._in_turn(run, seek, asyncio.get_running_loop().time()))
         self._turns.add(turn)
 
         def ended(_: object) -> None:
@@ -155,23 +158,22 @@ class Engine:
 
         turn.add_done_callback(ended)
 
-    async def _in_turn(self, run: Run, seek: Callable[[TP], Awaitable[None]]) -> None:
+    async def _in_turn(self, run: Run, seek: Callable[[TP], Awaitable[None]], came_s: float) -> None:
         """Handle a run, and commit when the transaction is large. A run out of order is fetched again."""
         try:
             async with self._lanes[TP(run.place.topic, run.place.partition)]:  # first come, first served
-                await self._handle(run, seek)
+                await self._handle(run, seek, came_s)
         finally:
             self._held.discard(run)
 
-    async def _handle(self, run: Run, seek: Callable[[TP], Awaitable[None]]) -> None:
+    async def _handle(self, run: Run, seek: Callable[[TP], Awaitable[None]], came_s: float) -> None:
         tp = TP(run.place.topic, run.place.partition)
         partition = self._partitions.get(tp)
         # Revoked since it was fetched, or fetched before a seek: whoever owns the partition fetches it (again).
         # A run of a newer seek than told here is taken: nobody would fetch it again, and the chain check guards.
         if partition is None or self._is_paused or run.seek < self._seeks.get(tp, 0):
             return
-        began = asyncio.get_running_loop().time()
-        taken = await self._in_thread(lambda: partition.apply(run))
+        taken = await self._in_thread(lambda: partition.apply(run), self._step_threads)
         if taken is None:
             self.watch.sought_again(run.place)
             if self._partitions.get(tp) is partition:
@@ -180,7 +182,7 @@ class Engine:
         if excess := self._refused_share.excess(taken.uploads, taken.refused):
             raise RefusedShareError(f"{excess}. Last seen in {tp.topic}[{tp.partition}] before offset {run.end}")
         # After the run, not before: a commit that was under way does not hold it.
-        self._waiting_since.setdefault(tp, began)
+        self._waiting_since.setdefault(tp, came_s)
         if partition.uncommitted_uploads >= self.settings.checkpoint_uploads:
             await self._commit(partition)
 
@@ -203,15 +205,22 @@ class Engine:
         return await self._in_thread(partial(self._group.uncovered, partitions))
 
     async def commit_in_time(self) -> None:
-        """Commit each partition `checkpoint_s` after its first uncommitted upload; never returns."""
+        """Commit each partition `checkpoint_s` after its first uncommitted upload came; never returns.
+
+        A commit that is slow holds up no other partition's.
+        """
         loop, checkpoint_s = asyncio.get_running_loop(), self.settings.checkpoint_s
+        commits: set[asyncio.Task[None]] = set()
         while True:
             await asyncio.sleep(TICK_S)
+            for done in [commit for commit in commits if commit.done()]:
+                commits.discard(done)
+                done.result()
             now_s = loop.time()
-            due = [tp for tp in self._partitions if now_s - self._waiting_since.get(tp, now_s) >= checkpoint_s]
-            for tp in due:
-                del self._waiting_since[tp]
-            await asyncio.gather(*(self._commit(self._partitions[tp]) for tp in due))
+            for tp, partition in self._partitions.items():
+                if now_s - self._waiting_since.get(tp, now_s) >= checkpoint_s:
+                    del self._waiting_since[tp]
+                    commits.add(asyncio.create_task(self._commit(partition)))
 
     async def show_positions(self, show: Callable[[Mapping[TP, int]], Awaitable[bool]]) -> None:
         """Tell the new positions until that has succeeded; never returns.
