@@ -27,6 +27,11 @@ Reason = Literal[
 ]
 
 
+KEPT_BYTES = 15_000_000
+"""Of a refused upload. Telemetry's own limit is a megabyte, but for the batch as it comes: a batch of compressed blanks
+may hold any number of them, and what Kafka does not take from the worker would end it again and again."""
+
+
 class FailedEvent(Contract):
     """An upload that was refused: original bytes, the reason, and the place it came from."""
 
@@ -38,7 +43,7 @@ class FailedEvent(Contract):
     reason: Annotated[Reason, described("Why, from the one list")]
     detail: Annotated[str, described("What was found, where, and what is accepted")]
     stage: Annotated[str, described("Who refused it")]
-    original: Annotated[bytes, described("The record's value as it came", "personal")]
+    original: Annotated[bytes, described("The record's value as it came, `KEPT_BYTES` of it at most", "personal")]
 
 
 HEADERS = ("topic", "partition", "offset", "received_at_ms", "reason", "detail", "stage")

@@ -10,16 +10,11 @@ from typing import Protocol
 import numpy as np
 import pyarrow as pa
 
-from schemas.failures import FailedEvent
+from schemas.failures import KEPT_BYTES, FailedEvent
 from streams.admission import STAGE, kept_key
 from streams.batch import Batch, Place
 from streams.decode import Decoder
 from streams.refusal import Refused
-
-KEPT_BYTES = 15_000_000
-"""Of a refused upload. Telemetry's own limit is a megabyte, but for the batch as it comes: a batch of compressed blanks
-may hold any number of them, and what Kafka does not take from the worker would end it again and again."""
-
 
 _KEY, _VALUE, _OFFSET, _TIMESTAMP = map(attrgetter, ("key", "value", "offset", "timestamp"))
 

@@ -10,12 +10,14 @@ import pyarrow as pa
 from confluent_kafka import Consumer, KafkaError, TopicPartition
 
 from schemas.errors import UnreachableError
+from schemas.failures import KEPT_BYTES
 from streams.logs import QUIET
 from vaxel.progress import Intake
 
 LOOK_S = 0.2
 SILENT_S = 20.0
 AT_ONCE = 20_000
+LARGEST_BYTES = 2_000_000_000
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class Sent:
     """What Kafka holds.
 
     Attributes:
-        records: topic, partition, offset and MD5 (`digest`) of each telemetry record.
+        records: topic, partition, offset of each telemetry record, and MD5 (`digest`) of the bytes a refusal keeps.
         extents: topic, partition, and what it holds, offsets [low, high); also of a partition that is empty by now.
     """
 
@@ -46,6 +48,8 @@ def sent_places(kafka: str) -> Sent:
             "enable.partition.eof": True,
             "fetch.wait.max.ms": 10,
             "queued.max.messages.kbytes": 65_536,
+            # Also the limit for what unpacks: a megabyte of Kafka's may hold far more, and a worker has read it.
+            "receive.message.max.bytes": LARGEST_BYTES,
             **QUIET,
         }
     )
@@ -63,7 +67,8 @@ def sent_places(kafka: str) -> Sent:
                 place = (message.topic() or "", message.partition() or 0)
                 error = message.error()
                 if error is None:
-                    digest = hashlib.md5(message.value() or b"", usedforsecurity=False).hexdigest()
+                    kept = (message.value() or b"")[:KEPT_BYTES]
+                    digest = hashlib.md5(kept, usedforsecurity=False).hexdigest()
                     found[place].append((message.offset() or 0, digest))
                 elif error.code() == KafkaError._PARTITION_EOF:
                     open_places.discard(place)

@@ -54,8 +54,9 @@ CHECKS: dict[str, tuple[str, ...]] = {
         """select 'no outcome: ' || topic || '[' || partition || '] offset ' || "offset" from sent
            anti join seen using (topic, partition, "offset")""",
         """select 'never accepted: ' || device_id || ' seq ' || seq from (
-             select device_id, seq from truth_records where intact
-               and (topic, partition, "offset") not in (select (topic, partition, "offset") from failed_events)
+             select device_id, seq from truth_records where intact and (topic, partition, "offset") in (
+               select (topic, partition, "offset") from seen where outcome <> 'failed'
+             )
              union
              select device_id, seq from seen where outcome = 'duplicate'
            ) where (device_id, seq) not in (select (device_id, seq) from seen where outcome = 'accepted')""",

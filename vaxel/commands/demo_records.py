@@ -9,7 +9,8 @@ from sinks.lake.answers import table_lines
 
 EXAMPLES_OF_A_FIELD = 2
 
-# Means over months are weighted by the sessions behind each: a month with one unit says less than one with fifty.
+# Means over months are weighted by the sessions behind each: a month with one unit says less than one with fifty. How
+# many of the sessions were eco cycles ERP does not know, so of those the lowest and the highest month stand there.
 SALES = """
 with figures as (select *, sessions_per_unit * activated_qty as sessions from erp.monthly_sales)
 select material, m.description, sum(sold_qty)::bigint as sold, sum(activated_qty)::bigint as activated,
@@ -18,9 +19,7 @@ select material, m.description, sum(sold_qty)::bigint as sold, sum(activated_qty
     sum(usage_per_session * sessions) / nullif(sum(sessions) filter (where usage_per_session is not null), 0)
   )::bigint as wh_or_m_per_session,
   m.label_wh_per_cycle::bigint as label_wh,
-  round(
-    sum(label_deviation_pct * sessions) / nullif(sum(sessions) filter (where label_deviation_pct is not null), 0), 1
-  ) as eco_over_label_pct
+  min(label_deviation_pct)::text || ' to ' || max(label_deviation_pct) as eco_over_label_pct
 from figures join erp.material m using (material)
 group by material, m.description, m.label_wh_per_cycle order by material
 """

@@ -42,16 +42,16 @@ def run(
     from vaxel.gauge import Gauge  # noqa: PLC0415
     from vaxel.pipeline import alone, pipeline, watch  # noqa: PLC0415
 
-    found = find_or_start(data_dir)
-    with (
-        alone(data_dir),
-        interruption() as is_interrupted,
-        showing(quiet=as_json) as show,
-        passed_on(found),
-        pipeline(data_dir, workers, lambda line: typer.echo(f"vaxel: {line}", err=True)) as supervisor,
-        closing(Gauge(found)) as gauge,
-    ):
-        done = watch(supervisor, gauge, until_idle=until_idle, is_stopped=is_interrupted, show=show)
+    with alone(data_dir):
+        found = find_or_start(data_dir)
+        with (
+            interruption() as is_interrupted,
+            showing(quiet=as_json) as show,
+            passed_on(found),
+            pipeline(data_dir, workers, lambda line: typer.echo(f"vaxel: {line}", err=True)) as supervisor,
+            closing(Gauge(found)) as gauge,
+        ):
+            done = watch(supervisor, gauge, until_idle=until_idle, is_stopped=is_interrupted, show=show)
     if as_json:
         typer.echo(json.dumps({**done.counts.asdict(), "restarts": done.restarts, "seconds": round(done.seconds, 1)}))
     else:

@@ -52,8 +52,9 @@ def simulate(
     """Simulate a fleet and publish its uploads, faults included; the ground truth goes to DATA_DIR/truth.
 
     Seeds share no device. A seed's devices live from 2026-05-04 on: a later --start goes on with their numbers and
-    counters, and days sent before are the same uploads again, taken as sent twice or as too late. Ctrl-C stops, and
-    keeps the truth of what Kafka acknowledged.
+    counters, and days sent before are the same uploads again, taken as sent twice or as too late, as long as --washers
+    and --shoes are the same: in a larger fleet devices have other owners. Ctrl-C stops, and keeps the truth of
+    what Kafka acknowledged.
     """
     from producers.faults import FaultRates  # noqa: PLC0415
     from producers.fleet import FIRST_DAY, first_ms, fleet  # noqa: PLC0415

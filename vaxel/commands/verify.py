@@ -106,6 +106,9 @@ def report(verdict: Verdict) -> str:
         )
     if verdict.records_skipped is not None:
         lines.append(f"record rows were held against the audit only: {verdict.records_skipped}")
+    behind = max(0, verdict.sent + verdict.gone - came - verdict.waiting)
+    if behind:
+        lines.append(f"{behind:,} uploads have no outcome in the lake; if the sink is behind: vaxel run --until-idle")
     if verdict.waiting:
         lines.append(f"{verdict.waiting:,} uploads still wait for: vaxel run --until-idle")
     if verdict.record_changes_waiting:

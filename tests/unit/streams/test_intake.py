@@ -6,12 +6,12 @@ import hashlib
 
 from aiokafka import ConsumerRecord
 
-from schemas.failures import FailedEvent
+from schemas.failures import KEPT_BYTES, FailedEvent
 from schemas.uploads import MAX_UPLOAD_BYTES, WasherUpload
 from streams.admission import KEPT_KEY_CHARACTERS
 from streams.batch import Place
 from streams.decode import Decoder
-from streams.intake import KEPT_BYTES, taken_in
+from streams.intake import taken_in
 
 
 def refusal(value: bytes | None, key: bytes | None = b"w-1") -> FailedEvent:
