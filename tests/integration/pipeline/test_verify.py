@@ -73,7 +73,7 @@ SPOILED = {
     "nothing": ("select 1", {}),
     "no receipt": (
         f"delete from uploads where outcome = 'accepted' and {ONE_UPLOAD}",
-        {"lost": 2, "twice": 1},  # no outcome, never accepted, readings of no upload
+        {"lost": 1, "twice": 1},  # no outcome: one upload, told once; and readings of no upload
     ),
     "no readings": (f"delete from readings_washer where {ONE_UPLOAD}", {"lost": 1, "sums_wrong": 1}),
     "a reading less": (f"delete from readings_shoe where {ONE_READING}", {"lost": 1, "sums_wrong": 1}),
