@@ -19,7 +19,7 @@ select material, m.description, sum(sold_qty)::bigint as sold, sum(activated_qty
     sum(usage_per_session * sessions) / nullif(sum(sessions) filter (where usage_per_session is not null), 0)
   )::bigint as wh_or_m_per_session,
   m.label_wh_per_cycle::bigint as label_wh,
-  min(label_deviation_pct)::text || ' to ' || max(label_deviation_pct) as eco_over_label_pct
+  round(min(label_deviation_pct), 1) || ' to ' || round(max(label_deviation_pct), 1) as eco_over_label_pct
 from figures join erp.material m using (material)
 group by material, m.description, m.label_wh_per_cycle order by material
 """
