@@ -11,10 +11,14 @@ from typing import Annotated, Literal
 from schemas.fields import Contract, Count, DeviceId, EventTimeMs, Firmware, Material, ReceivedAtMs, Seq, described
 from schemas.uploads import (
     CadenceSpm,
+    ContactBalancePct,
     DistanceM,
     DrumRpm,
     GroundContactMs,
     HeartRateBpm,
+    LatitudeDeg,
+    LongitudeDeg,
+    Phase,
     PowerW,
     Programme,
     SessionNo,
@@ -70,15 +74,19 @@ class WasherReading(Reading):
     water_l: WaterL | None
     temperature_c: TemperatureC | None
     drum_rpm: DrumRpm | None
+    phase: Annotated[Phase | None, described("Phase of the cycle, as the machine reports it", "usage")]
 
 
 class ShoeReading(Reading):
-    """One instant of one running shoe. Health values are null unless the runner had agreed."""
+    """One instant of one running shoe. Health values and positions are null unless the runner had agreed to each."""
 
     distance_m: DistanceM
     cadence_spm: CadenceSpm | None
     heart_rate_bpm: HeartRateBpm | None
     ground_contact_ms: GroundContactMs | None
+    contact_balance_pct: ContactBalancePct | None
+    latitude_deg: LatitudeDeg | None
+    longitude_deg: LongitudeDeg | None
 
 
 InstantMs = Annotated[int, described("Instant on the device's clock", "usage", "ms since 1970 UTC")]

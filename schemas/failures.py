@@ -23,6 +23,12 @@ Reason = Literal[
     "wrong_session",  # session number without start, or an end without a session
     "time_out_of_bounds",  # before 2001, or more than a day after it was received
     "wrong_key",  # Kafka key and device_id differ: one device writing as another
+    "unknown_version",  # a schema_version that no contract describes
+    "wrong_sum",  # parts that do not add up to their total
+    "out_of_physics",  # what no such device can measure: faster than anybody runs, more power than the model can draw
+    "counter_fell",  # a count that only rises is lower than it was, and no new board explains it
+    "number_reused",  # a number its device has used before, for another upload
+    "cohort_differs",  # its firmware measures in another unit or scale than the other firmware of its model
     "late",  # further behind the device's newest upload than the window for exact dedup reaches
 ]
 
@@ -43,8 +49,32 @@ class FailedEvent(Contract):
     reason: Annotated[Reason, described("Why, from the one list")]
     detail: Annotated[str, described("What was found, where, and what is accepted")]
     stage: Annotated[str, described("Who refused it")]
+    field: Annotated[str | None, described("The field at fault, if it is one")] = None
+    found: Annotated[str | None, described("What it held, shortened", "personal")] = None
+    accepted: Annotated[str | None, described("What is accepted there")] = None
+    seq: Annotated[int | None, described("The upload's own number, if it is readable", unit="1")] = None
+    material: Annotated[str | None, described("Material number, if it is readable")] = None
+    firmware: Annotated[str | None, described("Firmware, if it is readable")] = None
     original: Annotated[bytes, described("The record's value as it came, `KEPT_BYTES` of it at most", "personal")]
 
 
-HEADERS = ("topic", "partition", "offset", "received_at_ms", "reason", "detail", "stage")
-"""Kafka headers of a failed event; its key and value are the record's own."""
+HEADERS = (
+    "topic",
+    "partition",
+    "offset",
+    "received_at_ms",
+    "reason",
+    "detail",
+    "stage",
+    "field",
+    "found",
+    "accepted",
+    "seq",
+    "material",
+    "firmware",
+)
+"""Kafka headers of a failed event, those with a value; its key and value are the record's own."""
+
+REPAIRED_HEADER = "vaxel-repaired"
+"""Header of an upload that came back from the failed events: the name of the repair. Its firmware's cohort, held or
+not, says nothing about it."""

@@ -28,3 +28,31 @@ class FleetDevice(Contract):
     health_consent: Annotated[
         bool | None, described("The runner agreed to keep heart rate and contact time; null for washers", "personal")
     ]
+    paired_with: Annotated[
+        DeviceId | None, described("The other shoe, where each shoe of a pair has a pod of its own", "usage")
+    ] = None
+
+
+LifeEventKind = Literal[
+    "sold",
+    "activated",
+    "resold",  # to another customer, who uses it in another way and maybe elsewhere
+    "lent",  # to a friend for some runs: the customer stays, the body does not
+    "returned",
+    "board_swapped",  # repaired: the lifetime counters start again, or jump to where the new board stands
+    "firmware_installed",
+]
+
+
+class LifeEvent(Contract):
+    """Something that happened to a device, by the device maker's own books. Fields say what holds from then on."""
+
+    device_id: DeviceId
+    at_ms: Annotated[int, described("When", "usage", "ms since 1970 UTC")]
+    kind: Annotated[LifeEventKind, described("What happened", "usage")]
+    customer_id: Annotated[str | None, described("Owner from then on", "personal", pattern=IDENTIFIER)]
+    country: Annotated[str, described("Where it is from then on: ISO 3166 code", "usage", pattern=r"^[A-Z]{2}$")]
+    time_zone: Annotated[str, described("Where it stands: name in the IANA time zone database", "usage")]
+    firmware: Firmware
+    board_no: Annotated[int, described("Main boards it has had", "technical", "1", ge=0)]
+    mistake: Annotated[str | None, described("Unit mistake that this firmware makes, if any")]

@@ -1,25 +1,78 @@
 """The ground truth a producer writes aside, so that `vaxel verify` can compare it with what came out.
 
-A producer writes one folder per run, `DATA_DIR/truth/<run id>/`: `records.parquet` (what Kafka acknowledged, whatever
-its content), `sessions.parquet` (each wash cycle and run that really happened) and, for a simulated fleet,
-`fleet.parquet` (`schemas.fleet.FleetDevice`). A folder without `records.parquet` belongs to a run that is under way, or
-was killed outright.
+A producer writes one folder per run, `DATA_DIR/truth/<run id>/`:
+
+| file | rows |
+|---|---|
+| `uploads.parquet` | each upload a device meant to send, once, lost ones too |
+| `records.parquet` | each record that Kafka acknowledged, whatever its content |
+| `sessions.parquet` | each wash cycle and run that really happened |
+| `totals.parquet` | what each device really did in the run |
+| `fleet.parquet` | the devices, of a simulated fleet (`schemas.fleet.FleetDevice`) |
+| `events.parquet` | what happened to them: sold, resold, repaired, updated (`schemas.fleet.LifeEvent`) |
+
+A folder without `records.parquet` belongs to a run that is under way, or was killed outright.
 """
 
 from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from schemas.facts import Offset, Partition, Topic
+from schemas.facts import InstantMs, Offset, Partition, Topic
 from schemas.fields import Contract, Count, DeviceId, EventTimeMs, Material, Seq, described
 from schemas.fleet import Product
 
-Fault = Literal["duplicated", "late", "reordered", "corrupt"]
+Fault = Literal[
+    "lost",  # never reached Kafka
+    "duplicated",  # sent twice, same bytes
+    "altered",  # sent twice, under the same number but with another body
+    "late",  # overtaken by up to 30 uploads of its device
+    "reordered",  # overtaken by the next one
+    "replayed",  # sent once more long after, beyond what exact dedup remembers
+    "clock_drift",  # the device's clock is minutes off; the upload is intact
+    "clock_1970",
+    "clock_9999",
+    "truncated",
+    "wrong_type",
+    "wrong_value",  # out of range, lengths that differ, a missing field
+    "unknown_field",  # one more than the contract knows: intact
+    "wrong_encoding",
+    "foreign",  # something else altogether: a web page, a list, two uploads in one
+    "hostile",  # strings and nesting made to break readers
+    "one_byte",
+    "oversized",
+    "empty",
+    "unknown_device",  # from a device nobody made; the upload is intact
+    "wrong_unit",  # its firmware measures in another unit by mistake (a roll-out, no rate)
+]
+
+INTACT_FAULTS: frozenset[Fault] = frozenset(
+    ["duplicated", "late", "reordered", "replayed", "clock_drift", "unknown_field", "unknown_device"]
+)
+"""Faults that leave an upload as the contract wants it."""
 
 TRUTH_FOLDER = "truth"
+UPLOADS_FILE = "uploads.parquet"
 RECORDS_FILE = "records.parquet"
 SESSIONS_FILE = "sessions.parquet"
+TOTALS_FILE = "totals.parquet"
 FLEET_FILE = "fleet.parquet"
+EVENTS_FILE = "events.parquet"
+
+
+class TrueUpload(Contract):
+    """One upload that a device meant to send, whatever became of it, and what it tells of its session."""
+
+    device_id: DeviceId
+    seq: Seq
+    product: Product
+    sent_at_ms: InstantMs
+    reading_count: Count
+    session_started_at_ms: Annotated[InstantMs | None, described("Start of its session; null outside one")]
+    amount: Annotated[float, described("Energy of its readings in Wh, or distance of the run so far in m")]
+    last_reading_at_ms: Annotated[InstantMs | None, described("Its last reading; null without any")]
+    ends_session: Annotated[bool, described("The last upload of its session")]
+    is_lost: Annotated[bool, described("Lost before it reached Kafka")]
 
 
 class TrueRecord(Contract):
@@ -36,10 +89,7 @@ class TrueRecord(Contract):
 
 
 class TrueSession(Contract):
-    """One wash cycle or run, as it happened and as far as the acknowledged intact uploads tell of it.
-
-    `delivered_*` are sums over the intact uploads only: a corrupt upload takes its readings with it.
-    """
+    """One wash cycle or run as it happened. What of it can be known is the sum of its `TrueUpload`s that arrived."""
 
     product: Product
     device_id: DeviceId
@@ -49,7 +99,15 @@ class TrueSession(Contract):
     started_at_ms: EventTimeMs
     ended_at_ms: EventTimeMs
     amount: Annotated[float, described("Energy of the cycle in Wh, or distance of the run in m")]
-    delivered_ended_at_ms: Annotated[EventTimeMs | None, described("Last delivered reading; null when nothing arrived")]
-    delivered_amount: Annotated[float, described("Energy in Wh or distance in m of the delivered readings")]
-    delivered_reading_count: Count
-    end_is_known: Annotated[bool, described("An intact upload ended it, or a later upload of the device was delivered")]
+
+
+class TrueTotal(Contract):
+    """What one device really did in a run of the simulator, told or not."""
+
+    product: Product
+    device_id: DeviceId
+    session_count: Count
+    amount: Annotated[float, described("Energy in Wh, or distance in m, of all its sessions")]
+    upload_count: Count
+    lost_count: Annotated[int, described("Uploads that never reached Kafka", unit="1", ge=0)]
+    reading_count: Count
