@@ -19,12 +19,12 @@ from dataclasses import dataclass
 
 from confluent_kafka import KafkaError, KafkaException
 
-from schemas.failures import HEADERS
 from schemas.topics import DAY_MS, FAILED_EVENTS, RECEIPTS, state_topic
 from streams.batch import Outputs, Place
 from streams.crash_points import crash_point
 from streams.decode import Decoder
 from streams.device_view import DeviceView, device_view
+from streams.failed_record import Headers, headers_of, key_of
 from streams.frames import frames
 from streams.intake import Record, taken_in
 from streams.memory import Position, changes, recall
@@ -177,15 +177,9 @@ class Partition:
         for session in outputs.sessions:
             self._produce(self._product.sessions, str(session["device_id"]).encode(), json.dumps(session).encode())
         for event in outputs.failed:
-            key = event.device_id.encode() if event.device_id is not None else None
-            headers: list[tuple[str, str | bytes | None]] = [
-                (name, str(getattr(event, name)).encode()) for name in HEADERS
-            ]
-            self._produce(FAILED_EVENTS, key, event.original, headers)
+            self._produce(FAILED_EVENTS, key_of(event), event.original, headers_of(event))
 
-    def _produce(
-        self, topic: str, key: bytes | None, value: bytes, headers: list[tuple[str, str | bytes | None]] | None = None
-    ) -> None:
+    def _produce(self, topic: str, key: bytes | None, value: bytes, headers: Headers | None = None) -> None:
         self._written_bytes += len(key or b"") + len(value)
         while True:
             try:

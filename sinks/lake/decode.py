@@ -81,6 +81,8 @@ def json_rows(records: Sequence[Record], contract: type[Contract]) -> pa.Table:
 def failed_rows(records: Sequence[Record]) -> pa.Table:
     """One row a failed event: its place and reason from the headers, its bytes as they came.
 
+    An optional value without a header is null: older workers wrote fewer of them.
+
     Raises:
         OutsideError: a header is missing or not what the contract says.
     """
@@ -89,7 +91,7 @@ def failed_rows(records: Sequence[Record]) -> pa.Table:
 
 def _failed(record: Record) -> FailedEvent:
     try:
-        headers = {name: (value or b"").decode() for name, value in record.headers if name in HEADERS}
+        headers = {name: value.decode() for name, value in record.headers if name in HEADERS and value is not None}
         return FailedEvent.model_validate({**headers, "device_id": _text(record.key), "original": record.value or b""})
     except (ValidationError, UnicodeDecodeError) as error:
         raise _unreadable(record, _reason(error)) from error
