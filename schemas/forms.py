@@ -8,6 +8,7 @@
 | float        | float64       | DOUBLE           | DOUBLE        | double precision  |
 | str, Literal | string        | VARCHAR          | VARCHAR       | text              |
 | bytes        | binary        | -                | BLOB          | bytea             |
+| date         | date32        | -                | DATE          | date              |
 | list[x]      | list<x>       | [x]              | x[]           | x[]               |
 
 Integers are parsed as DOUBLE because DuckDB rounds 1.5 into an integer field without a word; whether a value is whole
@@ -19,6 +20,7 @@ from __future__ import annotations
 import json
 import types
 from dataclasses import dataclass
+from datetime import date
 from functools import cache
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -28,17 +30,25 @@ from pydantic.fields import FieldInfo
 
 from schemas.fields import Contract
 
-Kind = Literal["bool", "int", "float", "str", "bytes"]
-_KINDS: dict[type, Kind] = {bool: "bool", int: "int", float: "float", str: "str", bytes: "bytes"}
+Kind = Literal["bool", "int", "float", "str", "bytes", "date"]
+_KINDS: dict[type, Kind] = {bool: "bool", int: "int", float: "float", str: "str", bytes: "bytes", date: "date"}
 _ARROW: dict[Kind, pa.DataType] = {
     "bool": pa.bool_(),
     "int": pa.int64(),
     "float": pa.float64(),
     "str": pa.string(),
     "bytes": pa.binary(),
+    "date": pa.date32(),
 }
 _STRUCTURE: dict[Kind, str] = {"bool": "BOOLEAN", "int": "DOUBLE", "float": "DOUBLE", "str": "VARCHAR"}
-_DUCKDB: dict[Kind, str] = {"bool": "BOOLEAN", "int": "BIGINT", "float": "DOUBLE", "str": "VARCHAR", "bytes": "BLOB"}
+_DUCKDB: dict[Kind, str] = {
+    "bool": "BOOLEAN",
+    "int": "BIGINT",
+    "float": "DOUBLE",
+    "str": "VARCHAR",
+    "bytes": "BLOB",
+    "date": "DATE",
+}
 
 
 @dataclass(frozen=True)
