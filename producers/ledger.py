@@ -91,6 +91,11 @@ class Ledger:
         delivered.ended_at_ms = max(part.last_reading_ms, delivered.ended_at_ms or 0)
         delivered.end_arrived |= part.ends_session
 
+    @property
+    def waiting_records(self) -> int:
+        """Acknowledged records since the last `take_records`."""
+        return len(self._records)
+
     def take_records(self) -> list[TrueRecord]:
         """Acknowledged records since the last call."""
         records, self._records = self._records, []

@@ -20,11 +20,12 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from producers.ledger import Ledger
-from producers.truth_folder import TruthFolder
+from producers.truth_folder import TruthFolder, rows_of
 from producers.uploads import Delivery
 from schemas.errors import UnreachableError, UsageError
 from schemas.fleet import FleetDevice
 from schemas.topics import TELEMETRY
+from schemas.truth import TrueRecord, TrueSession
 
 _LOG = logging.getLogger(__name__)
 
@@ -125,14 +126,16 @@ def publish(
             if ledger.counts.sent % _SERVE_EVERY == 0:
                 producer.poll(0)  # 2
                 on_progress(delivery, ledger)
-                if ledger.counts.acknowledged - folder.record_count >= _RECORDS_PER_WRITE:
-                    folder.write_records(ledger.take_records())
+                if ledger.waiting_records >= _RECORDS_PER_WRITE:
+                    folder.append(TrueRecord, rows_of(TrueRecord, ledger.take_records()))
             if per_second is not None:
                 _wait(producer, started_s + ledger.counts.sent / per_second, stop)
     finally:
         producer.flush(GIVE_UP_AFTER_MS / 1000 + 5)  # 2
-        folder.write_records(ledger.take_records())  # 3
-        folder.finish(ledger.sessions(), devices)
+        folder.append(TrueRecord, rows_of(TrueRecord, ledger.take_records()))  # 3
+        folder.append(TrueSession, rows_of(TrueSession, ledger.sessions()))
+        folder.append(FleetDevice, rows_of(FleetDevice, devices))
+        folder.finish()
     if errors:
         raise UnreachableError(
             f"Kafka stopped acknowledging: {errors[0].str()}. {ledger.counts.acknowledged} of {ledger.counts.sent} "

@@ -53,7 +53,11 @@ class Part:
 
 @dataclass(slots=True, frozen=True, eq=False)
 class Upload:
-    """One upload as the device made it. Copies of it that are sent again are the same object."""
+    """One upload as the device made it. Copies of it that are sent again are the same object.
+
+    Attributes:
+        mistake: The unit mistake that the device's firmware made in it (`schemas.fleet.LifeEvent.mistake`), if any.
+    """
 
     topic: str
     device_id: str
@@ -62,6 +66,7 @@ class Upload:
     reading_count: int
     value: bytes = field(repr=False)
     part: Part | None
+    mistake: str | None = None
 
 
 @dataclass(slots=True, frozen=True)
