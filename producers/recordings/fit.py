@@ -1,4 +1,7 @@
-"""Runs in Garmin's FIT (Flexible and Interoperable Data Transfer, binary). Cadence there is strides of one foot."""
+"""Runs in Garmin's FIT (Flexible and Interoperable Data Transfer, binary).
+
+Cadence there is strides of one foot, a position is in semicircles, and a balance is the left foot's share.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,19 @@ import fitdecode
 
 from producers.recordings.run import RunRecording, run_recording
 from schemas.errors import RecordingError
+
+_DEGREES_PER_SEMICIRCLE = 180 / 2**31
+_FIELDS = (
+    "timestamp",
+    "distance",
+    "cadence",
+    "fractional_cadence",
+    "heart_rate",
+    "stance_time",
+    "stance_time_balance",
+    "position_lat",
+    "position_long",
+)
 
 
 def parse(device_id: str, data: bytes) -> RunRecording:
@@ -37,6 +53,9 @@ def parse(device_id: str, data: bytes) -> RunRecording:
         cadence_per_min=[_cadence(point) for point in points],
         heart_rate_bpm=[point["heart_rate"] for point in points],
         ground_contact_ms=[point["stance_time"] for point in points],
+        contact_balance_pct=[point["stance_time_balance"] for point in points],
+        latitude_deg=[_degrees(point["position_lat"]) for point in points],
+        longitude_deg=[_degrees(point["position_long"]) for point in points],
     )
 
 
@@ -46,8 +65,11 @@ def _is_timed(message: Any) -> bool:
 
 
 def _point(message: Any) -> dict[str, Any]:
-    names = ("timestamp", "distance", "cadence", "fractional_cadence", "heart_rate", "stance_time")
-    return {name: message.get_value(name, fallback=None) for name in names}
+    return {name: message.get_value(name, fallback=None) for name in _FIELDS}
+
+
+def _degrees(semicircles: float | None) -> float | None:
+    return None if semicircles is None else semicircles * _DEGREES_PER_SEMICIRCLE
 
 
 def _cadence(point: dict[str, Any]) -> float | None:

@@ -47,6 +47,8 @@ def parse(device_id: str, data: bytes) -> RunRecording:
         cadence_per_min=[_extension(point, "cad") for point in points],
         heart_rate_bpm=[_extension(point, "hr") for point in points],
         ground_contact_ms=[None] * len(points),
+        latitude_deg=[point.latitude for point in points],
+        longitude_deg=[point.longitude for point in points],
     )
 
 

@@ -21,10 +21,16 @@ _ONE_FOOT_BELOW_SPM = 120.0
 
 _RUN_NO = 1
 
+_DEGREE_DECIMALS = 7
+"""A centimetre on the ground; recorders resolve no more (FIT: 2**-31 of a half turn)."""
+
 
 @dataclass(frozen=True)
 class RunRecording:
-    """What one file says of a run. Times ascend, distance counts up from the start; empty channels are all NaN."""
+    """What one file says of a run. Times ascend, distance counts up from the start; empty channels are all NaN.
+
+    A position is whole: where one of latitude and longitude is missing, the other is too.
+    """
 
     device_id: str
     at_ms: NDArray[np.int64]
@@ -32,6 +38,9 @@ class RunRecording:
     cadence_spm: Channel
     heart_rate_bpm: Channel
     ground_contact_ms: Channel
+    contact_balance_pct: Channel
+    latitude_deg: Channel
+    longitude_deg: Channel
 
     def uploads(self) -> list[Upload]:
         """The run as uploads numbered from 0; the last one ends it."""
@@ -65,13 +74,17 @@ class RunRecording:
             "run_no": _RUN_NO,
             "run_started_ms": session.started_at_ms,
             "run_ended": seq == session.last_seq,
-            "health_consent": True,
+            "health_consent": True,  # whoever replays a recording of a run is the one who ran
             "lifetime_distance_m": None,
             "lifetime_steps": None,
             "distance_m": distance_m,
             "cadence_spm": _values(self.cadence_spm[cut]),
             "heart_rate_bpm": _values(self.heart_rate_bpm[cut]),
             "ground_contact_ms": _values(self.ground_contact_ms[cut]),
+            "contact_balance_pct": _values(self.contact_balance_pct[cut]),
+            "location_consent": True,
+            "latitude_deg": _values(self.latitude_deg[cut], _DEGREE_DECIMALS),
+            "longitude_deg": _values(self.longitude_deg[cut], _DEGREE_DECIMALS),
         }
         part = Part(session, max(distance_m), last_ms, seq == session.last_seq)
         return Upload(TELEMETRY_SHOE, self.device_id, seq, last_ms, at_ms.size, encode(fields), part)
@@ -85,11 +98,14 @@ def run_recording(
     cadence_per_min: list[float | None],
     heart_rate_bpm: list[float | None],
     ground_contact_ms: list[float | None],
+    latitude_deg: list[float | None],
+    longitude_deg: list[float | None],
+    contact_balance_pct: list[float | None] | None = None,
 ) -> RunRecording:
     """A run from a recorder's points, in their order, equally long.
 
     Where distance is missing or falls, the largest so far holds. Cadence is turned into steps of both feet. Values
-    no body can have become missing.
+    no body can have, and positions that no map has, become missing.
 
     Raises:
         RecordingError: Fewer than two points, no distance, or times out of order.
@@ -100,6 +116,9 @@ def run_recording(
     if np.isnan(distance).all():
         raise RecordingError("no point states a distance; accepted are runs with distances or positions")
     cadence = _channel(cadence_per_min, 0.0, 400.0)
+    balance = [None] * len(at_s) if contact_balance_pct is None else contact_balance_pct
+    latitude, longitude = _channel(latitude_deg, -90.0, 90.0), _channel(longitude_deg, -180.0, 180.0)
+    is_placed = ~(np.isnan(latitude) | np.isnan(longitude))
     return RunRecording(
         device_id=device_id,
         at_ms=never_falling((np.array(at_s) * 1000).round().astype(np.int64)),
@@ -107,6 +126,9 @@ def run_recording(
         cadence_spm=both_feet(cadence),
         heart_rate_bpm=_channel(heart_rate_bpm, 20.0, 260.0),
         ground_contact_ms=_channel(ground_contact_ms, 1.0, 2_000.0),
+        contact_balance_pct=_channel(balance, 1.0, 99.0),
+        latitude_deg=np.where(is_placed, latitude, np.nan),
+        longitude_deg=np.where(is_placed, longitude, np.nan),
     )
 
 
@@ -124,9 +146,12 @@ def _channel(values: list[float | None], lowest: float, highest: float) -> Chann
         return np.where((channel >= lowest) & (channel <= highest), channel, np.nan)
 
 
-def _values(channel: Channel) -> list[float | None] | None:
+def _values(channel: Channel, decimals: int = 2) -> list[float | None] | None:
     """The channel as JSON has it: null for a missing value, null as a whole when there is none."""
     missing = np.isnan(channel)
     if missing.all():
         return None
-    return [None if is_missing else value for value, is_missing in zip(channel.round(2).tolist(), missing, strict=True)]
+    return [
+        None if is_missing else value
+        for value, is_missing in zip(channel.round(decimals).tolist(), missing, strict=True)
+    ]

@@ -37,6 +37,8 @@ def parse(device_id: str, data: bytes) -> RunRecording:
         cadence_per_min=[point.tpx_ext.get("RunCadence", point.cadence) for point in points],
         heart_rate_bpm=[point.hr_value for point in points],
         ground_contact_ms=[None] * len(points),
+        latitude_deg=[point.latitude for point in points],
+        longitude_deg=[point.longitude for point in points],
     )
 
 

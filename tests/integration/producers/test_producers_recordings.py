@@ -28,6 +28,10 @@ def recordings(pattern: str) -> list[Path]:
     return found
 
 
+SHIPPED = Path(__file__).parents[3] / "producers" / "recordings" / "data"
+"""Comes with the project, under the licence named beside it."""
+
+
 def a_run(pattern: str) -> RunRecording:
     (path,) = recordings(pattern)
     recording = read(path)
@@ -52,6 +56,25 @@ def told_wh(upload: WasherUpload) -> float:
     before = [-upload.lead_ms, *upload.offset_ms]
     spans = (now - then for then, now in zip(before, upload.offset_ms, strict=False))
     return sum(power_w * span_ms / 3.6e6 for power_w, span_ms in zip(upload.power_w, spans, strict=True))
+
+
+def test_the_shipped_recording_has_its_licence_and_source_beside_it() -> None:
+    notice = (SHIPPED / "NOTICE.md").read_text(encoding="utf-8")
+    for path in SHIPPED.glob("*.gz"):
+        assert path.name in notice
+    for said in ("tracebase", "opendatacommons.org/licenses/odbl", "opendatacommons.org/licenses/dbcl", "SustainIT"):
+        assert said in notice
+
+
+def test_the_shipped_recording_is_read_to_its_last_line_and_watt_second() -> None:
+    (path,) = SHIPPED.glob("*.gz")
+    recording = read(path)
+    assert isinstance(recording, PlugRecording)
+    assert (recording.at_ms.size, recording.unreadable_lines) == (8_345, 0)
+    assert recording.energy_wh == pytest.approx(plain_wh(path), rel=1e-3)
+    uploads = [WasherUpload.model_validate_json(upload.value) for upload in recording.uploads()]
+    assert sum(map(told_wh, uploads)) == pytest.approx(recording.energy_wh)
+    assert [upload.seq for upload in uploads] == list(range(len(uploads)))
 
 
 def test_a_plug_meter_s_uploads_hold_every_line_and_all_the_energy() -> None:
@@ -98,6 +121,18 @@ def test_a_gpx_run_has_the_length_that_gpxpy_measures() -> None:
     (path,) = recordings("shoe/*.gpx.gz")
     track = gpxpy.parse(gzip.decompress(path.read_bytes()).decode())
     assert_matches(a_run("shoe/*.gpx.gz"), track.length_2d(), track.get_duration() or 0.0)
+
+
+def test_positions_of_real_runs_lie_along_a_line_as_long_as_the_run() -> None:
+    """Places and distances come from different instruments of a watch: they agree within a few percent."""
+    for path in recordings("shoe/*.gz"):
+        run = read(path)
+        assert isinstance(run, RunRecording)
+        placed = ~np.isnan(run.latitude_deg)
+        assert placed.mean() > 0.98, path.name
+        north_m = np.diff(run.latitude_deg[placed]) * 111_195
+        east_m = np.diff(run.longitude_deg[placed]) * 111_195 * np.cos(np.radians(run.latitude_deg[placed][1:]))
+        assert float(np.hypot(north_m, east_m).sum()) == pytest.approx(float(run.distance_m[-1]), rel=0.05), path.name
 
 
 def assert_matches(run: RunRecording, stated_m: float, stated_s: float) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,16 +24,28 @@ TCX = """<?xml version="1.0"?>
 <Activity Sport="{sport}"><Id>2013-06-01T17:32:20Z</Id>
 <Lap StartTime="2013-06-01T17:32:20Z"><Track>{points}</Track></Lap>
 </Activity></Activities></TrainingCenterDatabase>"""
-TCX_POINT = """<Trackpoint><Time>2013-06-01T17:32:{second:02d}Z</Time><DistanceMeters>{distance}</DistanceMeters>
+TCX_POINT = """<Trackpoint><Time>2013-06-01T17:32:{second:02d}Z</Time>{position}
+<DistanceMeters>{distance}</DistanceMeters>
 <HeartRateBpm><Value>{heart}</Value></HeartRateBpm><Extensions>
 <TPX xmlns="http://www.garmin.com/xmlschemas/ActivityExtension/v2"><RunCadence>82</RunCadence></TPX></Extensions></Trackpoint>"""
 GPX = """<?xml version="1.0"?><gpx version="1.1" creator="test" xmlns="http://www.topografix.com/GPX/1/1"><trk>{segments}</trk></gpx>"""
 GPX_POINT = '<trkpt lat="{latitude}" lon="18.0"><time>2017-07-08T15:48:{second:02d}Z</time></trkpt>'
 
 
-def a_tcx(sport: str = "Running") -> bytes:
+TCX_POSITION = (
+    "<Position><LatitudeDegrees>{}</LatitudeDegrees><LongitudeDegrees>18.0686123</LongitudeDegrees></Position>"
+)
+
+
+def a_tcx(sport: str = "Running", latitudes: Sequence[float | None] = (None,) * 5) -> bytes:
     points = "".join(
-        TCX_POINT.format(second=second, distance=3.0 * second, heart=0 if second == 1 else 140) for second in range(5)
+        TCX_POINT.format(
+            second=second,
+            distance=3.0 * second,
+            heart=0 if second == 1 else 140,
+            position="" if latitude is None else TCX_POSITION.format(latitude),
+        )
+        for second, latitude in enumerate(latitudes)
     )
     return TCX.format(sport=sport, points=points).encode()
 
@@ -68,6 +81,25 @@ def test_a_missing_value_is_null_and_a_missing_channel_is_null_as_a_whole(tmp_pa
     assert fields["ground_contact_ms"] is None
     assert (fields["run_no"], fields["run_ended"], fields["seq"]) == (1, True, 0)
     ShoeUpload.model_validate_json(upload.value)
+
+
+def test_positions_come_along_to_the_centimetre_with_the_consent_of_whoever_replays_them(tmp_path: Path) -> None:
+    latitudes = [None, 59.3293234, 59.3293235, 91.0, 59.3293236]
+    (upload,) = read(written(tmp_path, "run.tcx", a_tcx(latitudes=latitudes))).uploads()
+    told = ShoeUpload.model_validate_json(upload.value)
+    assert told.location_consent is True
+    assert told.latitude_deg == [None, 59.3293234, 59.3293235, None, 59.3293236]
+    assert told.longitude_deg == [None, 18.0686123, 18.0686123, None, 18.0686123]
+    (upload,) = read(written(tmp_path, "run.gpx", a_gpx())).uploads()
+    told = ShoeUpload.model_validate_json(upload.value)
+    assert told.latitude_deg == pytest.approx([59.0, 59.001, 59.002, 59.003, 59.004, 59.005])
+    assert told.longitude_deg == [18.0] * 6
+
+
+def test_a_run_without_positions_has_none(tmp_path: Path) -> None:
+    (upload,) = read(written(tmp_path, "run.tcx", a_tcx())).uploads()
+    told = ShoeUpload.model_validate_json(upload.value)
+    assert (told.latitude_deg, told.longitude_deg, told.contact_balance_pct) == (None, None, None)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 from fitdecode.utils import compute_crc
 
@@ -38,10 +39,18 @@ def a_tcx(*times: str) -> bytes:
     return TCX.format("".join(points)).encode()
 
 
-def a_fit(*stamps: int) -> bytes:
-    """Records of a time stamp in seconds since 1989-12-31 and a distance; as the FIT protocol lays them out."""
-    definition = struct.pack("<BBBHB3B3B", 0x40, 0, 0, 20, 2, 253, 4, 0x86, 5, 4, 0x86)
-    body = definition + b"".join(struct.pack("<BII", 0, stamp, 300) for stamp in stamps)
+NO_PLACE = (0x7FFFFFFF, 0x7FFFFFFF)
+NO_BALANCE = 0xFFFF
+
+
+def a_fit(*stamps: int, place: tuple[int, int] = NO_PLACE, balance: int = NO_BALANCE) -> bytes:
+    """Records of a time stamp in seconds since 1989-12-31, a distance, a position in semicircles and the balance in
+    hundredths of a percent; as the FIT protocol lays them out."""
+    fields = ((253, 4, 0x86), (5, 4, 0x86), (0, 4, 0x85), (1, 4, 0x85), (84, 2, 0x84))
+    definition = struct.pack("<BBBHB", 0x40, 0, 0, 20, len(fields)) + b"".join(
+        struct.pack("<3B", *one) for one in fields
+    )
+    body = definition + b"".join(struct.pack("<BIIiiH", 0, stamp, 300, *place, balance) for stamp in stamps)
     head = struct.pack("<BBHI4s", 14, 0x10, 2105, len(body), b".FIT")
     content = head + struct.pack("<H", compute_crc(head)) + body
     return content + struct.pack("<H", compute_crc(content))
@@ -83,6 +92,15 @@ def test_fit_points_of_a_clock_that_was_not_set_are_left_out(unset: int) -> None
     assert fit.parse("run-x", a_fit(unset, 1_000_000_000, 1_000_000_003)).at_ms.size == 2
     with pytest.raises(RecordingError, match="1 points with a time found"):
         fit.parse("run-x", a_fit(unset, unset, 1_000_000_000))
+
+
+def test_fit_positions_are_semicircles_and_the_balance_is_the_left_foot_s_share() -> None:
+    placed = fit.parse("run-x", a_fit(1_000_000_000, 1_000_000_001, place=(2**29, -(2**30)), balance=4_950))
+    assert placed.latitude_deg.tolist() == [45.0, 45.0]
+    assert placed.longitude_deg.tolist() == [-90.0, -90.0]
+    assert placed.contact_balance_pct.tolist() == [49.5, 49.5]
+    without = fit.parse("run-x", a_fit(1_000_000_000, 1_000_000_001))
+    assert np.isnan([without.latitude_deg, without.longitude_deg, without.contact_balance_pct]).all()
 
 
 def test_a_day_that_no_calendar_has_is_an_unreadable_line() -> None:
