@@ -65,7 +65,7 @@ class Shape:
 
 @dataclass(frozen=True)
 class Column:
-    """One field of a contract, taken apart."""
+    """One field of a contract, taken apart. `is_addition`: it may be left out, and is null then."""
 
     name: str
     value: Shape
@@ -75,6 +75,7 @@ class Column:
     meaning: str
     unit: str
     data_class: str
+    is_addition: bool = False
 
     @property
     def nullable(self) -> bool:
@@ -102,12 +103,17 @@ def arrow_schema(model: type[Contract]) -> pa.Schema:
     return pa.schema([pa.field(column.name, _arrow_type(column), column.nullable) for column in columns(model)])
 
 
-def duckdb_structure(model: type[Contract]) -> str:
-    """The structure that DuckDB's json_transform takes, as JSON text."""
+def duckdb_structure(model: type[Contract], without: frozenset[str] = frozenset()) -> str:
+    """The structure that DuckDB's json_transform takes, as JSON text.
+
+    Args:
+        without: Additions that the texts leave out: strictly read, a missing key is an error.
+    """
     return json.dumps(
         {
             column.name: [_STRUCTURE[column.value.kind]] if column.is_list else _STRUCTURE[column.value.kind]
             for column in columns(model)
+            if column.name not in without
         }
     )
 
@@ -169,6 +175,7 @@ def _column(name: str, field: FieldInfo) -> Column:
         meaning,
         str(described.get("unit", "")),
         str(described.get("class", "")),
+        not field.is_required(),
     )
 
 

@@ -42,6 +42,9 @@ Programme = Literal["cotton", "synthetics", "eco", "quick", "wool"]
 Phase = Literal["fill", "heat", "wash", "rinse", "spin"]
 Alert = Literal["door_open", "drain_slow", "unbalance", "power_cut"]
 
+VERSION_FIELD = "schema_version"
+"""Says the version of an upload. Version 1 was there before it, and does not say it."""
+
 SUM_TOLERANCE = 0.005
 """Relative to the total: a device rounds each part of a sum on its own."""
 SUM_ROUNDING = 1.0

@@ -49,8 +49,8 @@ class Batch:
         return np.asarray(pc.fill_null(self.uploads.column(name), null).to_numpy(), dtype=np.int64)
 
     def flags(self, name: str) -> npt.NDArray[np.bool_]:
-        """A boolean column as NumPy."""
-        return np.asarray(self.uploads.column(name).to_numpy(), dtype=bool)
+        """A boolean column as NumPy; null is false."""
+        return np.asarray(pc.fill_null(self.uploads.column(name), False).to_numpy(), dtype=bool)
 
     def take(self, rows: npt.NDArray[np.bool_]) -> Batch:
         """The chosen uploads only, order kept."""
@@ -132,6 +132,17 @@ def channel(batch: Batch, name: str, when: Instants) -> Floats:
     spread = np.full(len(when.upload), np.nan)
     spread[present] = values
     return spread
+
+
+def texts(batch: Batch, name: str, when: Instants) -> pa.Array:
+    """A channel of texts, one per reading; null where the device has no such channel."""
+    lists = batch.uploads.column(name).combine_chunks()
+    if lists.null_count == len(lists):
+        return pa.nulls(len(when.upload), pa.string())
+    place = np.full(len(when.upload), -1)
+    present = np.asarray(pc.is_valid(lists).to_numpy(zero_copy_only=False), dtype=bool)[when.upload]
+    place[present] = np.arange(int(present.sum()))
+    return lists.flatten().take(pa.array(place, mask=~present))
 
 
 def nullable(values: Floats) -> pa.Array:

@@ -84,7 +84,7 @@ class Partition:
         self.place = place
         self._settings = settings
         self._product = product
-        self._decoder = Decoder(product.upload)
+        self._decoder = Decoder(product.versions)
         self._lock = threading.Lock()
         self._producer = owning_producer(settings, place)  # before the state is read
         crash_point("streams.after-fence")

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.forms import Column, Shape, arrow_schema, columns
-from schemas.uploads import Upload
+from schemas.uploads import SUM_ROUNDING, SUM_TOLERANCE, Upload
 
 Mask = npt.NDArray[np.bool_]
 
@@ -41,6 +41,8 @@ def doubtful_rows(parsed: pa.Table, model: type[Upload]) -> Mask:
     has_number, has_start = _valid(number), _valid(start)
     doubtful |= has_number != has_start
     doubtful |= _numpy_bool(pc.equal(ended, "true")) & ~has_number
+    for total, parts in model.sums.items():
+        doubtful |= _unequal_sums(parsed.column(total), [parsed.column(part) for part in parts])
     return doubtful
 
 
@@ -111,6 +113,19 @@ def _falling(offsets: pa.ListArray) -> Mask:
         row = np.repeat(np.arange(len(offsets)), _lengths(offsets))
         falling[row[1:][(np.diff(numbers) < 0) & (row[1:] == row[:-1])]] = True
     return falling
+
+
+def _unequal_sums(total: pa.ChunkedArray, parts: list[pa.ChunkedArray]) -> Mask:
+    """Rows in which a total and its parts are not all there, or all missing, or do not add up."""
+    value, *known = (_floats(column) for column in (total, *parts))
+    missing = np.isnan([value, *known])
+    off = np.abs(np.sum(known, axis=0) - value) > SUM_ROUNDING + SUM_TOLERANCE * value
+    unequal: Mask = ~missing.all(axis=0) & (missing.any(axis=0) | off)
+    return unequal
+
+
+def _floats(values: pa.ChunkedArray) -> npt.NDArray[np.float64]:
+    return np.asarray(values.to_numpy(), dtype=np.float64)
 
 
 def _lengths(lists: pa.Array | pa.ChunkedArray) -> npt.NDArray[np.int64]:

@@ -66,6 +66,12 @@ def _failed(place: Place, record: Record, why: Refused) -> FailedEvent:
         detail=detail,
         stage=STAGE,
         original=original[:KEPT_BYTES],
+        field=why.field,
+        found=why.found,
+        accepted=why.accepted,
+        seq=why.seq,
+        material=why.material,
+        firmware=why.firmware,
     )
 
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from schemas import topics
 from schemas.facts import Reading, ShoeReading, WasherReading
-from schemas.uploads import ShoeUpload, Upload, WasherUpload
+from schemas.uploads import SHOE_VERSIONS, WASHER_VERSIONS, Upload
 from streams import runs, wash_cycles
 from streams.batch import Batch, Instants, Ints
 from streams.store import Rows, Store
@@ -21,6 +21,7 @@ class Product:
     """One product's stream.
 
     Attributes:
+        versions: Contracts of the upload, oldest first. Everything behind the decoder has the newest one's columns.
         detects: Whether uploads without a session are searched for wash cycles (plug meters).
         reading_columns: The product's own columns of its reading.
         lifetime_columns: Its lifetime counters, by their names in `Receipt`.
@@ -31,7 +32,7 @@ class Product:
     telemetry: str
     readings: str
     sessions: str
-    upload: type[Upload]
+    versions: tuple[type[Upload], ...]
     reading: type[Reading]
     session_dtype: np.dtype[np.void]
     detects: bool
@@ -40,12 +41,17 @@ class Product:
     add_amounts: Callable[[Store, Rows, Ints, Batch, Instants], None]
     fact: Callable[[np.void, str, str], dict[str, object]]
 
+    @property
+    def upload(self) -> type[Upload]:
+        """The newest version of the upload."""
+        return self.versions[-1]
+
 
 WASHER = Product(
     topics.TELEMETRY_WASHER,
     topics.READINGS_WASHER,
     topics.SESSIONS_WASHER,
-    WasherUpload,
+    WASHER_VERSIONS,
     WasherReading,
     wash_cycles.CYCLE,
     True,
@@ -58,7 +64,7 @@ SHOE = Product(
     topics.TELEMETRY_SHOE,
     topics.READINGS_SHOE,
     topics.SESSIONS_SHOE,
-    ShoeUpload,
+    SHOE_VERSIONS,
     ShoeReading,
     runs.RUN,
     False,

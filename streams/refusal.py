@@ -8,15 +8,16 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any, get_args
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from schemas.failures import Reason
-from schemas.fields import EARLIEST_MS
-from schemas.uploads import MAX_UPLOAD_BYTES, Upload
+from schemas.fields import EARLIEST_MS, FIRMWARE, IDENTIFIER, LARGEST_EXACT_INTEGER
+from schemas.uploads import MAX_UPLOAD_BYTES, VERSION_FIELD, Upload
 
 _OPENING = re.compile(r"[\[{][\[{\s]*")
 DEEPEST = 1_000
@@ -25,23 +26,39 @@ DEEPEST = 1_000
 SHOWN_CHARACTERS = 60
 LONGEST_INTEGER = 400
 """Digits; a double holds at most 309, and Python refuses to read more than 4,300."""
+_IDENTIFIER, _FIRMWARE = re.compile(IDENTIFIER), re.compile(FIRMWARE)
 REASONS: frozenset[str] = frozenset(get_args(Reason))
 
 
 @dataclass(frozen=True)
 class Refused:
-    """Why an upload does not count, in a code and in a sentence that a person understands."""
+    """Why an upload does not count, in a code and in a sentence that a person understands.
+
+    Attributes:
+        field, found, accepted: What is at fault where, if it is one field.
+        seq, material, firmware: What the upload says of itself, as far as it is readable.
+    """
 
     reason: Reason
     detail: str
+    field: str | None = None
+    found: str | None = None
+    accepted: str | None = None
+    seq: int | None = None
+    material: str | None = None
+    firmware: str | None = None
 
 
 class _Constant(float):
     """NaN or an infinity written as such: no JSON, but harmless where nobody reads it."""
 
 
-def examine(original: bytes | None, model: type[Upload]) -> Upload | Refused:
-    """The upload in those bytes, or why there is none. What an unknown field holds does not matter, nor how often."""
+def examine(original: bytes | None, versions: Sequence[type[Upload]]) -> Upload | Refused:
+    """The upload in those bytes, or why there is none. What an unknown field holds does not matter, nor how often.
+
+    Args:
+        versions: Contracts of the product, oldest first. An upload that does not say its version is of the oldest.
+    """
     if not original:
         return Refused("empty", "the record has no bytes")
     if len(original) > MAX_UPLOAD_BYTES:
@@ -66,14 +83,45 @@ def examine(original: bytes | None, model: type[Upload]) -> Upload | Refused:
         return Refused("not_json", str(error)[:200])
     if not isinstance(value, dict):
         return Refused("not_an_object", f"a JSON {type(value).__name__} where an object is expected")
+    itself = _of_itself(value)
+    model = _version(value, versions)
+    if isinstance(model, Refused):
+        return replace(model, **itself)
     known = [(key, found) for key, found in outermost if key in model.model_fields]
-    return _twice(known) or _not_json(known) or _judged(value, model)
+    verdict = _twice(known) or _not_json(known) or _judged(value, model)
+    return replace(verdict, **itself) if isinstance(verdict, Refused) else verdict
+
+
+def _version(value: dict[str, Any], versions: Sequence[type[Upload]]) -> type[Upload] | Refused:
+    if VERSION_FIELD not in value:
+        return versions[0]
+    said = value[VERSION_FIELD]
+    for version in versions:
+        # Version 1 has no such field, and numbers in quotes count as numbers.
+        if not isinstance(said, bool) and said in (version.version, str(version.version)):
+            return version
+    known = ", ".join(str(version.version) for version in versions)
+    found = repr(said)[:SHOWN_CHARACTERS]
+    return Refused("unknown_version", f"{VERSION_FIELD} is {found}, accepted: {known}", VERSION_FIELD, found, known)
+
+
+def _of_itself(value: dict[str, Any]) -> dict[str, Any]:
+    """Number, material and firmware, as far as they are what they should be."""
+    seq = value.get("seq")
+    itself: dict[str, Any] = {}
+    if isinstance(seq, int) and not isinstance(seq, bool) and 0 <= seq <= LARGEST_EXACT_INTEGER:
+        itself["seq"] = seq
+    for name, pattern in (("material", _IDENTIFIER), ("firmware", _FIRMWARE)):
+        if isinstance(value.get(name), str) and pattern.fullmatch(value[name]):
+            itself[name] = value[name]
+    return itself
 
 
 def _twice(pairs: list[tuple[str, Any]]) -> Refused | None:
     times = Counter(key for key, _ in pairs)
     return next(
-        (Refused("duplicate_key", f"key {key!r} stands there {n} times") for key, n in times.items() if n > 1), None
+        (Refused("duplicate_key", f"key {key!r} stands there {n} times", key) for key, n in times.items() if n > 1),
+        None,
     )
 
 
@@ -81,7 +129,7 @@ def _not_json(pairs: list[tuple[str, Any]]) -> Refused | None:
     for key, found in pairs:
         for value in found if isinstance(found, list) else [found]:
             if isinstance(value, _Constant):
-                return Refused("not_json", f"{key} holds {float(value)}, which is not JSON")
+                return Refused("not_json", f"{key} holds {float(value)}, which is not JSON", key, str(float(value)))
     return None
 
 
@@ -100,27 +148,34 @@ def _judged(value: dict[str, Any], model: type[Upload]) -> Upload | Refused:
 def _named(error: ValidationError) -> Refused:
     """The first fault as reason and sentence, and how many more there are."""
     faults = error.errors(include_url=False)
-    first = faults[0]
-    reason, sentence = _reason(first)
+    refused = _reason(faults[0])
     more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
-    return Refused(reason, sentence + more)
+    return replace(refused, detail=refused.detail + more)
 
 
-def _reason(fault: ErrorDetails) -> tuple[Reason, str]:
+def _reason(fault: ErrorDetails) -> Refused:
     place = ".".join(str(part) for part in fault["loc"])
+    field = str(fault["loc"][0]) if fault["loc"] else None
     found = repr(fault["input"])[:SHOWN_CHARACTERS]
     kind, message = fault["type"], fault["msg"]
     if kind == "missing":
-        return "missing_field", f"{place} is missing"
+        return Refused("missing_field", f"{place} is missing", field)
     if kind == "value_error":
         # Contracts raise their rules between fields as "reason: sentence".
         code, _, sentence = str(fault["ctx"]["error"]).partition(": ")
-        return (code if code in REASONS else "bad_format"), sentence  # type: ignore[return-value]
+        word = sentence.split(" ", 1)[0]
+        return Refused(code if code in REASONS else "bad_format", sentence, word)  # type: ignore[arg-type]
     sentence = f"{place}: {message}, found {found}"
+    accepted = message.removeprefix("Input should be ").removeprefix("a valid ")
+    return Refused(_code(fault), sentence, field, found, accepted)
+
+
+def _code(fault: ErrorDetails) -> Reason:
+    kind = fault["type"]
     if kind == "greater_than_equal" and fault["ctx"]["ge"] == EARLIEST_MS:
-        return "time_out_of_bounds", sentence
+        return "time_out_of_bounds"
     if kind in ("greater_than_equal", "less_than_equal", "finite_number", "too_long"):
-        return "out_of_range", sentence
+        return "out_of_range"
     if kind in ("string_pattern_mismatch", "literal_error"):
-        return "bad_format", sentence
-    return "wrong_type", sentence
+        return "bad_format"
+    return "wrong_type"

@@ -45,6 +45,9 @@ def reading_columns(batch: Batch, when: Instants) -> dict[str, pa.Array]:
         "cadence_spm": nullable(channel(batch, "cadence_spm", when)),
         "heart_rate_bpm": nullable(_agreed(batch, "heart_rate_bpm", when)),
         "ground_contact_ms": nullable(_agreed(batch, "ground_contact_ms", when)),
+        "contact_balance_pct": nullable(_agreed(batch, "contact_balance_pct", when)),
+        "latitude_deg": nullable(_agreed(batch, "latitude_deg", when, "location_consent")),
+        "longitude_deg": nullable(_agreed(batch, "longitude_deg", when, "location_consent")),
     }
 
 
@@ -91,10 +94,10 @@ def fact(run: np.void, device_id: str, session_id: str) -> dict[str, object]:
     ).model_dump()
 
 
-def _agreed(batch: Batch, name: str, when: Instants) -> Floats:
-    """A health channel, NaN in uploads of runners who had not agreed."""
+def _agreed(batch: Batch, name: str, when: Instants, consent: str = "health_consent") -> Floats:
+    """A channel of health or place, NaN in uploads of runners who had not agreed to it."""
     values = channel(batch, name, when)
-    return np.where(batch.flags("health_consent")[when.upload], values, np.nan)
+    return np.where(batch.flags(consent)[when.upload], values, np.nan)
 
 
 def _add_mean(runs: Store, groups: Groups, uploads: Ints, name: str, values: Floats, when: Instants) -> None:

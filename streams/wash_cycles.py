@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from schemas.evolution import MWH_PER_WH
 from schemas.facts import WashCycle
 from schemas.uploads import Programme
-from streams.batch import Batch, Floats, Instants, Ints, channel, nullable, per_upload
+from streams.batch import Batch, Floats, Instants, Ints, channel, nullable, per_upload, texts
 from streams.groups import grouped
 from streams.reported import SESSION_FIELDS, fields, shared_facts
 from streams.store import Rows, Store
@@ -46,6 +47,7 @@ def reading_columns(batch: Batch, when: Instants) -> dict[str, pa.Array]:
         "water_l": nullable(channel(batch, "water_l", when)),
         "temperature_c": nullable(channel(batch, "temperature_c", when)),
         "drum_rpm": nullable(channel(batch, "drum_rpm", when)),
+        "phase": texts(batch, "phase", when),
     }
 
 
@@ -53,7 +55,9 @@ def lifetime_columns(batch: Batch) -> dict[str, pa.ChunkedArray]:
     """The device's own counters, by their names in `Receipt`."""
     return {
         "lifetime_sessions": batch.uploads.column("lifetime_cycles"),
-        "lifetime_energy_wh": batch.uploads.column("lifetime_energy_wh"),
+        "lifetime_energy_wh": pa.compute.divide(
+            batch.uploads.column("lifetime_energy_mwh").cast(pa.float64()), MWH_PER_WH
+        ),
         "lifetime_water_l": batch.uploads.column("lifetime_water_l"),
     }
 

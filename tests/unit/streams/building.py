@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from schemas.evolution import lifted
 from schemas.forms import arrow_schema
 from streams.batch import Batch, Outputs, Place
 from streams.product import SHOE, WASHER, Product
@@ -29,6 +30,16 @@ def a_washer_upload(**fields: Any) -> dict[str, Any]:
         "cycle_no": 1, "cycle_started_ms": NOON_MS - 1_000, "cycle_ended": False, "programme": "cotton",
         "lifetime_cycles": 7, "lifetime_energy_wh": 70.5, "lifetime_water_l": 400.0,
         "power_w": [100.0, 200.0], "water_l": [1.0, 2.0], "temperature_c": [20.5, None], "drum_rpm": None,
+    } | fields  # fmt: skip
+
+
+def a_second_washer_upload(**fields: Any) -> dict[str, Any]:
+    """The same, told by the second version of the contract."""
+    first = {name: value for name, value in a_washer_upload().items() if name != "lifetime_energy_wh"}
+    return first | {
+        "schema_version": 2, "phase": ["fill", "heat"], "lifetime_energy_mwh": 70_500,
+        "cycle_energy_wh": 0.1, "fill_energy_wh": 0.05, "heat_energy_wh": 0.05, "wash_energy_wh": 0.0,
+        "rinse_energy_wh": 0.0, "spin_energy_wh": 0.0,
     } | fields  # fmt: skip
 
 
@@ -57,6 +68,13 @@ def encoded(upload: Upload) -> bytes:
     return json.dumps(upload).encode()
 
 
+def columns_of(product: Product, uploads: Sequence[Upload]) -> pa.Table:
+    """Uploads of the first version as columns of the newest."""
+    first = product.versions[0]
+    rows = pa.Table.from_pylist([dict(upload) for upload in uploads], schema=arrow_schema(first))
+    return lifted(rows, first, product.versions)
+
+
 def a_batch(product: Product, uploads: Sequence[Upload], first_offset: int = 0, **keys: list[str | None]) -> Batch:
     """Uploads that obey the contract, received just after they were sent, under their devices' own keys.
 
@@ -66,7 +84,7 @@ def a_batch(product: Product, uploads: Sequence[Upload], first_offset: int = 0, 
     received = [int(upload["sent_at_ms"]) + 1_000 for upload in uploads]
     return Batch(
         Place(product.telemetry, 0),
-        pa.Table.from_pylist([dict(upload) for upload in uploads], schema=arrow_schema(product.upload)),
+        columns_of(product, uploads),
         pa.array(keys.get("key", [upload["device_id"] for upload in uploads]), pa.string()),
         np.arange(first_offset, first_offset + len(uploads), dtype=np.int64),
         np.array(received, dtype=np.int64),

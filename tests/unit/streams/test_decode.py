@@ -7,22 +7,58 @@ from functools import cache
 from random import Random
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.uploads import MAX_READINGS, MAX_UPLOAD_BYTES, ShoeUpload, Upload, WasherUpload
+from schemas.evolution import lifted
+from schemas.forms import arrow_schema
+from schemas.uploads import (
+    MAX_READINGS,
+    MAX_UPLOAD_BYTES,
+    SHOE_VERSIONS,
+    WASHER_VERSIONS,
+    ShoeUpload,
+    Upload,
+    WasherUpload,
+)
 from streams.decode import Decoded, Decoder
 from streams.refusal import Refused, examine
-from tests.unit.streams.building import a_shoe_upload, a_washer_upload, encoded
+from tests.unit.streams.building import a_second_washer_upload, a_shoe_upload, a_washer_upload, encoded
 
 UPLOADS: dict[type[Upload], dict[str, Any]] = {WasherUpload: a_washer_upload(), ShoeUpload: a_shoe_upload()}
+PLACE = {"location_consent": True, "latitude_deg": [57.7, None], "longitude_deg": [11.9, None]}
+FORMS: dict[type[Upload], list[dict[str, Any]]] = {
+    WasherUpload: [
+        a_washer_upload(),
+        a_washer_upload(board_no=2, alert="unbalance"),
+        a_washer_upload(alert=None),
+        a_second_washer_upload(),
+        a_second_washer_upload(board_no=None, alert="door_open"),
+    ],
+    ShoeUpload: [
+        a_shoe_upload(),
+        a_shoe_upload(board_no=0, contact_balance_pct=[50.5, 49.0], **PLACE),
+        a_shoe_upload(**PLACE),
+    ],
+}
+VERSIONS = {WasherUpload: WASHER_VERSIONS, ShoeUpload: SHOE_VERSIONS}
 PLAIN = encoded(a_washer_upload()).decode()
 
 
 @cache
 def decoder(model: type[Upload]) -> Decoder:
-    return Decoder(model)
+    return Decoder(VERSIONS[model])
+
+
+def as_newest(upload: Upload) -> dict[str, Any]:
+    """An upload's fields after it was lifted to the newest version."""
+    version = type(upload)
+    versions = next(known for known in VERSIONS.values() if version in known)
+    rows = pa.Table.from_pylist([upload.model_dump()], schema=arrow_schema(version))
+    found: list[dict[str, Any]] = lifted(rows, version, versions).to_pylist()
+    return found[0]
 
 
 def decoded(*values: bytes | None, model: type[Upload] = WasherUpload) -> Decoded:
@@ -127,6 +163,11 @@ REFUSED: list[tuple[str, bytes | None, str]] = [
     ("an optional channel of different length", written(drum_rpm="[1]"), "unequal_lengths"),
     ("offsets that fall", written(offset_ms="[1000, 0]"), "not_ascending"),
     ("a cycle without its start", written(cycle_started_ms="null"), "wrong_session"),
+    ("a version nobody knows", with_more(', "schema_version": 3'), "unknown_version"),
+    ("a second version without phases", with_more(', "schema_version": 2'), "missing_field"),
+    ("phases that do not add up", encoded(a_second_washer_upload(cycle_energy_wh=9.5)), "wrong_sum"),
+    ("a phase that lacks its sum", encoded(a_second_washer_upload(fill_energy_wh=None)), "wrong_sum"),
+    ("a complaint nobody knows", with_more(', "alert": "bored"'), "bad_format"),
     ("an end without a cycle", written(cycle_no="null", cycle_started_ms="null", cycle_ended="true"), "wrong_session"),
 ]
 
@@ -163,12 +204,46 @@ def test_an_odd_upload_that_keeps_the_contract_is_let_in(value: bytes) -> None:
     assert reason_of(value) is None
 
 
+def test_a_refusal_names_the_field_what_it_held_and_what_is_accepted() -> None:
+    (_, why), *_ = decoded(written(power_w="[10001, 1]")).refused
+    assert (why.field, why.found, why.seq, why.material, why.firmware) == ("power_w", "10001", 1, "WM-6010", "1.2.3")
+    assert why.accepted == "less than or equal to 10000"
+
+
 def test_an_odd_way_of_writing_gives_the_same_columns() -> None:
     odd = written(
         seq='"1"', power_w='["100.0", "2e2"]', cycle_ended="0", offset_ms="[0, 1e3]", programme='"co\\u0074ton"'
     )
     first, second = decoded(PLAIN.encode(), odd).uploads.to_pylist()
     assert first == second
+
+
+@pytest.mark.parametrize("model", FORMS)
+def test_each_upload_keeps_its_additions_whatever_form_its_neighbours_have(model: type[Upload]) -> None:
+    uploads = [upload for upload in FORMS[model] for _ in range(3)] * 2
+    for order in range(5):
+        Random(order).shuffle(uploads)
+        found = decoded(*(encoded(upload) for upload in uploads), model=model).uploads.to_pylist()
+        for upload, row in zip(uploads, found, strict=True):
+            for name in ("board_no", "alert", "phase", "latitude_deg", "contact_balance_pct", "location_consent"):
+                if name in row:
+                    assert row[name] == upload.get(name), name
+
+
+def test_a_second_version_says_the_same_as_the_first() -> None:
+    first, second = decoded(PLAIN.encode(), encoded(a_second_washer_upload())).uploads.to_pylist()
+    differing = {name for name in first if first[name] != second[name]}
+    assert differing == {"phase", *(name for name in first if name.endswith("_energy_wh"))}
+
+
+def test_an_addition_whose_key_is_written_with_an_escape_is_not_lost() -> None:
+    value = encoded(a_washer_upload(board_no=3)).replace(b"board_no", b"board\\u005fno")
+    assert decoded(PLAIN.encode(), value).uploads.column("board_no").to_pylist() == [None, 3]
+
+
+def test_a_shoe_that_speaks_of_a_second_version_is_refused() -> None:
+    (refused,) = decoded(encoded(a_shoe_upload(schema_version=2)), model=ShoeUpload).refused
+    assert (refused[1].reason, refused[1].seq) == ("unknown_version", 1)
 
 
 def test_every_refusal_says_what_was_found() -> None:
@@ -190,7 +265,7 @@ def test_a_batch_of_refused_uploads_only_gives_all_of_them_back() -> None:
 
 
 def test_bad_uploads_strewn_over_a_large_batch_are_refused_and_no_others() -> None:
-    values: list[bytes | None] = [PLAIN.encode()] * 1_000
+    values: list[bytes | None] = [PLAIN.encode()] * 1_500
     strewn = {7 + 13 * index: case for index, case in enumerate(REFUSED)}
     for row, (_, value, _) in strewn.items():
         values[row] = value
@@ -210,7 +285,8 @@ def mutated_uploads(draw: st.DrawFn) -> tuple[type[Upload], list[bytes]]:
     """Uploads of one product, most of them with values replaced or bytes changed."""
     model = draw(st.sampled_from(list(UPLOADS)))
     rng = Random(draw(st.integers(0, 2**32)))
-    return model, [_mutated(UPLOADS[model], rng) for _ in range(25)]
+    forms = rng.sample(FORMS[model], rng.randint(1, len(FORMS[model])))
+    return model, [_mutated(rng.choice(forms), rng) for _ in range(25)]
 
 
 def _mutated(upload: dict[str, Any], rng: Random) -> bytes:
@@ -219,6 +295,8 @@ def _mutated(upload: dict[str, Any], rng: Random) -> bytes:
         name = rng.choice(list(fields))
         fragments = [json.dumps(value) for value in upload.values()] + FRAGMENTS[:17]
         fields[name] = rng.choice(fragments)
+    if rng.random() < 0.05:
+        fields["schema_version"] = rng.choice(["1", "2", '"2"', "2.0", "3", "null", "true", "[2]", '"x"'])
     value = ("{" + ", ".join(f'"{name}": {text}' for name, text in fields.items()) + "}").encode()
     for _ in range(rng.choice([0, 0, 1, 2])):
         at = rng.randrange(len(value))
@@ -235,6 +313,6 @@ def test_the_batch_lets_in_exactly_what_the_contract_lets_in(drawn: tuple[type[U
     found.update(result.refused)
     assert sorted(found) == list(range(len(values))), "each upload is in exactly one of both"
     for row, value in enumerate(values):
-        verdict = examine(value, model)
-        expected = verdict if isinstance(verdict, Refused) else verdict.model_dump()
+        verdict = examine(value, VERSIONS[model])
+        expected = verdict if isinstance(verdict, Refused) else as_newest(verdict)
         assert found[row] == expected, value

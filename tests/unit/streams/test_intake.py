@@ -7,7 +7,7 @@ import hashlib
 from aiokafka import ConsumerRecord
 
 from schemas.failures import KEPT_BYTES, FailedEvent
-from schemas.uploads import MAX_UPLOAD_BYTES, WasherUpload
+from schemas.uploads import MAX_UPLOAD_BYTES, WASHER_VERSIONS
 from streams.admission import KEPT_KEY_CHARACTERS
 from streams.batch import Place
 from streams.decode import Decoder
@@ -16,7 +16,7 @@ from streams.intake import taken_in
 
 def refusal(value: bytes | None, key: bytes | None = b"w-1") -> FailedEvent:
     record = ConsumerRecord("t", 0, 7, 1_000, 1, key, value, None, 0, 0, ())
-    batch, (failed,) = taken_in(Decoder(WasherUpload), Place("t", 0), [record])
+    batch, (failed,) = taken_in(Decoder(WASHER_VERSIONS), Place("t", 0), [record])
     assert len(batch.offset) == 0
     return failed
 

@@ -1,0 +1,122 @@
+"""Sorts the texts of a batch by form: which version of the contract each is, and which additions it leaves out. Pure.
+
+DuckDB's strict parse wants every key of its structure to be there, and reads over every other one. So an upload has to
+be parsed by a structure of exactly the keys it has, or an addition is lost in silence. Which keys a text has is looked
+for in its letters: what they seem to say is enough, since a text parsed by the wrong structure fails and is examined.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from types import MappingProxyType
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from schemas.forms import Column, columns, duckdb_structure
+from schemas.uploads import VERSION_FIELD, Upload
+
+Mask = npt.NDArray[np.bool_]
+
+ESCAPED_LETTER = b"\\u"
+"""May be part of a key: such a text is examined one by one."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """Uploads of one version that leave out the same additions.
+
+    Attributes:
+        absent: Those additions, and the type that DuckDB's parse would have given them.
+        strict, lenient, row_by_row: SQL of the parse of a column `value`.
+    """
+
+    version: type[Upload]
+    absent: Mapping[str, pa.DataType]
+    strict: str
+    lenient: str
+    row_by_row: str
+
+
+@cache
+def form(version: type[Upload], absent: frozenset[str]) -> Form:
+    """The form of uploads of a version that leave out those additions."""
+    # Booleans as text: DuckDB takes every number for one.
+    structure = duckdb_structure(version, absent).replace('"BOOLEAN"', '"VARCHAR"')
+    return Form(
+        version,
+        MappingProxyType({column.name: _parsed_type(column) for column in columns(version) if column.name in absent}),
+        f"json_transform_strict(value, '{structure}')",
+        f"json_transform(value, '{structure}')",
+        f"try(json_transform_strict(value, '{structure}'))",
+    )
+
+
+class Sorter:
+    """Sorts batches of one product."""
+
+    def __init__(self, versions: tuple[type[Upload], ...]) -> None:
+        self._versions = versions
+        self._additions = {
+            version: tuple(column.name for column in columns(version) if column.is_addition) for version in versions
+        }
+
+    def sorted_by_form(
+        self, values: Sequence[bytes | None], rows: pa.Array, texts: pa.Array
+    ) -> Iterator[tuple[Form, Mask | None]]:
+        """Each form found, and which rows have it; None for all of them. Texts whose keys are in doubt are left out.
+
+        Args:
+            values: All records of the batch.
+            rows, texts: Those that are text, as index into the batch and as such.
+        """
+        letters = bytes(texts.buffers()[2] or b"")
+        if not len(rows):
+            return
+        chosen = np.ones(len(rows), dtype=bool)
+        if ESCAPED_LETTER in letters:
+            chosen = ~_having(ESCAPED_LETTER, values, rows)
+        if _key(VERSION_FIELD) not in letters:
+            yield from self._by_additions(self._versions[0], values, rows, letters, chosen)
+            return
+        # What says its version is tried as the newest; older ones that say theirs are few.
+        says_version = _having(_key(VERSION_FIELD), values, rows)
+        for version, mine in ((self._versions[0], ~says_version), (self._versions[-1], says_version)):
+            if (chosen & mine).any() and (version.version > 1 or mine is not says_version):
+                yield from self._by_additions(version, values, rows, letters, chosen & mine)
+
+    def _by_additions(
+        self, version: type[Upload], values: Sequence[bytes | None], rows: pa.Array, letters: bytes, chosen: Mask
+    ) -> Iterator[tuple[Form, Mask | None]]:
+        absent, mixed = [], []
+        for name in self._additions[version]:
+            times = letters.count(_key(name))
+            if not times:
+                absent.append(name)
+            elif times != len(rows):
+                mixed.append(name)
+        if not mixed:
+            yield form(version, frozenset(absent)), None if chosen.all() else chosen
+            return
+        kinds = np.zeros(len(rows), dtype=np.int64)
+        for bit, name in enumerate(mixed):
+            kinds |= (~_having(_key(name), values, rows)).astype(np.int64) << bit
+        for kind in np.unique(kinds[chosen]).tolist():
+            missing = [name for bit, name in enumerate(mixed) if kind >> bit & 1]
+            yield form(version, frozenset([*absent, *missing])), chosen & (kinds == kind)
+
+
+def _key(name: str) -> bytes:
+    return f'"{name}"'.encode()
+
+
+def _having(letters: bytes, values: Sequence[bytes | None], rows: pa.Array) -> Mask:
+    return np.fromiter((letters in (values[row] or b"") for row in rows.to_pylist()), dtype=bool, count=len(rows))
+
+
+def _parsed_type(column: Column) -> pa.DataType:
+    kind = pa.string() if column.value.kind in ("str", "bool") else pa.float64()
+    return pa.list_(kind) if column.is_list else kind
