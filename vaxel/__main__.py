@@ -10,7 +10,21 @@ from typing import Any
 import typer
 
 from schemas.errors import VaxelError
-from vaxel.commands import bench, demo, gearbox, replay, seed, simulate, sink, sql, stack, state, verify, worker
+from vaxel.commands import (
+    bench,
+    capture,
+    demo,
+    gearbox,
+    replay,
+    seed,
+    simulate,
+    sink,
+    sql,
+    stack,
+    state,
+    verify,
+    worker,
+)
 from vaxel.commands import run as pipeline
 
 INTERRUPTED = 130
@@ -34,6 +48,7 @@ for command in (demo.demo, pipeline.run, worker.worker, verify.verify):
 app.add_typer(state.app, name="state", rich_help_panel="Pipeline")
 app.command(rich_help_panel="Devices")(simulate.simulate)
 app.command(rich_help_panel="Devices")(replay.replay)
+app.command(rich_help_panel="Devices")(capture.capture)
 app.add_typer(bench.app, name="bench", rich_help_panel="Pipeline")
 app.add_typer(sink.app, name="sink", rich_help_panel="Lake")
 app.command(rich_help_panel="Lake")(sql.sql)

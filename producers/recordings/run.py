@@ -116,7 +116,7 @@ def run_recording(
     if np.isnan(distance).all():
         raise RecordingError("no point states a distance; accepted are runs with distances or positions")
     cadence = _channel(cadence_per_min, 0.0, 400.0)
-    balance = [None] * len(at_s) if contact_balance_pct is None else contact_balance_pct
+    balance: list[float | None] = [None] * len(at_s) if contact_balance_pct is None else contact_balance_pct
     latitude, longitude = _channel(latitude_deg, -90.0, 90.0), _channel(longitude_deg, -180.0, 180.0)
     is_placed = ~(np.isnan(latitude) | np.isnan(longitude))
     return RunRecording(

@@ -1,7 +1,8 @@
-"""`vaxel replay`: recordings of real machines and runs, published to Kafka as uploads of devices."""
+"""`vaxel replay`: recordings of real machines and runs as uploads of devices, and captured uploads as they were."""
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -13,8 +14,9 @@ import typer
 
 from schemas.errors import UsageError
 from vaxel.commands.options import DEFAULT_DATA_DIR, AsJson, DataDir
-from vaxel.commands.publishing import Quiet, Rate, publish_and_tell, tell
+from vaxel.commands.publishing import Quiet, Rate, kafka_settings, publish_and_tell, tell
 from vaxel.commands.showing import progress
+from vaxel.commands.stopping import INTERRUPTED, until_interrupted
 
 if TYPE_CHECKING:
     from producers.recordings.files import Recording
@@ -23,12 +25,19 @@ if TYPE_CHECKING:
 
 def replay(
     files: Annotated[
-        list[Path], typer.Argument(metavar="FILE...", help="Plug-meter CSV (tracebase), TCX, GPX, FIT; each also .gz.")
+        list[Path],
+        typer.Argument(
+            metavar="FILE...",
+            help="Plug-meter CSV (tracebase), TCX, GPX, FIT; each also .gz. Or what `vaxel capture` wrote.",
+        ),
     ],
     *,
     zone: Annotated[
         str, typer.Option(help="Time zone of plug meters; their files hold local times.")
     ] = "Europe/Berlin",
+    topic: Annotated[
+        str | None, typer.Option(help="Where captures go to.", show_default="the topic that was captured")
+    ] = None,
     rate: Rate = None,
     data_dir: DataDir = DEFAULT_DATA_DIR,
     quiet: Quiet = False,
@@ -38,7 +47,20 @@ def replay(
 
     A plug meter's day becomes uploads with power only: the stream finds the wash cycles in it. Replaying a file again
     adds nothing: its uploads have the same numbers and are taken as sent twice, or as too late.
+
+    What `vaxel capture` wrote is sent byte by byte, in order of each partition, whatever the contract says of it
+    today; captures are replayed on their own. Of them there is no truth for `vaxel verify` to compare with.
     """
+    from producers.recordings.captured import is_capture  # noqa: PLC0415
+
+    captures = [path for path in files if is_capture(path)]
+    if captures:
+        if len(captures) < len(files):
+            raise UsageError(f"{str(captures[0])!r} is a capture, others are not: captures are replayed on their own")
+        _replay_captures(captures, topic, rate, data_dir, quiet=quiet, as_json=as_json)
+        return
+    if topic is not None:
+        raise UsageError(f"--topic {topic!r} is for captures; a recording goes to the topic of its kind of device")
     from producers.recordings.files import read_all  # noqa: PLC0415
 
     try:
@@ -65,6 +87,48 @@ def replay(
                 "  ".join(f"{value}" if name == "device_id" else f"{name} {value}" for name, value in row.items())
             )
     tell(summary | {"recordings": rows}, as_json=as_json)
+
+
+def _replay_captures(
+    paths: list[Path], topic: str | None, rate: float | None, data_dir: Path, *, quiet: bool, as_json: bool
+) -> None:
+    from producers.publish import connect  # noqa: PLC0415
+    from producers.recordings import captured, replaying  # noqa: PLC0415
+
+    captures = [captured.opened(path) for path in paths]
+    for target in {capture.about.topic if topic is None else topic for capture in captures}:
+        replaying.require_open(target)
+    total = sum(capture.record_count for capture in captures)
+    producer = connect({"message.max.bytes": str(replaying.LARGEST_RECORD_BYTES), **kafka_settings(data_dir)})
+    started_s = time.monotonic()
+    with until_interrupted() as stop, progress("replay", "records", quiet=quiet or as_json) as show:
+        played = replaying.play(
+            captures,
+            producer,
+            topic,
+            stop=stop,
+            on_progress=lambda sent: show(sent / total, sent),
+            per_second=rate,
+        )
+        is_interrupted = stop.is_set()
+    summary = {
+        "captures": [
+            {"file": str(capture.path), "topic": capture.about.topic, "records": capture.record_count}
+            for capture in captures
+        ],
+        "to": topic,
+        "sent": played.sent,
+        "acknowledged": played.acknowledged,
+        "seconds": round(time.monotonic() - started_s, 1),
+        "interrupted": is_interrupted,
+    }
+    if as_json:
+        typer.echo(json.dumps(summary))
+    else:
+        stopped = "interrupted: " if is_interrupted else ""
+        typer.echo(f"{stopped}{played.acknowledged} of {total} captured records acknowledged in {summary['seconds']} s")
+    if is_interrupted:
+        raise typer.Exit(INTERRUPTED)
 
 
 def _deliveries(recordings: list[Recording]) -> Iterator[Delivery]:
