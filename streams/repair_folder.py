@@ -1,0 +1,183 @@
+"""The folder of a repair on disk: its rule, the uploads it made fit, and which of them are back.
+
+In          uploads that are fit, places that Kafka has acknowledged
+Out         the files of `schemas.repairs`
+Guarantee   a file of uploads is there whole or not at all; an acknowledgement is on disk when `write` returns
+On failure  OutsideError: what could not be read or written, and why
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import chain, islice
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from schemas.errors import OutsideError, UsageError
+from schemas.forms import arrow_schema
+from schemas.repairs import ACKNOWLEDGED_FILE, REPAIRS_FOLDER, RULE_FILE, UPLOADS_FILES, RepairedUpload
+from streams.repair import Fit, Held
+from streams.repair_rule import AS_IS, Rule
+
+ROWS_AT_ONCE = 1_000
+
+
+class RepairFolder:
+    """One repair's folder. Two processes that bring back the same repair at once do no more than send twice."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def name(self) -> str:
+        """As the uploads that come back say it in their header."""
+        return self.path.name
+
+    def keep_rule(self, text: str) -> None:
+        """Make the folder and the rule in it, as it was written first: another spelling of it changes nothing."""
+        with _on_disk(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+            if not (self.path / RULE_FILE).exists():
+                part = self.path / f"{RULE_FILE}.part"
+                part.write_text(text, encoding="utf-8")
+                part.replace(self.path / RULE_FILE)
+
+    def add(self, fits: Iterable[Fit]) -> int:
+        """Write these uploads into a file of their own; returns how many. None make no file."""
+        stream = iter(fits)
+        first = list(islice(stream, 1))
+        if not first:
+            return 0
+        with _on_disk(self.path):
+            file = self.path / UPLOADS_FILES.replace("*", f"{len(self._files()) + 1:04}")
+            part = file.with_name(f"{file.name}.part")
+            written = 0
+            with pq.ParquetWriter(part, arrow_schema(RepairedUpload), compression="zstd") as writer:
+                stream = chain(first, stream)
+                while rows := [_row(fit) for fit in islice(stream, ROWS_AT_ONCE)]:
+                    writer.write_table(pa.Table.from_pylist(rows, schema=arrow_schema(RepairedUpload)))
+                    written += len(rows)
+            _sync(part)
+            part.replace(file)
+            return written
+
+    def places(self) -> set[str]:
+        """Places of all uploads in the folder."""
+        with _on_disk(self.path):
+            tables = [pq.read_table(file, columns=["topic", "partition", "offset"]) for file in self._files()]
+        rows = chain.from_iterable(table.to_pylist() for table in tables)
+        return {_held(row | {"device_id": None, "before": b""}).place for row in rows}
+
+    def uploads(self) -> Iterator[Fit]:
+        """All of them, in the order they were repaired."""
+        for file in self._files():
+            with _on_disk(file), pq.ParquetFile(file) as parts:
+                for batch in parts.iter_batches(ROWS_AT_ONCE):
+                    for row in batch.to_pylist():
+                        yield Fit(_held(row), row["device_id"], row["seq"], row["after"])
+
+    def count(self) -> int:
+        """How many uploads the folder holds."""
+        with _on_disk(self.path):
+            return sum(pq.read_metadata(file).num_rows for file in self._files())
+
+    def acknowledged(self) -> set[str]:
+        """Places of the uploads that Kafka has acknowledged. A last line that a crash cut off does not count."""
+        with _on_disk(self.path):
+            file = self.path / ACKNOWLEDGED_FILE
+            return set(_whole_lines(file.read_bytes()).decode().splitlines()) if file.exists() else set()
+
+    @contextmanager
+    def acknowledgements(self) -> Iterator[Acknowledgements]:
+        """The file of acknowledgements, open to be added to."""
+        with _on_disk(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+            file = self.path / ACKNOWLEDGED_FILE
+            before = file.read_bytes() if file.exists() else b""
+        with _on_disk(file), file.open("ab", buffering=0) as output:
+            output.truncate(len(_whole_lines(before)))
+            yield Acknowledgements(output.fileno())
+
+    def _files(self) -> list[Path]:
+        return sorted(self.path.glob(UPLOADS_FILES))
+
+
+class Acknowledgements:
+    """Writes down what Kafka has acknowledged."""
+
+    def __init__(self, file: int) -> None:
+        self._file = file
+
+    def write(self, places: Iterable[str]) -> None:
+        """On disk when this returns."""
+        lines = "".join(f"{place}\n" for place in places).encode()
+        while lines:
+            lines = lines[os.write(self._file, lines) :]
+        os.fsync(self._file)
+
+
+def folder_of_rule(data_dir: Path, rule: Rule) -> RepairFolder:
+    """Where this rule's repair is, or will be."""
+    return RepairFolder(data_dir / REPAIRS_FOLDER / rule.folder_name)
+
+
+def folder_as_is(data_dir: Path) -> RepairFolder:
+    """Where is written down what came back unchanged."""
+    return RepairFolder(data_dir / REPAIRS_FOLDER / AS_IS)
+
+
+def find_folder(data_dir: Path, name: str) -> RepairFolder:
+    """The one repair whose folder's name begins like that.
+
+    Raises:
+        UsageError: there is none, or more than one; the message lists what there is.
+    """
+    there = sorted(file.parent for file in (data_dir / REPAIRS_FOLDER).glob(f"*/{RULE_FILE}"))
+    names = [path.name for path in there]
+    exact = [path for path in there if path.name == name or path.name.rpartition("-")[0] == name]
+    found = exact or [path for path in there if path.name.startswith(name)]
+    if not found:
+        known = f"there are {', '.join(names)}" if names else "make one: vaxel failed repair RULE.toml"
+        raise UsageError(f"there is no repair {name!r} in {data_dir / REPAIRS_FOLDER}; {known}")
+    if len(found) > 1:
+        raise UsageError(f"{name!r} may be any of {', '.join(path.name for path in found)}: say which")
+    return RepairFolder(found[0])
+
+
+def _row(fit: Fit) -> dict[str, object]:
+    held = fit.held
+    return {
+        "topic": held.topic,
+        "partition": held.partition,
+        "offset": held.offset,
+        "device_id": fit.device_id,
+        "seq": fit.seq,
+        "before": held.original,
+        "after": fit.value,
+    }
+
+
+def _held(row: dict[str, object]) -> Held:
+    return Held(row["topic"], row["partition"], row["offset"], row["device_id"], "", row["before"])  # type: ignore[arg-type]
+
+
+def _whole_lines(content: bytes) -> bytes:
+    return content[: content.rfind(b"\n") + 1]
+
+
+def _sync(file: Path) -> None:
+    with file.open("rb") as opened:
+        os.fsync(opened.fileno())
+
+
+@contextmanager
+def _on_disk(path: Path) -> Iterator[None]:
+    """Turns errors of the disk inside into the outside errors they are."""
+    try:
+        yield
+    except (OSError, UnicodeDecodeError, pa.ArrowException) as error:
+        raise OutsideError(f"Cannot read or write {str(path)!r}: {error}") from error

@@ -1,0 +1,94 @@
+"""From held firmware cohorts to rules that would let them in: proposals, for a person to look at. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from streams.repair_rule import conversion, read_rule
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """Held uploads of one firmware of one model, all at fault in the same field.
+
+    Attributes:
+        found: The foreign unit, or `factor NUMBER`.
+        accepted: The contract's unit.
+        events: How many are held.
+    """
+
+    material: str | None
+    firmware: str | None
+    field: str | None
+    found: str | None
+    accepted: str | None
+    events: int
+
+    def is_known(self) -> bool:
+        """Whether anything can be proposed for it."""
+        named = None not in (self.material, self.firmware, self.field)
+        return named and conversion(self.found or "", self.accepted or "") is not None
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A rule as TOML, and whose uploads it is for."""
+
+    material: str
+    firmware: str
+    text: str
+
+
+def proposals(cohorts: Sequence[Cohort]) -> list[Proposal]:
+    """One rule for each firmware of each model: all its fields together, since one upload holds them all.
+
+    Of several units found in one field the one found most often is taken. Cohorts of which nobody knows a conversion
+    give none.
+    """
+    known = sorted(
+        (cohort for cohort in cohorts if cohort.is_known()),
+        key=lambda cohort: (str(cohort.material), str(cohort.firmware), str(cohort.field), -cohort.events),
+    )
+    written = []
+    for (material, firmware), same in groupby(known, lambda cohort: (str(cohort.material), str(cohort.firmware))):
+        first_of_field: dict[str, Cohort] = {}
+        for cohort in same:
+            first_of_field.setdefault(str(cohort.field), cohort)
+        written.append(Proposal(material, firmware, _toml(material, firmware, list(first_of_field.values()))))
+    return written
+
+
+def _toml(material: str, firmware: str, cohorts: Sequence[Cohort]) -> str:
+    what = ", ".join(
+        f"{cohort.field} in {cohort.found} instead of {cohort.accepted} ({cohort.events} held)" for cohort in cohorts
+    )
+    fields = "-".join(str(cohort.field) for cohort in cohorts)
+    lines = [
+        f"name = {_text(f'{material}-{firmware}-{fields}'[:64])}",
+        f"why = {_text(f'{material} with firmware {firmware} measures {what}')}",
+        "",
+        "[select]",
+        'reason = "cohort_differs"',
+        f"material = {_text(material)}",
+        f"firmware = {_text(firmware)}",
+    ]
+    for cohort in cohorts:
+        lines += [
+            "",
+            "[[rewrite]]",
+            'step = "convert"',
+            f"field = {_text(str(cohort.field))}",
+            f"from = {_text(str(cohort.found))}",
+            f"to = {_text(str(cohort.accepted))}",
+        ]
+    text = "\n".join(lines) + "\n"
+    read_rule(text, "the proposal")
+    return text
+
+
+def _text(value: str) -> str:
+    """A basic string of TOML, which is written as in JSON but for letters beyond the basic plane."""
+    return json.dumps(value, ensure_ascii=False)
