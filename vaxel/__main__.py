@@ -14,6 +14,7 @@ from vaxel.commands import (
     bench,
     capture,
     demo,
+    failed,
     gearbox,
     replay,
     schema,
@@ -52,6 +53,7 @@ app.command(rich_help_panel="Devices")(replay.replay)
 app.command(rich_help_panel="Devices")(capture.capture)
 app.add_typer(bench.app, name="bench", rich_help_panel="Pipeline")
 app.add_typer(schema.app, name="schema", rich_help_panel="Pipeline")
+app.add_typer(failed.app, name="failed", rich_help_panel="Pipeline")
 app.add_typer(sink.app, name="sink", rich_help_panel="Lake")
 app.command(rich_help_panel="Lake")(sql.sql)
 app.command(rich_help_panel="Record systems")(seed.seed)
