@@ -60,17 +60,26 @@ FLEET_FILE = "fleet.parquet"
 EVENTS_FILE = "events.parquet"
 
 
+ProductKind = Annotated[Product, described("Kind of product", "usage")]
+
+
 class TrueUpload(Contract):
     """One upload that a device meant to send, whatever became of it, and what it tells of its session."""
 
     device_id: DeviceId
     seq: Seq
-    product: Product
+    product: ProductKind
     sent_at_ms: InstantMs
     reading_count: Count
-    session_started_at_ms: Annotated[InstantMs | None, described("Start of its session; null outside one")]
-    amount: Annotated[float, described("Energy of its readings in Wh, or distance of the run so far in m")]
-    last_reading_at_ms: Annotated[InstantMs | None, described("Its last reading; null without any")]
+    session_started_at_ms: Annotated[
+        int | None, described("Start of its session; null outside one", "usage", "ms since 1970 UTC")
+    ]
+    amount: Annotated[
+        float, described("Energy of its readings in Wh, or distance of the run so far in m", "usage", "Wh or m")
+    ]
+    last_reading_at_ms: Annotated[
+        int | None, described("Its last reading; null without any", "usage", "ms since 1970 UTC")
+    ]
     ends_session: Annotated[bool, described("The last upload of its session")]
     is_lost: Annotated[bool, described("Lost before it reached Kafka")]
 
@@ -91,23 +100,23 @@ class TrueRecord(Contract):
 class TrueSession(Contract):
     """One wash cycle or run as it happened. What of it can be known is the sum of its `TrueUpload`s that arrived."""
 
-    product: Product
+    product: ProductKind
     device_id: DeviceId
     material: Material
-    session_no: Annotated[int | None, described("The device's own number; null for a plug meter")]
+    session_no: Annotated[int | None, described("The device's own number; null for a plug meter", "usage", "1")]
     programme: Annotated[str | None, described("Programme of a wash cycle", "usage")]
     started_at_ms: EventTimeMs
     ended_at_ms: EventTimeMs
-    amount: Annotated[float, described("Energy of the cycle in Wh, or distance of the run in m")]
+    amount: Annotated[float, described("Energy of the cycle in Wh, or distance of the run in m", "usage", "Wh or m")]
 
 
 class TrueTotal(Contract):
     """What one device really did in a run of the simulator, told or not."""
 
-    product: Product
+    product: ProductKind
     device_id: DeviceId
     session_count: Count
-    amount: Annotated[float, described("Energy in Wh, or distance in m, of all its sessions")]
+    amount: Annotated[float, described("Energy in Wh, or distance in m, of all its sessions", "usage", "Wh or m")]
     upload_count: Count
     lost_count: Annotated[int, described("Uploads that never reached Kafka", unit="1", ge=0)]
     reading_count: Count

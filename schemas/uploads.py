@@ -73,7 +73,9 @@ class Upload(Contract):
     lead_ms: Annotated[
         int, described("How long before it the first reading covers", "usage", "ms", ge=0, le=MAX_SPAN_MS)
     ]
-    offset_ms: Annotated[list[OffsetMs], described("Ascending times of the readings", "usage", max_length=MAX_READINGS)]
+    offset_ms: Annotated[
+        list[OffsetMs], described("Ascending times of the readings", "usage", "ms", max_length=MAX_READINGS)
+    ]
     board_no: Annotated[
         int | None,
         described("Main boards it has had: lifetime counters start again with each", "technical", "1", ge=0, le=1_000),
