@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
 from random import Random
 from typing import Protocol
 
 from producers.uploads import Upload
+from schemas.fleet import LifeEvent
 
 READINGS_PER_UPLOAD = 20
 
@@ -41,24 +42,42 @@ class Machine(Protocol):
         """An upload without readings."""
         ...
 
+    def happen(self, event: LifeEvent) -> None:
+        """Something happened to the device: from the next session or heartbeat on, it is as the event says."""
+        ...
 
-def life(machine: Machine, starts: Iterable[int], start_ms: int, rng: Random) -> Iterator[Episode]:
+
+def life(
+    machine: Machine, starts: Iterable[int], start_ms: int, rng: Random, events: Sequence[LifeEvent] = ()
+) -> Iterator[Episode]:
     """What happens from `start_ms` on, without end, ascending in the numbers and times of its uploads.
 
     A start that falls into a running session is left out. Nothing is sent between the uploads of a session: any other
-    upload would tell that the session is over.
+    upload would tell that the session is over. An event in the middle of a session waits for its end.
+
+    Args:
+        events: Of this device, in the order of time; those before `start_ms` happen first.
     """
+    waiting = list(reversed(events))
+
+    def catch_up(until_ms: int) -> None:
+        while waiting and waiting[-1].at_ms <= until_ms:
+            machine.happen(waiting.pop())
+
     heartbeat_ms = start_ms + rng.randint(0, machine.heartbeat_every_ms)
     free_ms = start_ms
     for session_ms in starts:
         if session_ms < free_ms:
             continue
         while heartbeat_ms < session_ms - _QUIET_MS:
+            catch_up(heartbeat_ms)
             yield machine.heartbeat(heartbeat_ms)
             heartbeat_ms += machine.heartbeat_every_ms
+        catch_up(session_ms)
         session = machine.session(session_ms)
         free_ms = session.told_at_ms + _QUIET_MS
         heartbeat_ms = max(heartbeat_ms, free_ms)
         yield session
     for at_ms in count(heartbeat_ms, machine.heartbeat_every_ms):
+        catch_up(at_ms)
         yield machine.heartbeat(at_ms)

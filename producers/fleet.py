@@ -1,40 +1,36 @@
-"""Who is out there: devices made, sold, activated, owned. The same seed gives the same fleet."""
+"""Who is out there: devices made, sold, activated, owned. The same seed gives the same fleet, and the same lives."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from operator import attrgetter
 from random import Random
 from typing import Literal
 
+from producers.fleet_calendar import DAY_MS, FIRST_DAY, FIRST_DAY_MS, first_ms
+from producers.fleet_events import Owners, life_events
+from producers.fleet_firmware import as_made
+from producers.fleet_homes import home
+from producers.fleet_pairs import partner
+from producers.roll_out import RollOut
 from schemas.catalogue import SHOES, WASHERS
-from schemas.errors import UsageError
-from schemas.fleet import FleetDevice, Product
+from schemas.fleet import FleetDevice, LifeEvent, Product
 
-DAY_MS = 86_400_000
-
-FIRST_DAY = date(2026, 5, 4)
-FIRST_DAY_MS = int(datetime(2026, 5, 4, tzinfo=UTC).timestamp()) * 1000
-"""Where every fleet's life begins, from midnight UTC. Numbers and counters rise from there, whatever days are sent."""
+__all__ = ["DAY_MS", "FIRST_DAY", "FIRST_DAY_MS", "Fleet", "Habit", "Member", "first_ms", "fleet"]
 
 Habit = Literal["used", "idle", "silent"]
 """used: has sessions; idle: powered, sends heartbeats only; silent: unplugged, or never activated."""
 
-_COUNTRIES = (
-    ("SE", "Europe/Stockholm", 30),
-    ("DE", "Europe/Berlin", 30),
-    ("GB", "Europe/London", 12),
-    ("FI", "Europe/Helsinki", 8),
-    ("US", "America/New_York", 12),
-    ("JP", "Asia/Tokyo", 8),
-)
+SOLD_LATER = 0.05
+SOLD_LATER_DAYS = 14
+"""Share of devices that are sold in the first simulated days, and how many days that are; the others were sold within
+the year before."""
+
 _MATERIALS: dict[Product, tuple[tuple[str, ...], tuple[int, ...]]] = {
     "washer": (tuple(model.material for model in WASHERS), (28, 26, 22, 14, 10)),
     "shoe": (tuple(model.material for model in SHOES), (34, 30, 16, 20)),
-}
-_FIRMWARES: dict[Product, tuple[str, ...]] = {
-    "washer": ("3.1.4", "3.2.0", "3.2.1"),
-    "shoe": ("1.8.2", "1.9.0", "2.0.1"),
 }
 _PREFIXES: dict[Product, str] = {"washer": "wm", "shoe": "sh"}
 
@@ -43,25 +39,36 @@ _IDLE = 0.05
 _SILENT = 0.05
 _MEAN_DAYS_TO_ACTIVATION = 12.0
 _CUSTOMERS_PER_DEVICE = 0.7
-_CONSENT = 0.8
 
 
 @dataclass(frozen=True)
 class Member:
-    """A device and how it is used during the simulated days."""
+    """A device as its first owner registered it, and how that owner uses it.
+
+    Attributes:
+        owner: Number of its first owner, who may not have activated it yet.
+    """
 
     device: FleetDevice
     habit: Habit
+    owner: int
 
 
 @dataclass(frozen=True)
 class Fleet:
-    """All devices of one seed, and the simulated days [start_ms, end_ms)."""
+    """All devices of one seed, and the simulated days [start_ms, end_ms).
+
+    Attributes:
+        customers: How many people there are to own them.
+        roll_outs: Firmware roll-outs that somebody ordered.
+    """
 
     seed: int
     start_ms: int
     days: int
     members: tuple[Member, ...]
+    customers: int
+    roll_outs: tuple[RollOut, ...] = ()
 
     @property
     def end_ms(self) -> int:
@@ -71,78 +78,77 @@ class Fleet:
     def devices(self) -> list[FleetDevice]:
         return [member.device for member in self.members]
 
+    @property
+    def events(self) -> list[LifeEvent]:
+        """All that happened to the devices up to the end of the simulated days, in the order of time."""
+        events = [event for member in self.members for event in self.events_of(member)]
+        return sorted(events, key=attrgetter("at_ms", "device_id"))
 
-def fleet(seed: int, washers: int, shoes: int, start_ms: int, days: int) -> Fleet:
-    """Devices sold within the year before `FIRST_DAY`; most activated, some never, some lying idle.
+    def events_of(self, member: Member, later_ms: int = 0) -> list[LifeEvent]:
+        """All that happened to one device up to the end of the simulated days and so much later, in order of time."""
+        return life_events(
+            member.device,
+            Owners(self.seed, self.customers, member.owner),
+            self.roll_outs,
+            is_connected=member.habit != "silent",
+            is_used=member.habit == "used",
+            end_ms=self.end_ms + later_ms,
+        )
 
-    A device of the same seed and number is the same on other days, and in a larger fleet, except for its owner. It is
-    not activated if its day comes after the simulated ones. Identifiers contain the seed: fleets of different seeds
-    share no device and no customer.
+
+def fleet(seed: int, washers: int, shoes: int, start_ms: int, days: int, roll_outs: Sequence[RollOut] = ()) -> Fleet:
+    """Devices sold within the year before `FIRST_DAY` or soon after; most activated, some never, some lying idle.
+
+    A device of the same seed and number is the same on other days, and in a larger fleet, except for its owners, and
+    for the last shoe, which may find its other one there. What happens to it is the same on other days, and with other
+    roll-outs, except for its firmware. It is not activated if its day comes after the simulated ones; nor is it sold
+    yet, if even that day does. Identifiers contain the seed: fleets of different seeds share no device and no customer.
 
     Args:
         seed: >= 0.
         days: Simulated days, >= 1.
+        roll_outs: In the order they were ordered.
     """
     end_day = datetime.fromtimestamp(start_ms / 1000, UTC).date() + timedelta(days=days)
     customers = max(1, round((washers + shoes) * _CUSTOMERS_PER_DEVICE))
     counts: tuple[tuple[Product, int], ...] = (("washer", washers), ("shoe", shoes))
     members = tuple(
-        _member(seed, product, index, end_day=end_day, customers=customers)
+        _member(seed, product, index, count, end_day=end_day, customers=customers)
         for product, count in counts
         for index in range(count)
     )
-    return Fleet(seed, start_ms, days, members)
+    return Fleet(seed, start_ms, days, members, customers, tuple(roll_outs))
 
 
-def first_ms(start: date, days: int, now_ms: int) -> int:
-    """Midnight UTC of the first of these simulated days.
-
-    Raises:
-        UsageError: It comes before `FIRST_DAY`, or the last day is not over yet.
-    """
-    if start < FIRST_DAY:
-        raise UsageError(
-            f"--start {start}: the simulated life begins on {FIRST_DAY}; that day and later ones are accepted"
-        )
-    start_ms = FIRST_DAY_MS + (start - FIRST_DAY).days * DAY_MS
-    if start_ms + days * DAY_MS > now_ms:
-        raise UsageError(
-            f"--start {start} with --days {days} ends in the future, which the stream refuses: "
-            "the last simulated day has to be yesterday or before"
-        )
-    return start_ms
-
-
-def _member(seed: int, product: Product, index: int, *, end_day: date, customers: int) -> Member:
-    device_id = f"{_PREFIXES[product]}-{seed}-{index:06d}"
-    rng = Random(f"{device_id}/fleet")
+def _member(seed: int, product: Product, index: int, count: int, *, end_day: date, customers: int) -> Member:
+    other = partner(index, count, _device_id(seed, product, index & ~1)) if product == "shoe" else None
+    rng = Random(f"{_device_id(seed, product, index if other is None else min(index, other))}/fleet")
     materials, weights = _MATERIALS[product]
     material = rng.choices(materials, weights)[0]
-    firmware = rng.choice(_FIRMWARES[product])
     sold_on = FIRST_DAY - timedelta(days=rng.randint(1, 365))
+    if rng.random() < SOLD_LATER:
+        sold_on = FIRST_DAY + timedelta(days=rng.randrange(SOLD_LATER_DAYS))
     unpacked_on = sold_on + timedelta(days=round(rng.expovariate(1 / _MEAN_DAYS_TO_ACTIVATION)))
     is_activated = rng.random() >= _NEVER_ACTIVATED and unpacked_on < end_day
     use = rng.random()
     habit: Habit = "idle" if use < _IDLE else "silent" if use < _IDLE + _SILENT else "used"
-    customer = rng.randrange(customers)
-    country, time_zone, consent = _home(seed, customer)
+    owner = rng.randrange(customers)
+    place = home(seed, owner)
     device = FleetDevice(
-        device_id=device_id,
+        device_id=_device_id(seed, product, index),
         product=product,
         material=material,
-        firmware=firmware,
-        country=country,
-        time_zone=time_zone,
+        firmware=as_made(product, sold_on),
+        country=place.country,
+        time_zone=place.time_zone,
         sold_on=sold_on,
         activated_on=unpacked_on if is_activated else None,
-        customer_id=f"cu-{seed}-{customer:06d}" if is_activated else None,
-        health_consent=consent if product == "shoe" else None,
+        customer_id=place.customer_id if is_activated else None,
+        health_consent=place.health_consent if product == "shoe" else None,
+        paired_with=None if other is None else _device_id(seed, product, other),
     )
-    return Member(device, habit if is_activated else "silent")
+    return Member(device, habit if is_activated else "silent", owner)
 
 
-def _home(seed: int, customer: int) -> tuple[str, str, bool]:
-    """Country, time zone and health consent: one customer, one home, one answer."""
-    rng = Random(f"cu-{seed}-{customer}/home")
-    country, time_zone, _ = rng.choices(_COUNTRIES, [weight for _, _, weight in _COUNTRIES])[0]
-    return country, time_zone, rng.random() < _CONSENT
+def _device_id(seed: int, product: Product, index: int) -> str:
+    return f"{_PREFIXES[product]}-{seed}-{index:06d}"
