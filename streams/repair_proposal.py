@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from streams.repair_rule import conversion, read_rule
+from streams.repair_rule import KNOWN, conversion, read_rule
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,10 @@ class Cohort:
 
     def is_known(self) -> bool:
         """Whether anything can be proposed for it."""
-        named = None not in (self.material, self.firmware, self.field)
-        return named and conversion(self.found or "", self.accepted or "") is not None
+        if self.material is None or self.firmware is None or self.field not in KNOWN:
+            return False
+        is_ours = self.accepted == KNOWN[self.field].unit
+        return is_ours and conversion(self.found or "", self.accepted or "") is not None
 
 
 @dataclass(frozen=True)
