@@ -2,100 +2,122 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
-from itertools import accumulate
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
-from producers.corruption import corrupted
-from producers.uploads import Delivery, Upload
-from schemas.errors import UsageError
+from producers.corruption import BROKEN, HARMLESS, altered
+from producers.fault_rates import FaultRates, stretches
+from producers.uploads import Delivery, Upload, encode
 from schemas.truth import Fault
 
 LONGEST_DELAY = 30
 """Uploads of the same device that overtake a late one at most; the stream's exact dedup reaches 64 back."""
+SOONEST_REPLAY = 70
+"""Uploads of the same device before one comes again that exact dedup has forgotten."""
 
 _LONGEST_ECHO = 5
+_LATEST_REPLAY = 90
+_CHANGES = {**HARMLESS, **BROKEN}
+_HEADING = ("schema_version", "sent_at_ms", "material", "firmware", "start_ms", "lead_ms", "health_consent")
 
 
-@dataclass(frozen=True)
-class FaultRates:
-    """Share of uploads that meet each fault; an upload meets one at most.
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A delivery that leaves once the upload at that position of its device has left."""
 
-    Attributes:
-        duplicated: Sent once more, at once or up to five uploads later.
-        late: Overtaken by 2 to `LONGEST_DELAY` uploads of the same device.
-        reordered: Overtaken by the next upload of the same device.
-        corrupt: Arrives as something the contract must refuse.
-    Raises:
-        UsageError: A share outside 0 to 1, or all together above 1.
-    """
-
-    duplicated: float = 0.01
-    late: float = 0.01
-    reordered: float = 0.01
-    corrupt: float = 0.005
-
-    def __post_init__(self) -> None:
-        shares = asdict(self)
-        for name, share in shares.items():
-            if not 0 <= share <= 1:
-                raise UsageError(f"--{name} is {share}: a share of uploads from 0 to 1 is accepted")
-        if sum(shares.values()) > 1:
-            found = " + ".join(f"{name} {share}" for name, share in shares.items())
-            raise UsageError(f"{found} is above 1: an upload meets one fault at most")
-
-    def thresholds(self) -> tuple[tuple[float, Fault], ...]:
-        """Upper ends of each fault's stretch of [0, 1)."""
-        names: tuple[Any, ...] = ("duplicated", "late", "reordered", "corrupt")
-        return tuple(zip(accumulate(getattr(self, name) for name in names), names, strict=True))
+    position: int
+    delivery: Delivery
 
 
 def with_faults(uploads: Iterable[Upload], rates: FaultRates) -> Iterator[Delivery]:
-    """Deliveries of one device's uploads: each at least once, the last one last, once, and intact.
+    """Deliveries of one device's uploads: each at least once, lost ones too; the last one last, once, and intact.
 
-    What an upload meets depends on its device and number alone: sent again by a later run, it meets the same.
+    What an upload meets depends on its device and number alone: sent again by a later run, it meets the same. One with
+    a mistake of its firmware meets nothing else. What would come again after the last upload does not.
 
     Args:
         uploads: Ascending in number and time.
     """
-    held: list[tuple[int, Delivery]] = []  # (position to leave after, delivery)
+    held: list[_Held] = []
     now_ms = 0
-    thresholds = rates.thresholds()
+    ends = stretches(rates)
     for position, (upload, is_last) in enumerate(_mark_last(uploads)):
         now_ms = max(now_ms, upload.sent_at_ms)
         rng = Random(f"{upload.device_id}/{upload.seq}/fault")
-        fault = None if is_last else _drawn(thresholds, rng)
+        fault: Fault | None = "wrong_unit" if upload.mistake else None if is_last else _drawn(ends, rng.random())
         if is_last:
-            yield from (_leaving(delivery, now_ms) for _, delivery in sorted(held, key=_by_position))
-        if fault == "late":
-            held.append((position + rng.randint(2, LONGEST_DELAY), Delivery(upload, upload.value, 0, fault)))
-        elif fault == "reordered":
-            held.append((position + 1, Delivery(upload, upload.value, 0, fault)))
-        elif fault == "corrupt":
-            yield Delivery(upload, corrupted(upload.value, rng), now_ms, fault)
-        else:
-            yield Delivery(upload, upload.value, now_ms, None)
-        if fault == "duplicated":
-            held.append((position + rng.randint(0, _LONGEST_ECHO), Delivery(upload, upload.value, 0, fault)))
-        if held and not is_last:
-            for entry in sorted((entry for entry in held if entry[0] <= position), key=_by_position):
-                held.remove(entry)
-                yield _leaving(entry[1], now_ms)
+            yield from (_leaving(entry, now_ms) for entry in _by_position(held) if entry.delivery.fault != "replayed")
+            held = []
+        for delay, delivery in _met(upload, fault, rng):
+            if delay is None:
+                yield replace(delivery, due_ms=now_ms)
+            else:
+                held.append(_Held(position + delay, delivery))
+        for entry in _by_position([entry for entry in held if entry.position <= position]):
+            held.remove(entry)
+            yield _leaving(entry, now_ms)
 
 
-def _drawn(thresholds: tuple[tuple[float, Fault], ...], rng: Random) -> Fault | None:
-    draw = rng.random()
-    return next((fault for end, fault in thresholds if draw < end), None)
+def _met(upload: Upload, fault: Fault | None, rng: Random) -> Iterator[tuple[int | None, Delivery]]:
+    """What becomes of an upload: deliveries that leave at once (None), or after that many more of its device."""
+
+    def sent(value: bytes, fault: Fault | None) -> Delivery:
+        return Delivery(upload, value, 0, fault)
+
+    if fault == "late":
+        yield rng.randint(2, LONGEST_DELAY), sent(upload.value, fault)
+        return
+    if fault == "reordered":
+        yield 1, sent(upload.value, fault)
+        return
+    if fault in _CHANGES:
+        yield None, sent(_CHANGES[fault](upload.value, rng), fault)
+        return
+    if fault in ("lost", "wrong_unit"):
+        yield None, sent(upload.value, fault)
+        return
+    yield None, sent(upload.value, None)
+    if fault == "duplicated":
+        yield rng.randint(0, _LONGEST_ECHO), sent(upload.value, fault)
+    elif fault == "altered":
+        yield rng.randint(0, _LONGEST_ECHO), sent(altered(upload.value, rng), fault)
+    elif fault == "replayed":
+        yield rng.randint(SOONEST_REPLAY, _LATEST_REPLAY), sent(upload.value, fault)
+    elif fault == "unknown_device":
+        stranger = _stranger(upload)
+        yield 0, Delivery(stranger, stranger.value, 0, fault)
 
 
-def _by_position(entry: tuple[int, Delivery]) -> int:
-    return entry[0]
+def _drawn(ends: tuple[tuple[float, Fault], ...], draw: float) -> Fault | None:
+    return next((fault for end, fault in ends if draw < end), None)
 
 
-def _leaving(delivery: Delivery, due_ms: int) -> Delivery:
-    return Delivery(delivery.upload, delivery.value, due_ms, delivery.fault)
+def _stranger(upload: Upload) -> Upload:
+    """A sign of life, at the same moment and under the same number, from a device that nobody made."""
+    kind, _, name = upload.device_id.partition("-")
+    device_id = f"xx-{name}-{kind}"
+    fields = json.loads(upload.value)
+    silent: dict[str, Any] = {
+        name: [] if isinstance(found, list) else _nothing(found) for name, found in fields.items()
+    }
+    kept = {name: found for name, found in fields.items() if name in _HEADING}
+    value = encode({**silent, **kept, "device_id": device_id, "seq": upload.seq})
+    return replace(upload, device_id=device_id, reading_count=0, value=value, part=None)
+
+
+def _nothing(found: object) -> bool | None:
+    return False if isinstance(found, bool) else None
+
+
+def _by_position(held: list[_Held]) -> list[_Held]:
+    return sorted(held, key=lambda entry: entry.position)
+
+
+def _leaving(entry: _Held, due_ms: int) -> Delivery:
+    return replace(entry.delivery, due_ms=due_ms)
 
 
 def _mark_last(uploads: Iterable[Upload]) -> Iterator[tuple[Upload, bool]]:

@@ -2,8 +2,9 @@
 
 In:            deliveries; Kafka's address and security settings.
 Out:           records on telemetry.*, keyed by device; a truth folder.
-Guarantee:     idempotent producer: each delivery is in Kafka once, in order of its device. The truth holds exactly the
-               acknowledged ones, also after `stop` is set.
+Guarantee:     idempotent producer: each delivery is in Kafka once, in order of its device, but for lost ones, which are
+               told to the truth only. The truth holds exactly the acknowledged ones, also after `stop` is set; a
+               process killed outright leaves what it told until a second before.
 On failure:    no broker at the start, or one that stays away: `UnreachableError`, after the truth is written.
                A truth that cannot be written: `OutsideError`, and no more records.
 """
@@ -13,6 +14,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from threading import Event
 from typing import Any
@@ -23,9 +25,9 @@ from producers.ledger import Ledger
 from producers.truth_folder import TruthFolder, rows_of
 from producers.uploads import Delivery
 from schemas.errors import UnreachableError, UsageError
-from schemas.fleet import FleetDevice
+from schemas.fleet import FleetDevice, LifeEvent
 from schemas.topics import TELEMETRY
-from schemas.truth import TrueRecord, TrueSession
+from schemas.truth import TrueRecord, TrueSession, TrueTotal, TrueUpload
 
 _LOG = logging.getLogger(__name__)
 
@@ -35,8 +37,13 @@ ANSWER_WITHIN_S = 8.0
 GIVE_UP_AFTER_MS = 60_000
 """How long a record may wait for its acknowledgement."""
 
+LARGEST_RECORD_BYTES = 1_048_588
+"""As the topics take them; librdkafka's own limit is lower than what an upload may have."""
+
 _SERVE_EVERY = 100
-_RECORDS_PER_WRITE = 50_000
+_SERVE_EVERY_S = 0.2
+_ROWS_PER_WRITE = 100_000
+_WRITE_EVERY_S = 1.0
 
 SETTINGS: Mapping[str, str | int | float | bool] = {
     "enable.idempotence": True,
@@ -44,12 +51,34 @@ SETTINGS: Mapping[str, str | int | float | bool] = {
     "compression.type": "lz4",
     "linger.ms": 20,
     "partitioner": "murmur2_random",  # as Java clients do; librdkafka's own default differs
+    "message.max.bytes": LARGEST_RECORD_BYTES,
     "queue.buffering.max.messages": 200_000,
     "queue.buffering.max.kbytes": 262_144,
     "delivery.timeout.ms": GIVE_UP_AFTER_MS,
 }
 
 Progress = Callable[[Delivery, Ledger], None]
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How fast deliveries leave: as fast as Kafka takes them, or as the slower one of two limits says.
+
+    Attributes:
+        per_second: Highest rate of records.
+        speed: How many times as fast as in real life simulated time goes by.
+        first_ms: Where simulated time begins.
+    """
+
+    per_second: float | None = None
+    speed: float | None = None
+    first_ms: int = 0
+
+    def leaves_after_s(self, delivery: Delivery, sent: int) -> float:
+        """Seconds from the start of the run after which a delivery may leave, behind that many others."""
+        by_rate = sent / self.per_second if self.per_second else 0.0
+        by_time = (delivery.due_ms - self.first_ms) / 1000 / self.speed if self.speed else 0.0
+        return max(by_rate, by_time)
 
 
 def connect(kafka: Mapping[str, str]) -> Producer:
@@ -93,17 +122,17 @@ def publish(
     producer: Producer,
     folder: TruthFolder,
     *,
-    devices: list[FleetDevice],
+    devices: Iterable[FleetDevice] = (),
+    events: Iterable[LifeEvent] = (),
     stop: Event,
     on_progress: Progress,
-    per_second: float | None,
+    pace: Pace,
 ) -> Ledger:
     """Send every delivery, or as many as there were before `stop`; what Kafka acknowledged is in ledger and folder.
 
-    Durable effects, in this order: 1 records to Kafka, 2 acknowledgements to the ledger, 3 the truth to its folder.
+    Durable effects, in this order: 1 devices and events to the truth, 2 records to Kafka, 3 acknowledgements to the
+    ledger, 4 what the ledger holds to the truth, uploads before records.
 
-    Args:
-        per_second: Highest rate of records; None: as fast as Kafka takes them.
     Raises:
         UnreachableError: A record was not acknowledged in time, and may or may not be in Kafka; or the producer may
             not send any more.
@@ -112,29 +141,33 @@ def publish(
     ledger = Ledger()
     errors: list[KafkaError] = []
     report = partial(_reported, ledger, errors)
-    started_s = time.monotonic()
+    folder.append(FleetDevice, rows_of(FleetDevice, devices))  # 1
+    folder.append(LifeEvent, rows_of(LifeEvent, events))
+    started_s = served_s = written_s = time.monotonic()
     try:
-        for delivery in deliveries:
+        for number, delivery in enumerate(deliveries):
+            _wait(producer, started_s + pace.leaves_after_s(delivery, ledger.counts.sent), stop)
             if stop.is_set() or errors:
                 break
-            try:
-                _hand_over(producer, delivery, report)  # 1
-            except KafkaException as error:  # for good: idempotence is lost, or another took this producer's place
-                errors.append(error.args[0])
-                break
+            if not delivery.is_lost:
+                try:
+                    _hand_over(producer, delivery, report)  # 2
+                except KafkaException as error:  # for good: idempotence is lost, or another took this producer's place
+                    errors.append(error.args[0])
+                    break
             ledger.send(delivery)
-            if ledger.counts.sent % _SERVE_EVERY == 0:
-                producer.poll(0)  # 2
+            now_s = time.monotonic()
+            if number % _SERVE_EVERY == 0 or now_s - served_s > _SERVE_EVERY_S:
+                served_s = now_s
+                producer.poll(0)  # 3
                 on_progress(delivery, ledger)
-                if ledger.waiting_records >= _RECORDS_PER_WRITE:
-                    folder.append(TrueRecord, rows_of(TrueRecord, ledger.take_records()))
-            if per_second is not None:
-                _wait(producer, started_s + ledger.counts.sent / per_second, stop)
+            if ledger.waiting_rows >= _ROWS_PER_WRITE or now_s - written_s > _WRITE_EVERY_S:
+                written_s = now_s
+                _write(ledger, folder)  # 4
     finally:
-        producer.flush(GIVE_UP_AFTER_MS / 1000 + 5)  # 2
-        folder.append(TrueRecord, rows_of(TrueRecord, ledger.take_records()))  # 3
-        folder.append(TrueSession, rows_of(TrueSession, ledger.sessions()))
-        folder.append(FleetDevice, rows_of(FleetDevice, devices))
+        producer.flush(GIVE_UP_AFTER_MS / 1000 + 5)  # 3
+        _write(ledger, folder)  # 4
+        folder.append(TrueTotal, ledger.totals())
         folder.finish()
     if errors:
         raise UnreachableError(
@@ -142,6 +175,12 @@ def publish(
             f"records were acknowledged; the others may or may not have arrived"
         )
     return ledger
+
+
+def _write(ledger: Ledger, folder: TruthFolder) -> None:
+    """An upload before its record: a record of an upload that nobody tells would be a lie."""
+    for contract in (TrueSession, TrueUpload, TrueRecord):
+        folder.append(contract, ledger.take(contract))
 
 
 def _hand_over(producer: Producer, delivery: Delivery, report: Callable[..., None]) -> None:

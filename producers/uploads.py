@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from schemas.fleet import Product
-from schemas.truth import Fault
+from schemas.truth import INTACT_FAULTS, Fault
 
 _encode = json.JSONEncoder(separators=(",", ":"), check_circular=False, allow_nan=False).encode
 
@@ -69,9 +69,12 @@ class Upload:
     mistake: str | None = None
 
 
+_COPIES: frozenset[Fault] = frozenset(["duplicated", "altered", "replayed"])
+
+
 @dataclass(slots=True, frozen=True)
 class Delivery:
-    """One record to hand to Kafka: an upload, or what a fault made of it.
+    """One record to hand to Kafka, or one that never gets there: an upload, or what a fault made of it.
 
     Attributes:
         due_ms: When it leaves in the simulated time; never falls within one device.
@@ -84,4 +87,15 @@ class Delivery:
 
     @property
     def intact(self) -> bool:
-        return self.fault != "corrupt"
+        """Whether the contract must let it in."""
+        return self.fault is None or self.fault in INTACT_FAULTS
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether it is lost on its way: it is told to the truth, and not handed to Kafka."""
+        return self.fault == "lost"
+
+    @property
+    def is_copy(self) -> bool:
+        """Whether the same upload has been delivered before."""
+        return self.fault in _COPIES

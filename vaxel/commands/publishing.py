@@ -1,27 +1,25 @@
-"""What `simulate` and `replay` share: finding Kafka, stopping on Ctrl-C, the summary."""
+"""What `simulate` and `replay` share: finding Kafka, publishing until Ctrl-C, the summary."""
 
 from __future__ import annotations
 
 import json
 import os
-import signal
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from itertools import chain, islice
 from pathlib import Path
-from threading import Event
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from vaxel.commands.showing import progress
+from vaxel.commands.stopping import INTERRUPTED, until_interrupted
 from vaxel.settings import VARIABLES, addresses
 
 if TYPE_CHECKING:
     from producers.uploads import Delivery
-    from schemas.fleet import FleetDevice
+    from schemas.fleet import FleetDevice, LifeEvent
 
 Rate = Annotated[
     float | None, typer.Option(min=0.1, help="Highest number of uploads a second.", show_default="as fast as possible")
@@ -29,8 +27,6 @@ Rate = Annotated[
 Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress.")]
 
 ShareDone = Callable[["Delivery", int], float]
-
-_INTERRUPTED = 130
 
 
 def kafka_settings(data_dir: Path) -> dict[str, str]:
@@ -46,15 +42,19 @@ def publish_and_tell(
     share_done: ShareDone,
     data_dir: Path,
     per_second: float | None,
+    speed: float | None = None,
+    first_ms: int = 0,
     quiet: bool,
-    devices: list[FleetDevice],
+    devices: Iterable[FleetDevice] = (),
+    events: Iterable[LifeEvent] = (),
 ) -> dict[str, Any]:
     """Publish until the end or Ctrl-C, write the truth, and return the summary.
 
     Args:
         share_done: How far along the run is, 0 to 1, from a delivery and the number of those sent.
+        per_second, speed, first_ms: As in `producers.publish.Pace`.
     """
-    from producers.publish import connect, publish  # noqa: PLC0415
+    from producers.publish import Pace, connect, publish  # noqa: PLC0415
     from producers.truth_folder import new_truth_folder  # noqa: PLC0415
 
     producer = connect(kafka_settings(data_dir))
@@ -63,25 +63,27 @@ def publish_and_tell(
     now = datetime.now(UTC)  # noqa: TID251  (a shell: names the run)
     folder = new_truth_folder(data_dir, f"{now:%Y%m%dT%H%M%SZ}-{name}")
     started_s = time.monotonic()
-    with _until_interrupted() as stop, progress(name, "uploads", quiet=quiet) as show:
+    with until_interrupted() as stop, progress(name, "uploads", quiet=quiet) as show:
         ledger = publish(
             chain(first, stream),
             producer,
             folder,
             devices=devices,
+            events=events,
             stop=stop,
             on_progress=lambda delivery, ledger: show(share_done(delivery, ledger.counts.sent), ledger.counts.sent),
-            per_second=per_second,
+            pace=Pace(per_second, speed, first_ms),
         )
     seconds = time.monotonic() - started_s
     counts = ledger.counts
     return {
         "run": folder.path.name,
         "sent": counts.sent,
+        "lost": counts.lost,
         "acknowledged": counts.acknowledged,
         "intact_uploads": counts.intact_uploads,
         "faults": dict(sorted(counts.faults.items())),
-        "sessions": sum(1 for _ in ledger.sessions()),
+        "sessions": counts.sessions,
         "seconds": round(seconds, 1),
         "uploads_per_second": round(counts.acknowledged / seconds),
         "interrupted": stop.is_set(),
@@ -101,21 +103,9 @@ def tell(summary: dict[str, Any], *, as_json: bool) -> None:
             f"faults: {listed(summary['faults'])}; sessions: {summary['sessions']}; truth: {summary['truth']}"
         )
     if summary["interrupted"]:
-        raise typer.Exit(_INTERRUPTED)
+        raise typer.Exit(INTERRUPTED)
 
 
 def listed(faults: Mapping[str, int]) -> str:
     """Counts of faults for people."""
     return ", ".join(f"{count} {kind}" for kind, count in faults.items()) or "none"
-
-
-@contextmanager
-def _until_interrupted() -> Iterator[Event]:
-    """An event that Ctrl-C or a polite kill sets, instead of tearing an acknowledgement in two."""
-    stop = Event()
-    previous = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
+from producers.fault_rates import FaultRates
 from schemas.uploads import ShoeUpload
 from vaxel.__main__ import run
+from vaxel.commands.simulate import DEFAULT_FAULTS
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["simulate", "--late", "2"], "--late is 2.0: a share of uploads from 0 to 1 is accepted"),
-        (["simulate", "--late", "0.6", "--corrupt", "0.6"], "an upload meets one fault at most"),
+        (["simulate", "--fault", "late=2"], "--fault late=2.0: a share of uploads from 0 to 1 is accepted"),
+        (["simulate", "--fault", "late=0.6", "--fault", "lost=0.6"], "an upload meets one fault at most"),
+        (["simulate", "--fault", "corrupt=0.1"], "NAME being one of lost, duplicated, altered, late, "),
+        (["simulate", "--washers", "1000001"], "--washers"),
+        (["simulate", "--speed", "0"], "--speed"),
+        (["simulate", "--speed", "nan"], "--speed"),
         (["simulate", "--start", "2999-01-01"], "--start 2999-01-01 with --days 14 ends in the future"),
         (["simulate", "--start", "9999-12-31"], "--start 9999-12-31 with --days 14 ends in the future"),
         (["simulate", "--start", "1999-01-01"], "--start 1999-01-01: the simulated life begins on 2026-05-04"),
@@ -25,7 +33,7 @@ from vaxel.__main__ import run
         (["seed", "--start", "9999-12-31"], "--start 9999-12-31 with --days 14 ends in the future"),
         (["simulate", "--rate", "nan"], "--rate"),
         (["replay", "absent.csv", "--rate", "nan"], "--rate"),
-        (["simulate", "--late", "nan"], "--late is nan: a share of uploads from 0 to 1 is accepted"),
+        (["simulate", "--fault", "late=nan"], "--fault late=nan: a share of uploads from 0 to 1 is accepted"),
         (["simulate", "--start", "tomorrow"], "tomorrow"),
         (["simulate", "--days", "0"], "--days"),
         (["simulate", "--seed", "-1"], "--seed"),
@@ -44,10 +52,26 @@ def test_a_wrong_call_is_told_in_one_line(
 
 def test_uploads_go_to_a_file_instead_of_kafka(tmp_path: Path) -> None:
     path = tmp_path / "uploads.jsonl"
-    call = ["simulate", "--washers", "0", "--shoes", "2", "--days", "5", "--corrupt", "0", "--to", str(path)]
+    call = ["simulate", "--washers", "0", "--shoes", "2", "--days", "5", "--no-faults", "--to", str(path)]
     assert run(call) == 0
     uploads = [ShoeUpload.model_validate_json(line) for line in path.read_bytes().splitlines()]
     assert len(uploads) > 2
     first = path.read_bytes()
     assert run(call) == 0
     assert path.read_bytes() == first
+
+
+def test_help_names_every_fault_with_its_default_share() -> None:
+    told = dict(pair.split("=") for pair in DEFAULT_FAULTS.split())
+    assert {name: float(share) for name, share in told.items()} == asdict(FaultRates())
+
+
+def test_a_lost_upload_is_not_in_the_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "uploads.jsonl"
+    call = ["simulate", "--washers", "5", "--shoes", "5", "--days", "2", "--no-faults", "--json", "--to", str(path)]
+    assert run(call) == 0
+    sent = json.loads(capsys.readouterr().out)["sent"]
+    assert run([*call, "--fault", "lost=0.5"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["sent"] == len(path.read_bytes().splitlines()) == sent - told["faults"]["lost"]
+    assert told["faults"]["lost"] > 10

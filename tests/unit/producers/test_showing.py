@@ -51,13 +51,13 @@ def test_a_file_of_uploads_is_summed_up_and_its_making_shown(
 ) -> None:
     monkeypatch.setattr(showing, "LINE_EVERY_S", 0.0)
     path = tmp_path / "uploads.jsonl"
-    assert run([*LIFE, "--to", str(path), "--duplicated", "0.5", "--json"]) == 0
+    assert run([*LIFE, "--to", str(path), "--fault", "duplicated=0.5", "--json"]) == 0
     said = capsys.readouterr()
     summary = json.loads(said.out)
     assert summary["sent"] == len(path.read_bytes().splitlines()) > 5
     assert summary["faults"]["duplicated"] > 0
     assert (summary["file"], said.err) == (str(path), "")
-    assert run([*LIFE, "--to", str(path), "--duplicated", "0.5"]) == 0
+    assert run([*LIFE, "--to", str(path), "--fault", "duplicated=0.5"]) == 0
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err.startswith("simulate-7: ")
