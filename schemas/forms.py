@@ -119,8 +119,13 @@ def duckdb_structure(model: type[Contract], without: frozenset[str] = frozenset(
 
 
 def json_schema(model: type[Contract]) -> dict[str, Any]:
-    """JSON Schema (2020-12) of the contract, with unit and data class of each field."""
-    return model.model_json_schema()
+    """JSON Schema (2020-12) of the contract, with meaning, unit and data class of each field."""
+    schema = model.model_json_schema()
+    for column in columns(model):
+        told = schema["properties"][column.name]
+        # Of a type that may be null, pydantic tells them of the type alone.
+        told |= {"description": column.meaning, "unit": column.unit, "class": column.data_class}
+    return schema
 
 
 def duckdb_columns(model: type[Contract]) -> str:

@@ -1,0 +1,174 @@
+"""What of two versions of a contract can live together: against readers and writers that pydantic builds."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Annotated, Any, Literal
+
+import pytest
+from annotated_types import Ge, Le, MaxLen
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
+
+from schemas.diff import BOTH, NEITHER, differences, obstacles
+from schemas.errors import UsageError
+from schemas.published import CURRENT, RELEASES, current, release_text, releases
+from schemas.snapshot import FieldForm, Snapshot, TopicForm
+
+PLAIN = FieldForm("int", minimum=0, maximum=10, unit="1", data_class="usage", meaning="How many")
+ANNOTATED: Any = Annotated
+LITERAL: Any = Literal
+TOPIC = TopicForm("device_id", "json", ("A",))
+
+
+def a_snapshot(field: FieldForm | None = PLAIN, topic: TopicForm | None = TOPIC, **more: FieldForm) -> Snapshot:
+    fields = {} if field is None else {"x": field}
+    return Snapshot("test", {"A": fields | more}, {} if topic is None else {"t": topic}, {})
+
+
+def told(old: Snapshot, new: Snapshot) -> list[tuple[str, list[str]]]:
+    return [(change.where, sorted(change.breaks)) for change in differences(old, new)]
+
+
+def test_equal_contracts_have_no_difference() -> None:
+    assert differences(current(), current()) == []
+
+
+CHANGES: list[tuple[dict[str, Any], list[str]]] = [
+    ({"maximum": 20}, ["forward"]),
+    ({"maximum": 5}, ["backward"]),
+    ({"minimum": None}, ["forward"]),
+    ({"is_nullable": True}, ["forward"]),
+    ({"is_required": False}, ["forward"]),
+    ({"kind": "float"}, ["forward"]),
+    ({"unit": "kWh"}, ["backward", "forward"]),
+    ({"data_class": "health"}, []),
+    ({"meaning": "How many there were"}, []),
+]
+
+
+@pytest.mark.parametrize(("change", "breaks"), CHANGES)
+def test_a_changed_field_breaks_those_who_cannot_read_it(change: dict[str, Any], breaks: list[str]) -> None:
+    changed = replace(PLAIN, **change)
+    assert told(a_snapshot(), a_snapshot(changed)) == [("A.x", breaks)]
+    turned = ["backward" if end == "forward" else "forward" for end in breaks] if len(breaks) == 1 else breaks
+    assert told(a_snapshot(changed), a_snapshot()) == [("A.x", turned)]
+
+
+def test_a_new_field_may_come_if_it_may_be_left_out() -> None:
+    optional = replace(PLAIN, is_required=False, is_nullable=True)
+    assert told(a_snapshot(), a_snapshot(y=optional)) == [("A.y", [])]
+    assert told(a_snapshot(), a_snapshot(y=PLAIN)) == [("A.y", ["backward"])]
+
+
+def test_a_field_may_not_go() -> None:
+    assert told(a_snapshot(), a_snapshot(None)) == [("A.x", ["backward", "forward"])]
+    optional = replace(PLAIN, is_required=False)
+    assert told(a_snapshot(optional), a_snapshot(None)) == [("A.x", ["backward"])]
+
+
+def test_a_choice_more_is_unknown_to_old_readers() -> None:
+    few, more = FieldForm("str", choices=("eco",)), FieldForm("str", choices=("eco", "wool"))
+    (change,) = differences(a_snapshot(few), a_snapshot(more))
+    assert (change.what, change.breaks) == ("old readers, new data: it may be wool", frozenset(["forward"]))
+
+
+def test_a_topic_may_gain_a_version_but_not_lose_one_nor_change_its_key() -> None:
+    wider = replace(TOPIC, contracts=("A", "B"))
+    assert told(a_snapshot(), a_snapshot(topic=wider)) == [("t", [])]
+    assert told(a_snapshot(topic=wider), a_snapshot()) == [("t", ["backward"])]
+    assert told(a_snapshot(), a_snapshot(topic=replace(TOPIC, key="seq"))) == [("t", ["backward", "forward"])]
+    assert told(a_snapshot(), a_snapshot(topic=None)) == [("t", ["backward", "forward"])]
+    assert told(a_snapshot(topic=None), a_snapshot()) == [("t", [])]
+
+
+def test_a_contract_may_come_but_not_go() -> None:
+    none = Snapshot("none", {}, {}, {})
+    assert [change.breaks for change in differences(none, current())] == [NEITHER] * len(differences(none, current()))
+    assert [change.breaks for change in differences(current(), none)] == [BOTH] * len(differences(current(), none))
+
+
+def forms() -> st.SearchStrategy[FieldForm]:
+    """Fields of all kinds, near each other, so that pairs of them are often compatible."""
+    flags = {"is_nullable": st.booleans(), "is_required": st.booleans()}
+    ends = st.none() | st.integers(-3, 3)
+    numbers = st.builds(FieldForm, st.sampled_from(["int", "float"]), minimum=ends, maximum=ends, **flags)
+    words = st.sampled_from([("eco",), ("eco", "wool"), ("wool",), None])
+    texts = st.builds(FieldForm, st.just("str"), choices=words, **flags)
+    lists = st.builds(
+        FieldForm,
+        st.sampled_from(["int", "float"]),
+        is_list=st.just(True),
+        has_null_elements=st.booleans(),
+        max_length=st.sampled_from([1, 2, None]),
+        minimum=ends,
+        **flags,
+    )
+    return numbers | texts | lists
+
+
+def reader(form: FieldForm) -> TypeAdapter[Any]:
+    """What pydantic makes of a field of that form."""
+    kinds: dict[str, Any] = {"int": int, "float": float, "str": str}
+    kind = kinds[form.kind] if form.choices is None else LITERAL[form.choices]
+    limits = [limit(end) for limit, end in ((Ge, form.minimum), (Le, form.maximum)) if end is not None]
+    value: Any = ANNOTATED[(kind, *limits)] if limits else kind
+    if form.is_list:
+        value = list[value | None if form.has_null_elements else value]
+        value = value if form.max_length is None else ANNOTATED[value, MaxLen(form.max_length)]
+    return TypeAdapter(value | None if form.is_nullable else value)
+
+
+def written(form: FieldForm) -> st.SearchStrategy[Any]:
+    """What a writer of a field of that form may write."""
+    if form.kind == "str":
+        value: st.SearchStrategy[Any] = st.text(max_size=3) if form.choices is None else st.sampled_from(form.choices)
+    elif form.kind == "int":
+        value = st.integers(-5, 5)
+    else:
+        value = st.floats(-5, 5).filter(lambda number: number != int(number))
+    if form.minimum is not None:
+        value = value.filter(lambda found: found >= (form.minimum or 0))
+    if form.maximum is not None:
+        value = value.filter(lambda found: found <= (form.maximum or 0))
+    if form.is_list:
+        elements = value | st.none() if form.has_null_elements else value
+        value = st.lists(elements, max_size=3 if form.max_length is None else form.max_length)
+    return value | st.none() if form.is_nullable else value
+
+
+@given(old=forms(), new=forms(), data=st.data())
+def test_where_no_obstacle_is_named_the_new_reader_takes_whatever_the_old_writer_writes(
+    old: FieldForm, new: FieldForm, data: st.DataObject
+) -> None:
+    empty = old.minimum is not None and old.maximum is not None and old.minimum >= old.maximum
+    if empty or list(obstacles(new, old)):
+        return
+    value = data.draw(written(old))
+    assert reader(old).validate_python(value) == value
+    try:
+        reader(new).validate_python(value)
+    except ValidationError as error:
+        raise AssertionError(f"{value!r} of {old} is refused by {new}") from error
+
+
+def test_a_release_is_read_as_it_was_written() -> None:
+    kept = Snapshot.from_json(json.loads(release_text(CURRENT)))
+    assert kept == current()
+
+
+@pytest.mark.parametrize("found", [{}, [], None, {"release": "1", "contracts": []}, {"release": "1", "contracts": 1}])
+def test_what_is_no_release_is_told(found: Any) -> None:
+    with pytest.raises(UsageError, match="no snapshot of contracts"):
+        Snapshot.from_json(found)
+
+
+def test_the_contracts_are_compatible_with_the_last_release() -> None:
+    """A released contract may only gain fields that may be left out; anything else is a new version."""
+    assert releases(), "a release is kept"
+    last = releases()[-1]
+    kept = Snapshot.from_json(json.loads((RELEASES / f"{last}.json").read_text(encoding="utf-8")))
+    broken = [f"{change.where}: {change.what}" for change in differences(kept, current()) if change.breaks]
+    assert broken == [], f"vaxel schema diff {last}"
