@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from random import Random
-from typing import Any, get_args
 
 import numpy as np
 
-from producers.device import READINGS_PER_UPLOAD, Episode
-from producers.uploads import Part, Session, Upload, encode
-from producers.wash_cycle import RECIPES, STEP_MS, Curve, nominal_load_kg, wash_cycle
+from producers.device import Episode
+from producers.uploads import Session, Upload
+from producers.wash_cycle import RECIPES, nominal_load_kg, wash_cycle
+from producers.washer_cycle import Cycle, Silence, silence, told
+from producers.washer_owner import owner
+from producers.washer_uploads import Board, Counters
+from producers.washer_wear import DRAIN_SLOW_FROM, wear_so_far
 from schemas.catalogue import WASHER_BY_MATERIAL
-from schemas.fleet import FleetDevice
-from schemas.topics import TELEMETRY_WASHER
-from schemas.uploads import Programme
+from schemas.fleet import FleetDevice, LifeEvent
+from schemas.uploads import Alert
 
 CYCLES_PER_DAY = (0.5, 1.5)
 """Lowest and highest mean number of cycles a day of a machine in use."""
@@ -23,23 +25,20 @@ CYCLES_PER_DAY = (0.5, 1.5)
 HOUR_WEIGHTS = (1, 1, 1, 1, 1, 2, 5, 8, 9, 9, 8, 7, 6, 5, 5, 6, 7, 9, 10, 9, 7, 5, 3, 2)
 """How likely a cycle starts in each local hour."""
 
-_PROGRAMMES: tuple[Programme, ...] = get_args(Programme)
-_PROGRAMME_WEIGHTS = {"cotton": 34, "synthetics": 24, "eco": 18, "quick": 18, "wool": 6}
+UNBALANCE_BELOW = 0.85
+"""Share of the wanted drum speed below which the machine complains."""
+
 _TYPICAL_CYCLE_WH, _TYPICAL_CYCLE_L = 680.0, 47.0
-
-
-@dataclass(frozen=True, slots=True)
-class _Counters:
-    """Number of the next upload, and what the machine has done since it was made."""
-
-    seq: int
-    cycles: int
-    energy_wh: float
-    water_l: float
+_MEAN_UNBALANCE_KG = 0.15
+_POWER_CUT = 0.005
+_POWER_CUT_ENDS_CYCLE = 0.3
+_POWER_CUT_S = (120, 2_400)
+_DOOR_OPEN_S = (60, 900)
+_USED_BOARD_CYCLES = (40, 1_500)
 
 
 class Washer:
-    """Counters and habits of one machine; `session` and `heartbeat` move it on.
+    """Counters, wear and habits of one machine; `session` and `heartbeat` move it on, `happen` changes it.
 
     `nature` draws what the device and its owner are, `rng` what they do.
     """
@@ -47,122 +46,98 @@ class Washer:
     heartbeat_every_ms = 12 * 3_600_000
 
     def __init__(self, device: FleetDevice, earlier_cycles: int, nature: Random, rng: Random) -> None:
-        self._device = device
         self._model = WASHER_BY_MATERIAL[device.material]
         self._rng = rng
         self._noise = np.random.Generator(np.random.PCG64(rng.getrandbits(64)))
-        self._inlet_c = nature.uniform(10.0, 18.0)
-        self._counters = _Counters(
-            0, earlier_cycles, earlier_cycles * _TYPICAL_CYCLE_WH, earlier_cycles * _TYPICAL_CYCLE_L
-        )
+        self._owner = owner(device.country, nature)
+        self._wear = wear_so_far(earlier_cycles, self._owner, nature)
+        self._board = Board(device.device_id, device.material, device.firmware)
+        self._counters = _counted(0, earlier_cycles)
+
+    def happen(self, event: LifeEvent) -> None:
+        """From now on firmware and board are as the event says, and after a sale the owner is another one.
+
+        A new board begins at 0, or where it stood in another machine: half of the time each. Wear stays.
+        """
+        self._board = replace(self._board, firmware=event.firmware, board_no=event.board_no, mistake=event.mistake)
+        if event.kind == "board_swapped":
+            board = Random(f"{event.device_id}/{event.board_no}/board")
+            cycles = board.randint(*_USED_BOARD_CYCLES) if board.random() < 0.5 else 0
+            self._counters = _counted(self._counters.seq, cycles)
+        elif event.kind == "resold":
+            self._owner = owner(event.country, Random(f"{event.device_id}/{event.customer_id}/nature"))
 
     def session(self, start_ms: int) -> Episode:
-        programme = self._rng.choices(_PROGRAMMES, [_PROGRAMME_WEIGHTS[name] for name in _PROGRAMMES])[0]
-        load_kg = nominal_load_kg(self._model, programme) * self._rng.uniform(0.45, 1.35)
-        curve = wash_cycle(self._model, programme, load_kg, self._inlet_c, self._noise)
-        energy_wh = curve.energy_wh
-        count = energy_wh.size
-        firsts = range(0, count, READINGS_PER_UPLOAD)
-        part_wh = np.add.reduceat(energy_wh, firsts)
-        ends_ms = (start_ms + min(first + READINGS_PER_UPLOAD, count) * STEP_MS for first in firsts)
-        sent_at_ms = [end_ms + self._rng.randint(200, 3_000) for end_ms in ends_ms]
-        before = self._counters
-        self._counters = _Counters(
-            seq=before.seq + len(firsts),
-            cycles=before.cycles + 1,
-            energy_wh=before.energy_wh + float(np.cumsum(part_wh)[-1]),
-            water_l=before.water_l + float(curve.water_l[-1]),
+        """A cycle that begins at `start_ms`, or a while later, when somebody has shut the door."""
+        if self._rng.random() >= self._owner.forgets_door:
+            cycle = self._cycle(start_ms)
+            return Episode(cycle.sent_at_ms[-1], cycle.uploads)
+        before, board = self._counters, self._board
+        if board.knows_alerts:
+            self._counters = replace(before, seq=before.seq + 1)
+        cycle = self._cycle(start_ms + 1000 * self._rng.randint(*_DOOR_OPEN_S))
+        if not board.knows_alerts:
+            return Episode(cycle.sent_at_ms[-1], cycle.uploads)
+        return Episode(
+            cycle.sent_at_ms[-1], lambda: [board.sign_of_life(start_ms, before, "door_open"), *cycle.uploads()]
         )
-        session = Session(
-            product="washer",
-            device_id=self._device.device_id,
-            material=self._device.material,
-            session_no=self._counters.cycles,
-            started_at_ms=start_ms,
-            ended_at_ms=start_ms + count * STEP_MS,
-            amount=float(energy_wh.sum()),
-            last_seq=self._counters.seq - 1,
-            programme=programme,
-        )
-        return Episode(sent_at_ms[-1], partial(self._told, session, curve, part_wh.tolist(), sent_at_ms, before))
-
-    def _told(
-        self, session: Session, curve: Curve, part_wh: list[float], sent_at_ms: list[int], before: _Counters
-    ) -> list[Upload]:
-        start_ms, count = session.started_at_ms, curve.power_w.size
-        lifetime_wh, lifetime_l = np.cumsum(part_wh) + before.energy_wh, curve.water_l + before.water_l
-        power_w, water_l = curve.power_w.tolist(), curve.water_l.tolist()
-        temperature_c, drum_rpm = curve.temperature_c.tolist(), curve.drum_rpm.tolist()
-        uploads = []
-        for number, first in enumerate(range(0, count, READINGS_PER_UPLOAD)):
-            end = min(first + READINGS_PER_UPLOAD, count)
-            counters = _Counters(
-                before.seq + number, before.cycles + 1, float(lifetime_wh[number]), float(lifetime_l[end - 1])
-            )
-            part = Part(session, part_wh[number], start_ms + end * STEP_MS, end == count)
-            fields = self._fields(
-                counters,
-                sent_at_ms=sent_at_ms[number],
-                start_ms=start_ms + (first + 1) * STEP_MS,
-                lead_ms=STEP_MS,
-                offset_ms=[step * STEP_MS for step in range(end - first)],
-                cycle_no=counters.cycles,
-                cycle_started_ms=start_ms,
-                cycle_ended=end == count,
-                programme=session.programme,
-                power_w=power_w[first:end],
-                water_l=water_l[first:end],
-                temperature_c=temperature_c[first:end],
-                drum_rpm=drum_rpm[first:end],
-            )
-            uploads.append(self._upload(fields, part))
-        return uploads
 
     def heartbeat(self, at_ms: int) -> Episode:
-        before = self._counters
+        """An upload without readings; now and then the door stands open."""
+        before, board = self._counters, self._board
+        alert: Alert | None = "door_open" if self._rng.random() < self._owner.forgets_door else None
         self._counters = replace(before, seq=before.seq + 1)
-        return Episode(at_ms, lambda: [self._sign_of_life(at_ms, before)])
+        return Episode(at_ms, partial(_alone, board, at_ms, before, alert))
 
-    def _sign_of_life(self, at_ms: int, counters: _Counters) -> Upload:
-        fields = self._fields(
-            counters,
-            sent_at_ms=at_ms,
-            start_ms=at_ms,
-            lead_ms=0,
-            offset_ms=[],
-            cycle_no=None,
-            cycle_started_ms=None,
-            cycle_ended=False,
-            programme=None,
-            power_w=[],
-            water_l=[],
-            temperature_c=[],
-            drum_rpm=[],
+    def _cycle(self, start_ms: int) -> Cycle:
+        rng, owner, before = self._rng, self._owner, self._counters
+        programme = owner.programme(rng)
+        load_kg = min(nominal_load_kg(self._model, programme) * owner.load_share(rng), self._model.capacity_kg)
+        condition = self._wear.condition
+        run = partial(
+            wash_cycle,
+            self._model,
+            programme,
+            load_kg,
+            owner.inlet_c,
+            self._noise,
+            unbalance_kg=rng.expovariate(1 / _MEAN_UNBALANCE_KG),
+            condition=condition,
         )
-        return self._upload(fields, None)
-
-    def _fields(self, counters: _Counters, **own: Any) -> dict[str, Any]:
-        return {
-            "device_id": self._device.device_id,
-            "seq": counters.seq,
-            "material": self._device.material,
-            "firmware": self._device.firmware,
-            **own,
-            "lifetime_cycles": counters.cycles,
-            "lifetime_energy_wh": round(counters.energy_wh, 3),
-            "lifetime_water_l": round(counters.water_l, 2),
-        }
-
-    def _upload(self, fields: dict[str, Any], part: Part | None) -> Upload:
-        return Upload(
-            topic=TELEMETRY_WASHER,
-            device_id=self._device.device_id,
-            seq=fields["seq"],
-            sent_at_ms=fields["sent_at_ms"],
-            reading_count=len(fields["offset_ms"]),
-            value=encode(fields),
-            part=part,
+        curve, gap = run(), None
+        if rng.random() < _POWER_CUT:
+            gap = self._silence(curve.power_w.size)
+            curve = run(cut=gap.cut)
+        complaints: list[tuple[int, Alert]] = []
+        if condition.blocked >= DRAIN_SLOW_FROM:
+            complaints.append((curve.drained - 1, "drain_slow"))
+        if curve.spun_at < UNBALANCE_BELOW:
+            complaints.append((curve.power_w.size - 1, "unbalance"))
+        session = Session(
+            product="washer",
+            device_id=self._board.device_id,
+            material=self._board.material,
+            session_no=before.cycles + 1,
+            started_at_ms=start_ms,
+            ended_at_ms=start_ms,
+            amount=0.0,
+            last_seq=before.seq,
+            programme=programme,
         )
+        cycle = told(session, curve, gap, complaints, self._board, before, rng)
+        self._counters = cycle.after
+        wash_l = float(curve.water_l[curve.heat_end - 1])
+        self._wear = self._wear.after(wash_l, RECIPES[programme].suds_c, load_kg, owner)
+        return cycle
+
+    def _silence(self, count: int) -> Silence:
+        ends = self._rng.random() < _POWER_CUT_ENDS_CYCLE
+        return silence(count, 1000 * self._rng.randint(*_POWER_CUT_S), self._rng, ends=ends)
 
 
-assert set(_PROGRAMME_WEIGHTS) == set(_PROGRAMMES) == set(RECIPES)
+def _alone(board: Board, at_ms: int, counters: Counters, alert: Alert | None) -> list[Upload]:
+    return [board.sign_of_life(at_ms, counters, alert)]
+
+
+def _counted(seq: int, cycles: int) -> Counters:
+    return Counters(seq, cycles, cycles * _TYPICAL_CYCLE_WH, cycles * _TYPICAL_CYCLE_L)
