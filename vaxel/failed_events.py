@@ -61,7 +61,7 @@ class FailedEvents:
             select reason, material, firmware, field, count(*) as events, count(distinct device_id) as devices,
                    min(received_at) as first_seen, max(received_at) as last_seen,
                    count(*) filter ({_IS_BACK}) as came_back
-            from failed group by all order by events desc, all {_limit(limit)}
+            from failed group by all order by events desc, reason, material, firmware, field {_limit(limit)}
             """,
             values,
         )

@@ -1,0 +1,180 @@
+"""What the lake says of refused uploads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pytest
+
+from schemas.errors import UsageError
+from schemas.facts import Receipt
+from schemas.failures import FailedEvent
+from schemas.forms import arrow_schema, columns, duckdb_columns, lake_types
+from schemas.topics import TELEMETRY_SHOE, TELEMETRY_WASHER
+from streams.repair import Fit, Held
+from streams.repair_rule import Selection, selection
+from vaxel.failed_events import ROWS_AT_ONCE, FailedEvents
+
+NOON_MS = 1_767_268_800_000  # 2026-01-01T12:00:00Z
+MINUTE_MS = 60_000
+COLUMNS = [column.lake_name for column in columns(FailedEvent)]
+
+
+@pytest.fixture
+def tables() -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect() as lake:
+        lake.execute(f"create table failed_events ({duckdb_columns(FailedEvent)})")
+        lake.execute(f"create table uploads ({duckdb_columns(Receipt)})")
+        yield lake
+
+
+def fail(lake: duckdb.DuckDBPyConnection, offset: int, **more: Any) -> None:
+    row = {
+        "topic": TELEMETRY_WASHER, "partition": 1, "offset": offset, "received_at_ms": NOON_MS + offset * MINUTE_MS,
+        "device_id": "w-1", "reason": "out_of_range", "detail": "too much", "stage": "streams", "field": "water_l",
+        "found": "5000", "accepted": "at most 1000", "seq": offset, "material": "WM-6010", "firmware": "2.4.0",
+        "original": b"{}",
+    } | more  # fmt: skip
+    _insert(lake, "failed_events", FailedEvent, row)
+
+
+def accept(lake: duckdb.DuckDBPyConnection, seq: int, minute: int, **more: Any) -> None:
+    row = dict.fromkeys(column.name for column in columns(Receipt)) | {
+        "topic": TELEMETRY_WASHER, "partition": 1, "offset": 100 + seq, "outcome": "accepted", "device_id": "w-1",
+        "seq": seq, "received_at_ms": NOON_MS + minute * MINUTE_MS,
+    } | more  # fmt: skip
+    _insert(lake, "uploads", Receipt, row)
+
+
+def _insert(lake: duckdb.DuckDBPyConnection, table: str, contract: Any, row: dict[str, Any]) -> None:
+    types = lake_types(contract)
+    rows = pa.Table.from_pylist([row], schema=arrow_schema(contract)).rename_columns(types.names).cast(types)
+    lake.register("rows", rows)
+    lake.execute(f"insert into {table} by name select * from rows")
+
+
+def offsets(events: FailedEvents, **conditions: Any) -> list[int]:
+    return [held.offset for held in events.held(selection(**conditions))]
+
+
+def test_events_are_grouped_by_what_they_have_in_common(tables: duckdb.DuckDBPyConnection) -> None:
+    fail(tables, 0)
+    fail(tables, 5, device_id="w-2")
+    fail(tables, 2, reason="not_json", field=None, material=None, firmware=None, seq=None)
+    accept(tables, seq=0, minute=9)
+    answer = FailedEvents(tables, COLUMNS).groups(Selection(), None)
+    first, second = answer.objects()
+    assert {name: str(value) for name, value in first.items()} == {
+        "reason": "out_of_range", "material": "WM-6010", "firmware": "2.4.0", "field": "water_l", "events": "2",
+        "devices": "2", "first_seen": "2026-01-01 12:00:00", "last_seen": "2026-01-01 12:05:00", "came_back": "1",
+    }  # fmt: skip
+    assert (second["reason"], second["field"], second["events"], second["came_back"]) == ("not_json", None, 1, 0)
+    assert len(FailedEvents(tables, COLUMNS).groups(Selection(), 1).rows) == 1
+
+
+def test_only_what_is_accepted_later_and_not_as_a_duplicate_has_come_back(tables: duckdb.DuckDBPyConnection) -> None:
+    fail(tables, 5, reason="number_reused")
+    accept(tables, seq=5, minute=4)
+    accept(tables, seq=5, minute=9, outcome="duplicate")
+    events = FailedEvents(tables, COLUMNS)
+    assert [row["came_back"] for row in events.each(Selection(), None).objects()] == [False]
+    accept(tables, seq=5, minute=10)
+    assert [row["came_back"] for row in events.each(Selection(), None).objects()] == [True]
+
+
+def test_single_events_come_newest_first(tables: duckdb.DuckDBPyConnection) -> None:
+    for offset in (1, 3, 2):
+        fail(tables, offset)
+    rows = FailedEvents(tables, COLUMNS).each(Selection(), 2).objects()
+    assert [row["place"] for row in rows] == ["telemetry.washer.v1[1]@3", "telemetry.washer.v1[1]@2"]
+
+
+CONDITIONS: list[tuple[dict[str, str], list[int]]] = [
+    ({}, [0, 1, 2, 3]),
+    ({"reason": "late"}, [1]),
+    ({"material": "WM-8030"}, [2]),
+    ({"firmware": "1.0.0"}, [2]),
+    ({"field": "power_w"}, [2]),
+    ({"device": "w-9"}, [3]),
+    ({"since": "2026-01-01T12:01:00Z"}, [1, 2, 3]),
+    ({"until": "2026-01-01T12:01:00Z"}, [0]),
+    ({"since": "2026-01-01T14:01:00+02:00", "until": "2026-01-01 12:03"}, [1, 2]),
+    ({"since": "2026-01-02"}, []),
+    ({"reason": "late", "device": "w-9"}, []),
+    ({"device": "w'; drop table uploads; --"}, []),
+]
+
+
+@pytest.mark.parametrize(("conditions", "chosen"), CONDITIONS)
+def test_a_selection_chooses_what_meets_all_its_conditions(
+    tables: duckdb.DuckDBPyConnection, conditions: dict[str, str], chosen: list[int]
+) -> None:
+    fail(tables, 0)
+    fail(tables, 1, reason="late")
+    fail(tables, 2, material="WM-8030", firmware="1.0.0", field="power_w")
+    fail(tables, 3, device_id="w-9")
+    events = FailedEvents(tables, COLUMNS)
+    assert offsets(events, **conditions) == chosen
+    assert events.count(selection(**conditions)) == len(chosen)
+
+
+def test_an_event_is_shown_by_its_place(tables: duckdb.DuckDBPyConnection) -> None:
+    fail(tables, 7, original=b"\xff")
+    fail(tables, 7, topic=TELEMETRY_SHOE)
+    events = FailedEvents(tables, COLUMNS)
+    for place in ("telemetry.washer.v1[1]@7", "telemetry.washer.v1:1:7", "washer:1:7", "washer[1]@7"):
+        assert events.one(place)["original"] == b"\xff"
+    with pytest.raises(UsageError, match=r"'telemetry:1:7' may be any of telemetry.shoe.v1\[1\]@7, telemetry.washer"):
+        events.one("telemetry:1:7")
+    with pytest.raises(UsageError, match=r"no failed event at 'washer:2:7'"):
+        events.one("washer:2:7")
+    for place in ("washer", "washer[1]", "washer[1]7", "7", "", "washer[x]@7"):
+        with pytest.raises(UsageError, match=r"is no place: TOPIC\[PARTITION\]@OFFSET or TOPIC:PARTITION:OFFSET"):
+            events.one(place)
+
+
+def test_a_lake_that_does_not_know_the_newer_columns_yet_reads_as_null() -> None:
+    newer = ("field", "found", "accepted", "seq", "material", "firmware")
+    with duckdb.connect() as lake:
+        lake.execute(f"create table failed_events ({duckdb_columns(FailedEvent)})")
+        lake.execute(f"create table uploads ({duckdb_columns(Receipt)})")
+        fail(lake, 3)
+        for name in newer:
+            lake.execute(f'alter table failed_events drop column "{name}"')
+        events = FailedEvents(lake, [name for name in COLUMNS if name not in newer])
+        assert offsets(events) == [3]
+        assert offsets(events, field="water_l", firmware="2.4.0") == []
+        (group,) = events.groups(Selection(), None).objects()
+        assert (group["reason"], group["material"], group["events"], group["came_back"]) == ("out_of_range", None, 1, 0)
+        assert events.one("washer:1:3")["seq"] is None
+
+
+def test_other_questions_may_be_asked_while_events_are_read(tables: duckdb.DuckDBPyConnection) -> None:
+    for offset in range(ROWS_AT_ONCE + 2):
+        fail(tables, offset)
+    accept(tables, seq=77, minute=999)
+    events = FailedEvents(tables, COLUMNS)
+    missing = []
+    for held in events.held(Selection()):
+        missing += events.not_accepted([Fit(held, "w-1", held.offset, b"")])
+    assert [fit.seq for fit in missing] == [offset for offset in range(ROWS_AT_ONCE + 2) if offset != 77]
+
+
+def test_accepted_are_device_and_number_together(tables: duckdb.DuckDBPyConnection) -> None:
+    accept(tables, seq=1, minute=0)
+    accept(tables, seq=2, minute=0, outcome="duplicate")
+    held = Held(TELEMETRY_WASHER, 0, 0, "w-1", "late", b"")
+    fits = [Fit(held, device, seq, b"") for device, seq in (("w-1", 1), ("w-2", 1), ("w-1", 2))]
+    assert FailedEvents(tables, COLUMNS).not_accepted(fits) == fits[1:]
+
+
+def test_held_cohorts_are_counted_by_model_firmware_and_field(tables: duckdb.DuckDBPyConnection) -> None:
+    for offset in range(3):
+        fail(tables, offset, reason="cohort_differs", found="ml" if offset else "cl", accepted="l")
+    fail(tables, 9)
+    rows = FailedEvents(tables, COLUMNS).cohorts(Selection()).rows
+    assert rows == [("WM-6010", "2.4.0", "water_l", "ml", "l", 2), ("WM-6010", "2.4.0", "water_l", "cl", "l", 1)]
+    assert FailedEvents(tables, COLUMNS).cohorts(Selection(firmware="2.5.0")).rows == []
