@@ -6,7 +6,7 @@ from random import Random
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -24,7 +24,6 @@ def haversine_m(where: Track) -> NDArray[np.float64]:
     return lengths
 
 
-@settings(max_examples=100)
 @given(
     seed=st.integers(0, 2**32),
     country=st.sampled_from(COUNTRIES),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from producers.run_curve import Condition, RunCurve, run_curve
@@ -36,7 +36,6 @@ def steady(minutes: float, pace: float = 1.0, condition: Condition | None = None
     return run_curve(SOMEBODY, [Stretch(minutes * 60, pace)], condition or Condition(), np.random.default_rng(seed))
 
 
-@settings(max_examples=40)
 @given(
     body=BODIES,
     level=st.sampled_from(LEVELS),
