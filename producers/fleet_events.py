@@ -142,7 +142,7 @@ def _installations(device: FleetDevice, activated_ms: int, roll_outs: Sequence[R
 
 
 def _sales(key: str, device: FleetDevice, end_ms: int) -> Iterator[_Turn]:
-    rng = Random(f"{key}/resold")
+    rng = Random(f"{key}/sales")
     at_ms = born_ms(device) + _wait_ms(rng, RESOLD_PER_YEAR)
     while at_ms < end_ms:
         yield _Turn(at_ms, "resold")
@@ -152,7 +152,7 @@ def _sales(key: str, device: FleetDevice, end_ms: int) -> Iterator[_Turn]:
 def _loans(key: str, device: FleetDevice, end_ms: int) -> Iterator[_Turn]:
     if device.product != "shoe":
         return
-    rng = Random(f"{key}/lent")
+    rng = Random(f"{key}/loans")
     at_ms = born_ms(device) + _wait_ms(rng, LENT_PER_YEAR)
     while at_ms < end_ms:
         back_ms = at_ms + round(rng.uniform(*LENT_DAYS) * DAY_MS)
@@ -162,7 +162,7 @@ def _loans(key: str, device: FleetDevice, end_ms: int) -> Iterator[_Turn]:
 
 
 def _repairs(device: FleetDevice, end_ms: int) -> Iterator[_Turn]:
-    rng = Random(f"{device.device_id}/board_swapped")
+    rng = Random(f"{device.device_id}/repairs")
     at_ms = born_ms(device) + _wait_ms(rng, BOARD_SWAPPED_PER_YEAR)
     while at_ms < end_ms:
         yield _Turn(at_ms, "board_swapped")
