@@ -3,18 +3,34 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Iterator, Mapping
 from itertools import chain, dropwhile, takewhile
 from operator import attrgetter
 from random import Random
 
 from producers import shoe, washer
-from producers.days import session_starts
+from producers.connection import connected, leaves_at_ms, offline_spells
 from producers.device import Machine, life
-from producers.faults import FaultRates, with_faults
-from producers.fleet import FIRST_DAY_MS, Fleet, Member
+from producers.fault_rates import FaultRates
+from producers.faults import with_faults
+from producers.fleet import Fleet, Member
+from producers.fleet_calendar import DAY_MS, awake_ms, born_ms
+from producers.fleet_events import tenures
+from producers.fleet_pairs import pair_id
+from producers.fleet_routines import routine, starts
 from producers.uploads import Delivery, Upload
+from schemas.fleet import FleetDevice, Product
+
+_USE: Mapping[
+    Product, tuple[Callable[[FleetDevice, int, Random, Random], Machine], tuple[float, float], tuple[int, ...]]
+] = {
+    "washer": (washer.Washer, washer.CYCLES_PER_DAY, washer.HOUR_WEIGHTS),
+    "shoe": (shoe.Shoe, shoe.RUNS_PER_DAY, shoe.HOUR_WEIGHTS),
+}
+"""Machine, lowest and highest mean number of sessions a day, hours."""
+
+_LOOK_AHEAD_MS = DAY_MS
+"""A resale just after the last day decides whose session comes next, and so whether a heartbeat comes before it."""
 
 
 def deliveries(fleet: Fleet, rates: FaultRates) -> Iterator[Delivery]:
@@ -31,24 +47,22 @@ def member_uploads(fleet: Fleet, member: Member) -> Iterator[Upload]:
     """Uploads of one device, none when it is silent or activated too late.
 
     It lives from `FIRST_DAY_MS` on, whatever days are asked for: only what it tells in [start, end) is sent. A session
-    under way at midnight is told by the days in which it ends.
+    under way at midnight is told by the days in which it ends; one that a phone without a connection keeps to itself,
+    by the days in which the last of it leaves.
     """
     device = member.device
     if member.habit == "silent" or device.activated_on is None:
         return iter(())
-    # Activated on a local day: by the end of the next day in UTC, that day has passed everywhere.
-    awake = datetime(*device.activated_on.timetuple()[:3], tzinfo=UTC) + timedelta(days=2)
-    born_ms = max(FIRST_DAY_MS, int(awake.timestamp()) * 1000)
+    kind, per_day, hour_weights = _USE[device.product]
+    key, is_used = pair_id(device), member.habit == "used"
+    events = fleet.events_of(member, _LOOK_AHEAD_MS)
+    days_in_use = (born_ms(device) - awake_ms(device)) / DAY_MS
+    earlier = round(days_in_use * routine(key, 0, per_day, hour_weights).per_day)
     rng = Random(f"{device.device_id}/life")
-    nature = Random(f"{device.device_id}/nature")
-    kind = washer.Washer if device.product == "washer" else shoe.Shoe
-    spread = washer.CYCLES_PER_DAY if device.product == "washer" else shoe.RUNS_PER_DAY
-    hour_weights = washer.HOUR_WEIGHTS if device.product == "washer" else shoe.HOUR_WEIGHTS
-    per_day = nature.uniform(*spread)
-    days_in_use = (born_ms / 1000 - awake.timestamp()) / 86_400
-    machine: Machine = kind(device, round(days_in_use * per_day), nature, rng)
-    starts = session_starts(born_ms, device.time_zone, per_day=per_day, hour_weights=hour_weights, rng=rng)
-    episodes = life(machine, starts if member.habit == "used" else (), born_ms, rng)
-    later = dropwhile(lambda episode: episode.told_at_ms < fleet.start_ms, episodes)
-    told = takewhile(lambda episode: episode.told_at_ms < fleet.end_ms, later)
-    return chain.from_iterable(episode.uploads() for episode in told)
+    machine: Machine = kind(device, earlier, Random(f"{key}/nature"), rng)
+    sessions = starts(key, tenures(device, events, is_used=is_used), per_day, hour_weights)
+    spells = offline_spells(key, fleet.end_ms) if device.product == "shoe" else []
+    episodes = life(machine, sessions, born_ms(device), rng, events)
+    later = dropwhile(lambda episode: leaves_at_ms(episode.told_at_ms, spells) < fleet.start_ms, episodes)
+    told = takewhile(lambda episode: leaves_at_ms(episode.told_at_ms, spells) < fleet.end_ms, later)
+    return connected(chain.from_iterable(episode.uploads() for episode in told), spells)
