@@ -20,6 +20,7 @@ from schemas.snapshot import FieldForm, Snapshot, TopicForm
 PLAIN = FieldForm("int", minimum=0, maximum=10, unit="1", data_class="usage", meaning="How many")
 ANNOTATED: Any = Annotated
 LITERAL: Any = Literal
+LIST: Any = list
 TOPIC = TopicForm("device_id", "json", ("A",))
 
 
@@ -116,7 +117,8 @@ def reader(form: FieldForm) -> TypeAdapter[Any]:
     limits = [limit(end) for limit, end in ((Ge, form.minimum), (Le, form.maximum)) if end is not None]
     value: Any = ANNOTATED[(kind, *limits)] if limits else kind
     if form.is_list:
-        value = list[value | None if form.has_null_elements else value]
+        element: Any = value | None if form.has_null_elements else value
+        value = LIST[element]
         value = value if form.max_length is None else ANNOTATED[value, MaxLen(form.max_length)]
     return TypeAdapter(value | None if form.is_nullable else value)
 
