@@ -10,7 +10,7 @@ import numpy as np
 
 from producers.device import Episode
 from producers.uploads import Session, Upload
-from producers.wash_cycle import RECIPES, nominal_load_kg, wash_cycle
+from producers.wash_cycle import RECIPES, Curve, nominal_load_kg, wash_cycle
 from producers.washer_cycle import Cycle, Silence, silence, told
 from producers.washer_owner import owner
 from producers.washer_uploads import Board, Counters
@@ -57,10 +57,11 @@ class Washer:
     def happen(self, event: LifeEvent) -> None:
         """From now on firmware and board are as the event says, and after a sale the owner is another one.
 
-        A new board begins at 0, or where it stood in another machine: half of the time each. Wear stays.
+        A new board begins at 0, or where it stood in another machine: half of the time each. One whose firmware cannot
+        say that it is another one gets the old one's counters written into it. Wear stays.
         """
         self._board = replace(self._board, firmware=event.firmware, board_no=event.board_no, mistake=event.mistake)
-        if event.kind == "board_swapped":
+        if event.kind == "board_swapped" and self._board.knows_alerts:
             board = Random(f"{event.device_id}/{event.board_no}/board")
             cycles = board.randint(*_USED_BOARD_CYCLES) if board.random() < 0.5 else 0
             self._counters = _counted(self._counters.seq, cycles)
@@ -106,7 +107,7 @@ class Washer:
         )
         curve, gap = run(), None
         if rng.random() < _POWER_CUT:
-            gap = self._silence(curve.power_w.size)
+            gap = self._silence(curve)
             curve = run(cut=gap.cut)
         complaints: list[tuple[int, Alert]] = []
         if condition.blocked >= DRAIN_SLOW_FROM:
@@ -130,9 +131,9 @@ class Washer:
         self._wear = self._wear.after(wash_l, RECIPES[programme].suds_c, load_kg, owner)
         return cycle
 
-    def _silence(self, count: int) -> Silence:
+    def _silence(self, curve: Curve) -> Silence:
         ends = self._rng.random() < _POWER_CUT_ENDS_CYCLE
-        return silence(count, 1000 * self._rng.randint(*_POWER_CUT_S), self._rng, ends=ends)
+        return silence(curve, 1000 * self._rng.randint(*_POWER_CUT_S), self._rng, ends=ends)
 
 
 def _alone(board: Board, at_ms: int, counters: Counters, alert: Alert | None) -> list[Upload]:

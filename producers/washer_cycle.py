@@ -23,6 +23,8 @@ from producers.washer_uploads import Board, Counters
 from schemas.uploads import Alert
 
 _REGULAR_MS = [step * STEP_MS for step in range(READINGS_PER_UPLOAD)]
+_WAITING_RPM = 20
+"""The drum turns so fast at most while water comes in."""
 _EACH_PHASE = np.arange(len(PHASES))
 
 
@@ -129,13 +131,15 @@ class Silence:
         return None if self.ends else PowerCut(self.step, self.duration_ms / 1000)
 
 
-def silence(count: int, duration_ms: int, rng: Random, *, ends: bool) -> Silence:
-    """A power cut somewhere in a cycle of `count` readings, at least 3: never between two uploads, so that something is
-    left to send when power is back."""
-    step = rng.randrange(1, count)
-    if step % READINGS_PER_UPLOAD == 0:
-        step -= 1
-    return Silence(step, duration_ms, ends)
+def silence(curve: Curve, duration_ms: int, rng: Random, *, ends: bool) -> Silence:
+    """A power cut after a reading in which the drum turned, and never between two uploads.
+
+    Something is left to send when power is back then, and it says something of the machine: a handful of readings of
+    one that waits for water look like another unit to whoever does not know the rest.
+    """
+    steps = np.flatnonzero(curve.drum_rpm[:-1] > _WAITING_RPM) + 1
+    within = steps[steps % READINGS_PER_UPLOAD > 0]
+    return Silence(int(within[rng.randrange(within.size)]), duration_ms, ends)
 
 
 def told(

@@ -102,7 +102,7 @@ class Board:
             reading_count=len(fields["offset_ms"]),
             value=encode(mistaken(fields, self.mistake)),
             part=part,
-            mistake=self.mistake,
+            mistake=self.mistake if fields["offset_ms"] else None,  # without readings it makes none
         )
 
     def sign_of_life(self, at_ms: int, counters: Counters, alert: Alert | None = None) -> Upload:

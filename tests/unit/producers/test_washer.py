@@ -301,6 +301,31 @@ def test_a_swapped_board_counts_from_0_or_from_where_it_stood_and_numbers_go_on(
     assert max(began_at) > 1_000
 
 
+def test_a_board_that_cannot_say_that_it_is_another_one_goes_on_counting() -> None:
+    """The stream would refuse counters that fall (`counter_fell`)."""
+    washer = a_washer(a_device("3.1.4"))
+    (before,) = fields_of(washer.heartbeat(START_MS).uploads())
+    for board_no in range(1, 9):
+        washer.happen(an_event("board_swapped", firmware="3.1.4", board_no=board_no))
+        (after,) = fields_of(washer.heartbeat(START_MS + board_no * HOUR_MS).uploads())
+        assert (after["lifetime_cycles"], after["lifetime_water_l"]) == (100, before["lifetime_water_l"])
+
+
+def test_a_mistaken_unit_changes_the_readings_of_its_firmware_alone() -> None:
+    right, wrong = a_washer(a_device()), a_washer(a_device())
+    wrong.happen(an_event("firmware_installed").model_copy(update={"mistake": "power_kw"}))
+    assert wrong.heartbeat(START_MS).uploads()[0].mistake is None
+    assert right.heartbeat(START_MS).uploads()[0].mistake is None
+    made, sound = wrong.session(START_MS + HOUR_MS).uploads(), right.session(START_MS + HOUR_MS).uploads()
+    assert {upload.mistake for upload in made} == {"power_kw"}
+    for told, meant in zip(fields_of(made), fields_of(sound), strict=True):
+        assert told["power_w"] == pytest.approx([power_w / 1000 for power_w in meant["power_w"]], abs=0.00051)
+        assert told | {"power_w": meant["power_w"]} == meant
+    assert [upload.part.amount for upload in made if upload.part] == [
+        upload.part.amount for upload in sound if upload.part
+    ]
+
+
 def test_another_owner_washes_in_another_way_and_a_new_board_does_not() -> None:
     def programmes(*events: LifeEvent) -> list[str]:
         washer = a_washer(a_device())
