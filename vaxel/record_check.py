@@ -21,15 +21,15 @@ ROUNDING = 0.011
 
 EXPECTED = {
     "erp.sales_usage": """
-        with heard as (select distinct device_id from truth_records where intact),
+        with heard as (select distinct device_id from truth_uploads join accepted using (device_id, seq)),
         used as (
           select unit.material, date_trunc('month', unit.sold_on)::date as month,
-            count(distinct device_id) filter (delivered_ended_at_ms > as_of.ms - 7 * 86400000) as in_use_qty,
-            count(*) as sessions, sum(delivered_amount) as amount,
-            sum(delivered_amount) filter (programme = 'eco') as eco_wh,
+            count(distinct device_id) filter (ended_at_ms > as_of.ms - 7 * 86400000) as in_use_qty,
+            count(*) as sessions, sum(amount) as amount,
+            sum(amount) filter (programme = 'eco') as eco_wh,
             count(*) filter (programme = 'eco') as eco_sessions
-          from truth_sessions join serial_number unit on unit.serial = device_id cross join as_of
-          where delivered_reading_count > 0 and end_is_known group by all
+          from expected_sessions join serial_number unit on unit.serial = device_id cross join as_of
+          where end_is_known group by all
         ),
         units as (
           select material, date_trunc('month', sold_on)::date as month, count(heard.device_id) as activated_qty
@@ -47,11 +47,10 @@ EXPECTED = {
     """,
     "crm.customer_usage": """
         with used as (
-          select customer_id, device_id, delivered_ended_at_ms as ended_ms
-          from truth_sessions join ownership using (device_id)
-          where delivered_reading_count > 0 and end_is_known
-            and make_timestamp_ms(delivered_ended_at_ms) >= owned_from
-            and (owned_to is null or make_timestamp_ms(delivered_ended_at_ms) < owned_to)
+          select customer_id, device_id, ended_at_ms as ended_ms
+          from expected_sessions join ownership using (device_id)
+          where end_is_known and make_timestamp_ms(ended_at_ms) >= owned_from
+            and (owned_to is null or make_timestamp_ms(ended_at_ms) < owned_to)
         ),
         per_customer as (
           select customer_id,
@@ -151,8 +150,8 @@ def _load(lake: duckdb.DuckDBPyConnection, dsn: str) -> None:
             lake.register("rows", pa.Table.from_pylist(rows, schema=table.arrow_schema(table.column_names)))
             lake.execute(f"create or replace temp table {table.name} as select * from rows")
     lake.execute(
-        """create or replace temp table as_of as select max(delivered_ended_at_ms) as ms from truth_sessions
-           join serial_number on serial = device_id where delivered_reading_count > 0 and end_is_known"""
+        """create or replace temp table as_of as select max(ended_at_ms) as ms from expected_sessions
+           join serial_number on serial = device_id where end_is_known"""
     )
 
 

@@ -14,18 +14,24 @@ class Verdict:
     Attributes:
         sent: Records in the telemetry topics, and records that the truth says Kafka acknowledged.
         gone: Outcomes of records that Kafka no longer holds and no truth tells; they were sent as well.
+        lost_before: Uploads that were lost on their way to Kafka, by the truth; nobody downstream can know of them.
+        let_in: Uploads in a wrong unit that were accepted, before their firmware was held. Their figures are wrong, and
+            so are those of their sessions.
         untold: Accepted uploads that no truth tells: of real devices, or of a simulation that was killed outright.
             Places and sums are checked for them as for all; their content has nothing to be held against.
-        killed_runs: Simulations and replays that left no truth because they were killed, or are under way.
+        killed_runs: Simulations and replays that did not tell the whole truth because they were killed, or are under
+            way.
         lost: Records without any outcome, uploads never accepted (a duplicate of nothing too), accepted uploads with
-            readings missing, duplicates whose bytes are not the ones accepted under their number.
+            readings missing, duplicates whose bytes are not the ones accepted under their number. Not those that never
+            reached Kafka.
         twice: Records with two outcomes, uploads accepted twice, readings beyond those sent.
         misjudged: Intact uploads refused, broken ones let in, outcomes of records that were never sent, uploads of
             a device in the truth that the truth does not know, refused bytes that are not the ones sent. An intact
             upload may be refused as late where its very bytes were accepted before; else it is misjudged, not lost:
             its readings are in no session, but its bytes are kept with the reason.
         waiting: Uploads that no worker has committed yet; they count as lost until `vaxel run --until-idle`.
-        sessions_wrong: Sessions missing, invented, or with other numbers, product or programme than the truth.
+        sessions_wrong: Sessions missing, invented, or with other numbers, product or programme than the truth tells of
+            their accepted uploads.
         sums_wrong: Sessions whose energy, distance, peak, water or means are not those of their readings.
         record_rows_wrong: Rows in the record systems whose fields differ from what the truth gives.
         records_skipped: Why record rows were not compared with the truth; None when they were, or there are none.
@@ -34,6 +40,8 @@ class Verdict:
 
     sent: int
     gone: int
+    lost_before: int
+    let_in: int
     untold: int
     killed_runs: list[str]
     waiting: int

@@ -11,42 +11,19 @@ from pathlib import Path
 
 import duckdb
 
-from schemas.fields import Contract
-from schemas.forms import arrow_schema
-from schemas.truth import RECORDS_FILE, SESSIONS_FILE, TRUTH_FOLDER, TrueRecord, TrueSession
 from vaxel.sent import Sent
-from vaxel.session_check import SESSION_CHECKS, SESSION_PAIRS
+from vaxel.session_check import EXPECTED_SESSIONS, SESSION_CHECKS, SESSION_PAIRS
+from vaxel.told import killed_runs, load_told
 
 
 def load_truth(lake: duckdb.DuckDBPyConnection, data_dir: Path, sent: Sent) -> None:
-    """Make the tables that the checks read: sent, extents, truth_records, truth_sessions, seen, untold and others."""
+    """Make the tables that the checks read: sent, extents, truth_*, seen, accepted, expected_sessions and others."""
     lake.register("sent_in_kafka", sent.records)
     lake.register("extents", sent.extents)
-    lake.execute(
-        f"""
-        create or replace temp table truth_records as
-        select distinct topic, partition, "offset", device_id, seq, reading_count, intact
-        from ({_told(lake, data_dir, RECORDS_FILE, TrueRecord)})
-        """
-    )
-    lake.execute(
-        f"""
-        create or replace temp table truth_sessions as
-        select * from ({_told(lake, data_dir, SESSIONS_FILE, TrueSession)})
-        -- The same session told by two runs of one seed: the run that delivered more of it knows it better.
-        qualify row_number() over (
-          partition by product, device_id, started_at_ms order by delivered_reading_count desc, end_is_known desc
-        ) = 1
-        """
-    )
+    load_told(lake, data_dir)
     lake.execute(_SENT_AND_SEEN)
     lake.execute(_UNTOLD, {"is_any_killed": bool(killed_runs(data_dir))})
-
-
-def killed_runs(data_dir: Path) -> list[str]:
-    """Truth folders without records: the run was killed outright, so nobody knows what it sent; or it is under way."""
-    folders = sorted(path for path in (data_dir / TRUTH_FOLDER).glob("*") if path.is_dir())
-    return [folder.name for folder in folders if not (folder / RECORDS_FILE).exists()]
+    lake.execute(EXPECTED_SESSIONS)
 
 
 CHECKS: dict[str, tuple[str, ...]] = {
@@ -78,7 +55,8 @@ CHECKS: dict[str, tuple[str, ...]] = {
     ),
     "misjudged": (
         """select 'broken but let in: ' || topic || '[' || partition || '] offset ' || "offset" from truth_records
-           join seen using (topic, partition, "offset") where not intact and outcome <> 'failed'""",
+           join seen using (topic, partition, "offset")
+           where not intact and outcome <> 'failed' and fault is distinct from 'wrong_unit'""",
         """select 'intact but refused (' || reason || '): ' || t.device_id || ' seq ' || t.seq || ' at '
              || t.topic || '[' || t.partition || '] offset ' || t."offset"
            from truth_records t join failed_events using (topic, partition, "offset")
@@ -126,6 +104,11 @@ select count(*) from seen anti join sent using (topic, partition, "offset") join
 where "offset" < low
 """
 UNTOLD = "select count(*) from untold semi join devices_in_doubt using (device_id)"
+LOST_BEFORE = "select count(*) from truth_uploads anti join accepted using (device_id, seq) where is_lost"
+LET_IN = """
+select count(*) from truth_records join seen using (topic, partition, "offset")
+where fault = 'wrong_unit' and outcome = 'accepted'
+"""
 
 _SENT_AND_SEEN = """
 create or replace temp table sent as
@@ -139,22 +122,29 @@ select topic, partition, "offset", outcome, device_id, seq, reading_count from u
 union all
 select topic, partition, "offset", 'failed', device_id, null, null from failed_events;
 
+create or replace temp table accepted as
+select distinct device_id, seq from seen where outcome = 'accepted';
+
 -- Under each number that was accepted, the bytes; null where Kafka no longer holds them.
 create or replace temp table accepted_bytes as
 select device_id, seq, any_value(digest) as digest from seen
 left join sent_in_kafka using (topic, partition, "offset") where outcome = 'accepted' group by all
 """
 
-# By number, not by place: a run killed outright leaves no truth, and the next one of its seed tells the same.
+# By number, not by place: a run killed outright does not tell its last places, and the next one of its seed tells the
+# same numbers. What came back repaired has a place that no producer knows; its number is that of the refused upload.
 _UNTOLD = """
 create or replace temp table untold as
-select distinct device_id, seq from seen where outcome = 'accepted'
+select distinct device_id, seq from seen
+left join sent_in_kafka using (topic, partition, "offset")
+where outcome = 'accepted'
+  and not coalesce(is_repaired, (device_id, seq) in (select (device_id, seq) from truth_uploads))
   and (device_id, seq) not in (select (device_id, seq) from truth_records where intact)
   and (topic, partition, "offset") not in (select (topic, partition, "offset") from truth_records);
 
 -- The truth does not know these, or not all that they sent: a run did not live to tell, and may have sent the rest.
 create or replace temp table devices_in_doubt as
-select distinct device_id from untold where $is_any_killed or device_id not in (select device_id from truth_records)
+select distinct device_id from untold where $is_any_killed or device_id not in (select device_id from truth_uploads)
 """
 
 _READING_COUNTS = """
@@ -171,14 +161,3 @@ full join (
   ) group by all
 ) r using (device_id, seq)
 """
-
-
-def _told(lake: duckdb.DuckDBPyConnection, data_dir: Path, file: str, contract: type[Contract]) -> str:
-    """A query over the file of that name in each complete truth folder; no rows when there is none."""
-    folders = sorted(path.parent for path in (data_dir / TRUTH_FOLDER).glob(f"*/{RECORDS_FILE}"))
-    files = [str(folder / file) for folder in folders]
-    if not files:
-        lake.register("nothing", arrow_schema(contract).empty_table())
-        return "select * from nothing"
-    quoted = ", ".join("'" + path.replace("'", "''") + "'" for path in files)
-    return f"select * from read_parquet([{quoted}], union_by_name => true)"

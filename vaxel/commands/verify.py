@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 def verify(*, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False) -> None:
     """Compare what was sent, and the ground truth of simulations, with the lake and the record systems.
 
-    Every upload must be accepted, failed or a duplicate, exactly once; sessions and record rows must equal the truth.
+    Every upload must be accepted, failed or a duplicate, exactly once; sessions and record rows must equal what the
+    truth tells of the accepted ones.
     Run it when the pipeline is idle (`vaxel run --until-idle`). Exit code 1 when anything is lost, twice or wrong.
     """
     from vaxel.settings import addresses  # noqa: PLC0415
@@ -39,9 +40,9 @@ def verified(addresses: Addresses, data_dir: Path) -> Verdict:
     from vaxel.progress import lake_counts, lake_if_made, waiting_uploads  # noqa: PLC0415
     from vaxel.record_check import check_records  # noqa: PLC0415
     from vaxel.sent import sent_places  # noqa: PLC0415
-    from vaxel.session_check import EXPECTED_SESSIONS  # noqa: PLC0415
+    from vaxel.told import killed_runs  # noqa: PLC0415
     from vaxel.verdict import EXAMPLES, Verdict  # noqa: PLC0415
-    from vaxel.verification import GONE, UNTOLD, check, count, killed_runs, load_truth  # noqa: PLC0415
+    from vaxel.verification import GONE, LET_IN, LOST_BEFORE, UNTOLD, check, count, load_truth  # noqa: PLC0415
 
     _tell("reading all that Kafka holds of telemetry")
     sent = sent_places(addresses.kafka)
@@ -59,6 +60,8 @@ def verified(addresses: Addresses, data_dir: Path) -> Verdict:
         return Verdict(
             sent=count(lake, "select count(*) from sent"),
             gone=count(lake, GONE),
+            lost_before=count(lake, LOST_BEFORE),
+            let_in=count(lake, LET_IN),
             untold=count(lake, UNTOLD),
             killed_runs=killed_runs(data_dir),
             waiting=waiting_uploads(addresses.kafka),
@@ -68,7 +71,7 @@ def verified(addresses: Addresses, data_dir: Path) -> Verdict:
             lost=len(wrong["lost"]),
             twice=len(wrong["twice"]),
             misjudged=len(wrong["misjudged"]),
-            sessions_expected=count(lake, EXPECTED_SESSIONS),
+            sessions_expected=count(lake, "select count(*) from expected_sessions"),
             sessions_wrong=len(wrong["sessions_wrong"]),
             sums_wrong=len(wrong["sums_wrong"]),
             record_rows_checked=records.checked,
@@ -98,6 +101,11 @@ def report(verdict: Verdict) -> str:
         f"{verdict.sums_wrong:,} that do not add up",
         f"{verdict.record_rows_checked:,} record rows checked, {verdict.record_rows_wrong:,} wrong",
     ]
+    if verdict.let_in:
+        lines.append(
+            f"{verdict.let_in:,} uploads in a wrong unit were let in before their firmware was held: figures of their "
+            "sessions may differ from the truth"
+        )
     if verdict.untold:
         killed = ", ".join(verdict.killed_runs)
         lines.append(
@@ -119,5 +127,6 @@ def report(verdict: Verdict) -> str:
         nothing += "; record rows of flows with waiting changes were not compared"
     if verdict.untold:
         nothing += "; what no truth tells was not compared"
-    lines.append(f"verdict: {nothing}" if verdict.is_clean() else "verdict: NOT CLEAN")
+    before = f"; {verdict.lost_before:,} uploads were lost before they reached Kafka" if verdict.lost_before else ""
+    lines.append(f"verdict: {nothing if verdict.is_clean() else 'NOT CLEAN'}{before}")
     return "\n".join(lines)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,15 +15,16 @@ from random import Random
 import duckdb
 import pyarrow as pa
 
-from producers.faults import FaultRates
+from producers.fault_rates import NAMES, FaultRates
 from producers.fleet import fleet
 from producers.ledger import Ledger
 from producers.simulation import deliveries
-from producers.truth_folder import new_truth_folder
+from producers.truth_folder import TruthFolder, new_truth_folder
 from producers.uploads import Delivery
 from schemas.forms import arrow_schema, duckdb_columns, lake_types
 from schemas.lake import INPUTS, TABLES, VIEWS, Table
 from schemas.topics import FAILED_EVENTS, RECEIPTS
+from schemas.truth import TrueRecord, TrueSession, TrueUpload
 from streams.batch import Place
 from streams.decode import Decoder
 from streams.intake import taken_in
@@ -32,19 +34,28 @@ from vaxel.sent import Sent
 from vaxel.verification import check, load_truth
 
 START_MS = int(datetime(2026, 5, 4, tzinfo=UTC).timestamp()) * 1000
-RATES = FaultRates(duplicated=0.03, late=0.03, reordered=0.03, corrupt=0.05)
-DECODERS = {product: Decoder(product.upload) for product in PRODUCTS}
+RATES = FaultRates(**dict.fromkeys(NAMES, 0.01) | {"late": 0.03, "reordered": 0.03, "replayed": 0.03})
+DECODERS = {product: Decoder(product.versions) for product in PRODUCTS}
+SENT = pa.schema(
+    [
+        ("topic", pa.string()),
+        ("partition", pa.int64()),
+        ("offset", pa.int64()),
+        ("digest", pa.string()),
+        ("is_repaired", pa.bool_()),
+    ]
+)
 TABLE_OF = {entry.topic: entry.table for entry in INPUTS}
 
 
 @cache
 def simulated() -> list[Delivery]:
-    return list(deliveries(fleet(11, 20, 40, START_MS, 1), RATES))
+    return list(deliveries(fleet(11, 8, 12, START_MS, 2), RATES))
 
 
 @contextmanager
 def empty_lake() -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect() as lake:
+    with duckdb.connect(config={"threads": 1}) as lake:
         for table in TABLES:
             lake.execute(f'create table "{table.name}" ({duckdb_columns(table.contract)})')
         for view in VIEWS:
@@ -53,21 +64,44 @@ def empty_lake() -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def cut_off(
-    lake: duckdb.DuckDBPyConnection, data_dir: Path, sent: list[Delivery], rng: Random, untold: int = 0
+    lake: duckdb.DuckDBPyConnection,
+    data_dir: Path,
+    made: list[Delivery],
+    rng: Random,
+    untold: int = 0,
+    repaired: int = 0,
 ) -> None:
-    """These deliveries taken in, and the truth of them loaded, except for the first `untold` ones."""
-    ledger = Ledger()
+    """These deliveries taken in, and the truth of them loaded.
+
+    Args:
+        untold: So many of the first ones are not in the truth.
+        repaired: So many of the last ones came back from the failed events, and are not in the truth either.
+    """
     for product in PRODUCTS:
-        mine = [(number, delivery) for number, delivery in enumerate(sent) if _is_of(product, delivery)]
-        for offset, (number, delivery) in enumerate(mine):
-            if number >= untold:
-                ledger.send(delivery)
-                ledger.acknowledge(delivery, 0, offset)
-        into_lake(lake, product, [delivery for _, delivery in mine], rng)
-    truth = new_truth_folder(data_dir, "simulate")
-    truth.write_records(ledger.take_records())
-    truth.finish(ledger.sessions(), [])
-    load_truth(lake, data_dir, sent_of(sent))
+        into_lake(lake, product, arriving(product, made), rng)
+    tell(new_truth_folder(data_dir, "simulate"), made, range(untold, len(made) - repaired)).finish()
+    load_truth(lake, data_dir, sent_of(made, repaired=repaired))
+
+
+def tell(truth: TruthFolder, made: list[Delivery], chosen: range) -> TruthFolder:
+    """A truth, not yet finished, of some of these deliveries."""
+    ledger = Ledger()
+    offsets: Counter[str] = Counter()
+    for number, delivery in enumerate(made):
+        topic = delivery.upload.topic
+        if number in chosen:
+            ledger.send(delivery)
+            if not delivery.is_lost:
+                ledger.acknowledge(delivery, 0, offsets[topic])
+        offsets[topic] += not delivery.is_lost
+    for contract in (TrueUpload, TrueSession, TrueRecord):
+        truth.append(contract, ledger.take(contract))
+    return truth
+
+
+def arriving(product: Product, made: list[Delivery]) -> list[Delivery]:
+    """What of a product reaches Kafka."""
+    return [delivery for delivery in made if _is_of(product, delivery) and not delivery.is_lost]
 
 
 def _is_of(product: Product, delivery: Delivery) -> bool:
@@ -111,6 +145,7 @@ class Record:
     value: bytes
     offset: int
     timestamp: int
+    headers: Sequence[tuple[str, bytes]] = ()
 
 
 def insert_rows(lake: duckdb.DuckDBPyConnection, table: Table, rows: list[dict[str, object]]) -> None:
@@ -124,22 +159,26 @@ def insert(lake: duckdb.DuckDBPyConnection, table: Table, rows: pa.Table) -> Non
         lake.execute(f'insert into "{table.name}" by name select * from rows')
 
 
-def sent_of(deliveries_sent: list[Delivery], low: int = 0) -> Sent:
-    """What Kafka would hold, as `vaxel.sent` tells it, when it has let go of what lies before `low`."""
-    found, extents = [], []
+def sent_of(made: list[Delivery], low: int = 0, repaired: int = 0) -> Sent:
+    """What Kafka would hold, as `vaxel.sent` tells it, when it has let go of what lies before `low`.
+
+    Args:
+        repaired: So many of the last ones came back from the failed events.
+    """
+    rows, extents = [], []
+    came_back = {id(delivery) for delivery in made[len(made) - repaired :]}
     for product in PRODUCTS:
-        mine = [delivery.value for delivery in deliveries_sent if _is_of(product, delivery)]
-        found += [(product.telemetry, offset, md5(value).hexdigest()) for offset, value in enumerate(mine)]
-        extents.append({"topic": product.telemetry, "partition": 0, "low": min(low, len(mine)), "high": len(mine)})
-    kept = [place for place in found if place[1] >= low]
-    return Sent(
-        pa.table(
+        mine = arriving(product, made)
+        rows += [
             {
-                "topic": pa.array([topic for topic, _, _ in kept], pa.string()),
-                "partition": pa.array([0] * len(kept), pa.int64()),
-                "offset": pa.array([offset for _, offset, _ in kept], pa.int64()),
-                "digest": pa.array([digest for _, _, digest in kept], pa.string()),
+                "topic": product.telemetry,
+                "partition": 0,
+                "offset": offset,
+                "digest": md5(delivery.value).hexdigest(),
+                "is_repaired": id(delivery) in came_back,
             }
-        ),
-        pa.Table.from_pylist(extents),
-    )
+            for offset, delivery in enumerate(mine)
+            if offset >= low
+        ]
+        extents.append({"topic": product.telemetry, "partition": 0, "low": min(low, len(mine)), "high": len(mine)})
+    return Sent(pa.Table.from_pylist(rows, schema=SENT), pa.Table.from_pylist(extents))

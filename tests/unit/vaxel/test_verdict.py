@@ -14,6 +14,8 @@ from vaxel.verdict import Verdict
 CLEAN = Verdict(
     sent=10,
     gone=0,
+    lost_before=0,
+    let_in=0,
     untold=0,
     killed_runs=[],
     waiting=0,
@@ -47,6 +49,19 @@ def test_what_kafka_no_longer_holds_is_told() -> None:
     assert report(replace(CLEAN, sent=6, gone=4)).splitlines()[0] == (
         "6 uploads sent + 4 that Kafka no longer holds = 7 accepted + 1 failed + 2 duplicates"
     )
+
+
+def test_what_no_system_could_help_is_told() -> None:
+    told = report(replace(CLEAN, lost_before=3, let_in=17)).splitlines()
+    assert told[4] == (
+        "17 uploads in a wrong unit were let in before their firmware was held: "
+        "figures of their sessions may differ from the truth"
+    )
+    assert told[-1] == (
+        "verdict: nothing lost, nothing twice, nothing wrong; 3 uploads were lost before they reached Kafka"
+    )
+    told = report(replace(CLEAN, lost_before=3, sums_wrong=1)).splitlines()
+    assert told[-1] == "verdict: NOT CLEAN; 3 uploads were lost before they reached Kafka"
 
 
 def test_what_was_not_compared_is_told() -> None:
