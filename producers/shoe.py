@@ -85,11 +85,10 @@ class Shoe:
 
     def session(self, start_ms: int) -> Episode:
         """The run that the training week asks for; on a day of rest, and while an injury heals, a heartbeat."""
-        rng = Random(f"{self._pair}/{start_ms}")
         plan = self._plan(start_ms)
         if plan.kind == "rest":
             return self.heartbeat(start_ms)
-        runner = self._wearer
+        runner, rng = self._wearer, Random(f"{self._pair}/{start_ms}")
         health = runner.health(start_ms)
         curve = run_curve(
             runner.body,
