@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from schemas.uploads import Programme
 
@@ -16,6 +17,9 @@ NOMINAL_LOAD_SHARE = 0.7
 
 PLUG_METER = "PLUG-METER"
 """Material of a smart plug in front of somebody's washing machine: a recording, not a product of ours."""
+
+OTHER_LOADS_W = 1_000.0
+"""Spinning, pumps and electronics beside heater and drum, with room for a meter's error."""
 
 RUN_RECORDER = "RUN-RECORDER"
 """Material of a watch or phone that recorded a run: a recording, not a product of ours."""
@@ -129,3 +133,21 @@ SHOES: tuple[ShoeModel, ...] = (
 
 WASHER_BY_MATERIAL = {model.material: model for model in WASHERS}
 SHOE_BY_MATERIAL = {model.material: model for model in SHOES}
+
+_FIRST_MADE_MS = int(datetime(2024, 1, 1, tzinfo=UTC).timestamp()) * 1000
+
+LAUNCHED_MS: Mapping[str, int] = {model.material: _FIRST_MADE_MS for model in (*WASHERS, *SHOES)}
+"""When the first device of each model was made: none can speak of an earlier instant."""
+
+LONGEST_SESSION_MS = 2 * 86_400_000
+"""Longer than any wash cycle with a delayed start, and than any run: one wrong field must not make a cycle of years."""
+
+LARGEST_LOAD_W: Mapping[str, int] = {
+    model.material: round(model.heater_w + model.motor_w + OTHER_LOADS_W) for model in WASHERS
+}
+"""Most power that each model can draw on its fuse."""
+
+LARGEST_SPEED_M_PER_S = 12.5
+"""Nobody has run faster (world record over 100 m: 12.4 m/s at its best)."""
+
+HOTTEST_SUDS_C = 100.0

@@ -1,13 +1,18 @@
-"""What an upload must obey beyond its shape: written under its own name, at a possible time. Pure."""
+"""What an upload must obey beyond its shape: its own name, a possible time, what such a device can measure. Pure."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow.compute as pc
 
+from schemas.catalogue import LAUNCHED_MS, LONGEST_SESSION_MS
 from schemas.failures import FailedEvent, Reason
-from streams.batch import Batch, Instants, Ints
+from schemas.fields import EARLIEST_MS
+from streams.batch import Batch, Instants, Ints, by_material
 
 AHEAD_MS = 86_400_000
 """How far a device's clock may be ahead of Kafka's: a day covers every time zone set wrong."""
@@ -18,38 +23,107 @@ KEPT_KEY_CHARACTERS = 1_000
 SHOWN_CHARACTERS = 80
 """Of a key in a message: a key may be as long as a record."""
 
+Mask = npt.NDArray[np.bool_]
 
-def wrongly_keyed(batch: Batch) -> npt.NDArray[np.bool_]:
+
+@dataclass(frozen=True)
+class Told:
+    """A refusal in words: the whole sentence, and its parts where one field is at fault."""
+
+    detail: str
+    field: str | None = None
+    found: str | None = None
+    accepted: str | None = None
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """Uploads of a batch that must be refused for the same reason, and what to say of one of them."""
+
+    rows: Mask
+    reason: Reason
+    tell: Callable[[int], Told]
+
+
+Rules = Callable[[Batch, Instants], Iterator[Doubt]]
+"""A product's own rules: what its devices cannot have measured."""
+
+
+def admitted(
+    batch: Batch, session_fields: tuple[str, str, str], when: Instants, rules: Rules
+) -> tuple[Batch, list[FailedEvent]]:
+    """The uploads that obey, and the refusal of the others, each for the first rule that it breaks."""
+    _, session_start, _ = session_fields
+    doubts = [_wrong_key(batch), *_impossible_times(batch, session_start, when), *rules(batch, when)]
+    return without(batch, doubts)
+
+
+def without(batch: Batch, doubts: Sequence[Doubt]) -> tuple[Batch, list[FailedEvent]]:
+    """A batch without the uploads in doubt, and their refusals in order of arrival."""
+    doubtful = np.zeros(len(batch.offset), dtype=bool)
+    told: dict[int, FailedEvent] = {}
+    for doubt in doubts:
+        for row in np.flatnonzero(doubt.rows & ~doubtful).tolist():
+            told[row] = refused(batch, row, doubt.reason, doubt.tell(row))
+        doubtful |= doubt.rows
+    failed = [told[row] for row in sorted(told)]
+    return (batch.take(~doubtful) if failed else batch), failed
+
+
+def _wrong_key(batch: Batch) -> Doubt:
     """Uploads whose Kafka key is not their device: one device writing as another."""
     same = pc.fill_null(pc.equal(batch.uploads.column("device_id").combine_chunks(), batch.key), False)
-    return ~np.asarray(same.to_numpy(zero_copy_only=False), dtype=bool)
+
+    def tell(row: int) -> Told:
+        device_id, key = batch.uploads.column("device_id")[row].as_py(), repr(batch.key[row].as_py())
+        shown = key if len(key) <= SHOWN_CHARACTERS else key[:SHOWN_CHARACTERS] + "..."
+        sentence = f"device_id is {device_id!r}, the record's key is {shown}; both must be the same"
+        return Told(sentence, "device_id", shown, device_id)
+
+    return Doubt(~np.asarray(same.to_numpy(zero_copy_only=False), dtype=bool), "wrong_key", tell)
 
 
-def from_the_future(batch: Batch, session_start: str, when: Instants) -> npt.NDArray[np.bool_]:
-    """Uploads that speak of an instant more than `AHEAD_MS` after Kafka took them in.
+def _impossible_times(batch: Batch, session_start: str, when: Instants) -> Iterator[Doubt]:
+    """Instants before the model was made or more than `AHEAD_MS` after Kafka took the upload in, and sessions that
+    begin after their own readings or last longer than any does.
 
     Args:
         session_start: Name of the field that holds the start of a session.
     """
-    named = [batch.integers(name) for name in ("start_ms", "sent_at_ms", session_start)]
-    latest: Ints = np.maximum.reduce([*named, when.last_measured_ms()])
-    return latest > batch.received_at_ms + AHEAD_MS
+    start_ms, started_ms = batch.integers("start_ms"), batch.integers(session_start)
+    last_ms = np.maximum(when.last_measured_ms(), start_ms)
+    latest: Ints = np.maximum.reduce([last_ms, batch.integers("sent_at_ms"), started_ms])
+    ahead = f"speaks of an instant more than {AHEAD_MS} ms after it was received"
+    yield Doubt(latest > batch.received_at_ms + AHEAD_MS, "time_out_of_bounds", lambda _row: Told(ahead))
+
+    made_ms = by_material(batch, LAUNCHED_MS, EARLIEST_MS)
+    for name, instant_ms in (
+        ("start_ms", start_ms),
+        ("sent_at_ms", batch.integers("sent_at_ms")),
+        (session_start, np.where(started_ms > 0, started_ms, last_ms)),
+    ):
+        yield Doubt(instant_ms < made_ms, "time_out_of_bounds", _earlier_than_made(name, instant_ms, made_ms))
+
+    too_long = (started_ms > 0) & ((started_ms > last_ms) | (started_ms < last_ms - LONGEST_SESSION_MS))
+    yield Doubt(
+        too_long,
+        "wrong_session",
+        lambda row: Told(
+            f"{session_start} is {last_ms[row] - started_ms[row]} ms before its last reading; "
+            f"0 to {LONGEST_SESSION_MS} are accepted",
+            session_start,
+            str(started_ms[row]),
+            f"{last_ms[row] - LONGEST_SESSION_MS} to {last_ms[row]}",
+        ),
+    )
 
 
-def admitted(batch: Batch, session_start: str, when: Instants) -> tuple[Batch, list[FailedEvent]]:
-    """The uploads under their own name and at a possible time, and the refusal of the others."""
-    wrong_key, too_new = wrongly_keyed(batch), from_the_future(batch, session_start, when)
-    failed = []
-    for row in np.flatnonzero(wrong_key | too_new).tolist():
-        if wrong_key[row]:
-            device_id, key = batch.uploads.column("device_id")[row].as_py(), repr(batch.key[row].as_py())
-            shown = key if len(key) <= SHOWN_CHARACTERS else key[:SHOWN_CHARACTERS] + "..."
-            detail = f"device_id is {device_id!r}, the record's key is {shown}; both must be the same"
-            failed.append(refused(batch, row, "wrong_key", detail))
-        else:
-            detail = f"speaks of an instant more than {AHEAD_MS} ms after it was received"
-            failed.append(refused(batch, row, "time_out_of_bounds", detail))
-    return (batch.take(~(wrong_key | too_new)) if failed else batch), failed
+def _earlier_than_made(name: str, instant_ms: Ints, made_ms: Ints) -> Callable[[int], Told]:
+    def tell(row: int) -> Told:
+        found, accepted = str(instant_ms[row]), f"{made_ms[row]} or later"
+        return Told(f"{name} is {found}, before its model was made; accepted is {accepted}", name, found, accepted)
+
+    return tell
 
 
 def kept_key(key: str | None) -> str | None:
@@ -57,8 +131,9 @@ def kept_key(key: str | None) -> str | None:
     return key if key is None else key[:KEPT_KEY_CHARACTERS]
 
 
-def refused(batch: Batch, row: int, reason: Reason, detail: str) -> FailedEvent:
+def refused(batch: Batch, row: int, reason: Reason, told: Told) -> FailedEvent:
     """The failed event of one upload of a batch."""
+    seq, material, firmware = (batch.uploads.column(name)[row].as_py() for name in ("seq", "material", "firmware"))
     return FailedEvent(
         topic=batch.place.topic,
         partition=batch.place.partition,
@@ -66,7 +141,13 @@ def refused(batch: Batch, row: int, reason: Reason, detail: str) -> FailedEvent:
         received_at_ms=int(batch.received_at_ms[row]),
         device_id=kept_key(batch.key[row].as_py()),
         reason=reason,
-        detail=detail,
+        detail=told.detail,
         stage=STAGE,
         original=batch.original[row],
+        field=told.field,
+        found=told.found,
+        accepted=told.accepted,
+        seq=seq,
+        material=material,
+        firmware=firmware,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,6 +35,7 @@ class Batch:
         offset: Kafka offset of each upload.
         received_at_ms: When Kafka took each upload in.
         original: The bytes of each upload as they came.
+        is_repaired: Whether each upload came back from the failed events; None where none did.
     """
 
     place: Place
@@ -43,6 +44,7 @@ class Batch:
     offset: Ints
     received_at_ms: Ints
     original: Sequence[bytes]
+    is_repaired: npt.NDArray[np.bool_] | None = None
 
     def integers(self, name: str, null: int = 0) -> Ints:
         """An integer column as NumPy; `null` stands for null."""
@@ -62,6 +64,7 @@ class Batch:
             self.offset[rows],
             self.received_at_ms[rows],
             [self.original[row] for row in np.flatnonzero(rows).tolist()],
+            None if self.is_repaired is None else self.is_repaired[rows],
         )
 
 
@@ -120,6 +123,23 @@ def instants(batch: Batch) -> Instants:
     span_ms[leading] = batch.integers("lead_ms")[count > 0]
     span_ms[span_ms > MAX_SPAN_MS] = 0
     return Instants(upload, first, count, measured_at_ms, span_ms)
+
+
+def by_material(batch: Batch, values: Mapping[str, int], otherwise: int) -> Ints:
+    """For each upload the value of its model."""
+    encoded = batch.uploads.column("material").combine_chunks().dictionary_encode()
+    own = np.array([values.get(name, otherwise) for name in encoded.dictionary.to_pylist()], dtype=np.int64)
+    return own[encoded.indices.to_numpy()] if len(own) else np.empty(0, dtype=np.int64)
+
+
+def highest(values: Floats, when: Instants) -> Floats:
+    """Highest value of each upload; NaN without any (0 readings, or none with a value)."""
+    top = np.full(len(when.count), np.nan)
+    filled = np.flatnonzero(when.count)
+    if len(filled):
+        with np.errstate(invalid="ignore"):
+            top[filled] = np.fmax.reduceat(values, when.first[filled])
+    return top
 
 
 def channel(batch: Batch, name: str, when: Instants) -> Floats:

@@ -112,8 +112,7 @@ class Partition:
     def _take_in(self, run: Run) -> Counter[str]:
         """Decode a run, let the logic speak, write what it says; returns how much was refused by reason."""
         batch, refused = taken_in(self._decoder, self.place, run.records)
-        outputs = step(self._product, self._state, batch)
-        outputs = Outputs(outputs.receipts, outputs.readings, outputs.sessions, refused + outputs.failed)
+        outputs = step(self._product, self._state, batch, refused, self._settings.trusted)
         self._write(outputs)  # 1
         crash_point("streams.after-outputs")
         self.uncommitted_uploads += len(run.records)

@@ -25,6 +25,8 @@ class Verdict(IntEnum):
     ACCEPTED = 0
     DUPLICATE = 1
     LATE = 2
+    ALTERED = 3
+    """Seen before, but with another body (`streams.bodies`); dedup itself knows numbers only."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,12 @@ def dedupe(
         new_newest[index], new_window[index] = state
         new_label[index] = current
     return Deduped(verdict, overtaken, left, device, new_newest, new_window, new_label)
+
+
+def is_free(number: int, newest: int, seen: int) -> bool:
+    """Whether it is certain that nothing was accepted under a number. Beyond the window nothing is."""
+    back = newest - number
+    return newest == NEVER or back < 0 or (back < WINDOW and not seen >> back & 1)
 
 
 def _judge(number: int, newest: int, seen: int) -> tuple[Verdict, int, int]:

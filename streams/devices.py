@@ -6,19 +6,33 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from streams.dedupe import NEVER, Deduped, dedupe
+from streams.bodies import Digests, altered, remember
+from streams.counters import COUNTERS, count
+from streams.dedupe import NEVER, WINDOW, Deduped, Verdict, dedupe
 from streams.names import UNKNOWN, NameIndex
 from streams.store import Store
 from streams.texts import padded
 
 Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
 
 NAME_BYTES = 64
 DEVICE = np.dtype(
-    [("device_id", f"S{NAME_BYTES}"), ("newest", "i8"), ("window", "u8"), ("label", "i8"), ("received_ms", "i8")]
+    [
+        ("device_id", f"S{NAME_BYTES}"),
+        ("newest", "i8"),
+        ("window", "u8"),
+        ("label", "i8"),
+        ("received_ms", "i8"),
+        ("board_no", "i8"),
+        ("counters", "f8", (COUNTERS,)),
+        ("bodies", "u2", (WINDOW,)),
+    ]
 )
-"""A device in the state: its name; for dedup its highest number, the window below it, and that upload's label; and
-when Kafka took in the last upload of it, 0 where that is not known (`streams.store.FIELDS_SINCE`)."""
+"""A device in the state: its name; for dedup its highest number, the window below it, that upload's label, and digests
+of the bodies in the window; when Kafka took in the last upload of it, 0 where that is not known
+(`streams.store.FIELDS_SINCE`); and board and lifetime counters of its newest upload."""
 
 
 class Devices:
@@ -54,10 +68,22 @@ class Devices:
         """The device in a slot."""
         return str(self.store.values["device_id"][slot].decode())
 
-    def judge(self, slot: Ints, seq: Ints, label: Ints, received_at_ms: Ints) -> Deduped:
-        """Dedup of a batch, remembered."""
+    def count(self, slot: Ints, seq: Ints, board: Ints, counters: Floats) -> Mask:
+        """Which uploads of a batch have lifetime counters that fall; what the others say is remembered."""
+        values = self.store.values
+        counted = count(slot, seq, board, counters, values["newest"], values["board_no"], values["counters"])
+        values["board_no"][counted.device] = counted.board
+        values["counters"][counted.device] = counted.counters
+        self.store.touch(counted.device)
+        return counted.fallen
+
+    def judge(self, slot: Ints, seq: Ints, label: Ints, received_at_ms: Ints, digest: Digests) -> Deduped:
+        """Dedup of a batch, remembered. Each number counts once, and only again with the same body as a duplicate."""
         values = self.store.values
         judged = dedupe(slot, seq, label, values["newest"], values["window"], values["label"])
+        ring = values["bodies"]
+        judged.verdict[altered(slot, seq, digest, judged.verdict, ring)] = Verdict.ALTERED
+        remember(slot, seq, digest, judged.verdict, ring)
         values["newest"][judged.device] = judged.newest
         values["window"][judged.device] = judged.window
         values["label"][judged.device] = judged.label

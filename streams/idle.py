@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import numpy as np
 
+from streams.awaited import Awaited
 from streams.devices import Devices
 from streams.pieces import Pieces
 from streams.reported import SessionIndex
 from streams.store import Rows, Store
 
 
-def forget_idle(devices: Devices, sessions: Store, index: SessionIndex, pieces: Pieces, forget_after_ms: int) -> int:
-    """Forget devices idle for longer than that, with their closed sessions and pieces; returns how many.
+def forget_idle(
+    devices: Devices, sessions: Store, index: SessionIndex, pieces: Pieces, awaited: Awaited, forget_after_ms: int
+) -> int:
+    """Forget devices idle for longer than that, with all that is kept of them; returns how many.
 
     A device with an open session stays: its session could not be closed any more. One whose last upload came before
     this was kept count of (`streams.store.FIELDS_SINCE`) counts as seen with the newest upload.
@@ -36,5 +39,6 @@ def forget_idle(devices: Devices, sessions: Store, index: SessionIndex, pieces: 
         return 0
     index.forget(session_rows[np.isin(owner, idle)])
     pieces.forget(idle)
+    awaited.forget(idle.tolist())
     devices.forget(idle)
     return len(idle)

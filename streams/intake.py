@@ -8,15 +8,16 @@ from operator import attrgetter
 from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
-from schemas.failures import KEPT_BYTES, FailedEvent
+from schemas.failures import KEPT_BYTES, REPAIRED_HEADER, FailedEvent
 from streams.admission import STAGE, kept_key
 from streams.batch import Batch, Place
 from streams.decode import Decoder
 from streams.refusal import Refused
 
-_KEY, _VALUE, _OFFSET, _TIMESTAMP = map(attrgetter, ("key", "value", "offset", "timestamp"))
+_KEY, _VALUE, _OFFSET, _TIMESTAMP, _HEADERS = map(attrgetter, ("key", "value", "offset", "timestamp", "headers"))
 
 
 class Record(Protocol):
@@ -30,6 +31,8 @@ class Record(Protocol):
     def offset(self) -> int: ...
     @property
     def timestamp(self) -> int: ...
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes]]: ...
 
 
 def taken_in(decoder: Decoder, place: Place, records: Sequence[Record]) -> tuple[Batch, list[FailedEvent]]:
@@ -47,8 +50,17 @@ def taken_in(decoder: Decoder, place: Place, records: Sequence[Record]) -> tuple
         np.fromiter(map(_OFFSET, chosen), np.int64, len(chosen)),
         np.fromiter(map(_TIMESTAMP, chosen), np.int64, len(chosen)),
         values,
+        _repaired(chosen),
     )
     return batch, [_failed(place, records[row], why) for row, why in decoded.refused]
+
+
+def _repaired(records: Sequence[Record]) -> npt.NDArray[np.bool_] | None:
+    """Which records came back from the failed events; None where none did. Devices send no headers."""
+    headers = list(map(_HEADERS, records))
+    if not any(headers):
+        return None
+    return np.array([any(name == REPAIRED_HEADER for name, _ in own) for own in headers], dtype=bool)
 
 
 def _failed(place: Place, record: Record, why: Refused) -> FailedEvent:

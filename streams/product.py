@@ -12,7 +12,11 @@ from schemas import topics
 from schemas.facts import Reading, ShoeReading, WasherReading
 from schemas.uploads import SHOE_VERSIONS, WASHER_VERSIONS, Upload
 from streams import runs, wash_cycles
+from streams.admission import Rules
 from streams.batch import Batch, Instants, Ints
+from streams.cohorts import Measure
+from streams.measures import SHOE_MEASURES, WASHER_MEASURES
+from streams.physics import shoe_doubts, washer_doubts
 from streams.store import Rows, Store
 
 
@@ -26,6 +30,9 @@ class Product:
         reading_columns: The product's own columns of its reading.
         lifetime_columns: Its lifetime counters, by their names in `Receipt`.
         add_amounts: Adds what uploads say to the rows of their sessions.
+        rules: What such a device cannot have measured.
+        measures: Figures that a firmware is judged by.
+        counters: Lifetime counters, which only rise.
         fact: A session row as its contract writes it.
     """
 
@@ -40,6 +47,9 @@ class Product:
     lifetime_columns: Callable[[Batch], dict[str, pa.ChunkedArray]]
     add_amounts: Callable[[Store, Rows, Ints, Batch, Instants], None]
     fact: Callable[[np.void, str, str], dict[str, object]]
+    rules: Rules
+    measures: tuple[Measure, ...]
+    counters: tuple[str, ...]
 
     @property
     def upload(self) -> type[Upload]:
@@ -59,6 +69,9 @@ WASHER = Product(
     wash_cycles.lifetime_columns,
     wash_cycles.add_amounts,
     wash_cycles.fact,
+    washer_doubts,
+    WASHER_MEASURES,
+    ("lifetime_cycles", "lifetime_energy_mwh", "lifetime_water_l"),
 )
 SHOE = Product(
     topics.TELEMETRY_SHOE,
@@ -72,5 +85,8 @@ SHOE = Product(
     runs.lifetime_columns,
     runs.add_amounts,
     runs.fact,
+    shoe_doubts,
+    SHOE_MEASURES,
+    ("lifetime_distance_m", "lifetime_steps"),
 )
 PRODUCTS = (WASHER, SHOE)

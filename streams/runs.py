@@ -13,11 +13,10 @@ import numpy as np
 import pyarrow as pa
 
 from schemas.facts import Run
-from streams.batch import Batch, Floats, Instants, Ints, channel, nullable, per_upload
+from streams.batch import Batch, Floats, Instants, Ints, channel, highest, nullable, per_upload
 from streams.groups import Groups, grouped
 from streams.reported import SESSION_FIELDS, fields, shared_facts
 from streams.store import Rows, Store
-from streams.wash_cycles import highest
 
 MS_PER_MINUTE = 60_000
 MILLI = 1_000

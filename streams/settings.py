@@ -25,6 +25,7 @@ class EngineSettings:
         advertise: Address under which other workers send those who ask for a device; empty for none.
         stuck_s: How long a partition may stand still while input waits before `/health` turns red.
         max_refused_share: Share of the newest uploads (`streams.limit`) that may be refused before the worker stops.
+        trusted: Materials and firmware whose figures are right, however much they differ (`streams.cohorts`).
     """
 
     kafka: str
@@ -43,3 +44,4 @@ class EngineSettings:
     advertise: str = ""
     stuck_s: float = 30.0
     max_refused_share: float = 1.0
+    trusted: frozenset[tuple[str, str]] = frozenset()

@@ -1,16 +1,17 @@
 """One step of a stream: uploads and what is remembered in, facts out. Pure; the same live, in backfill and what-if.
 
-batch ─ admit ─┬─ failed events (wrong key, impossible time)
-               └─ dedupe ─┬─ failed events (late)
-                          ├─ receipts: accepted and duplicate
-                          └─ accepted ─┬─ readings
-                                       ├─ sessions that devices report
-                                       └─ sessions found in power curves
+batch ─ admit ─┬─ failed events (wrong key, impossible time or figure)
+               └─ compare ─┬─ failed events (firmware in another unit, counters that fall)
+                           └─ dedupe ─┬─ failed events (late, number of another upload)
+                                      ├─ receipts: accepted and duplicate
+                                      └─ accepted ─┬─ readings
+                                                   ├─ sessions that devices report
+                                                   └─ sessions found in power curves
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -19,8 +20,13 @@ import pyarrow as pa
 from schemas.facts import Receipt
 from schemas.failures import FailedEvent
 from schemas.forms import arrow_schema
-from streams.admission import admitted, refused
+from schemas.uploads import Upload
+from streams.admission import Doubt, Told, admitted, refused, without
+from streams.awaited import AWAITED, AWAITED_MS, Awaited, Hope, session_of, sure
 from streams.batch import Batch, Instants, Ints, Outputs, instants, nullable_number
+from streams.bodies import digests
+from streams.cohorts import COHORT, Cohorts
+from streams.counters import COUNTERS
 from streams.dedupe import WINDOW, Deduped, Verdict
 from streams.detected import Curves, add_curves, forget_settled
 from streams.devices import DEVICE, Devices
@@ -32,13 +38,18 @@ from streams.store import Rows, Slice, Store
 
 
 class State:
-    """What the stream of one partition remembers: devices, live sessions, pieces of power curves."""
+    """What the stream of one partition remembers.
+
+    Devices, live sessions, pieces of power curves, numbers that may still come repaired, what each firmware measures.
+    """
 
     def __init__(self, product: Product, saved: Mapping[str, Iterable[Slice]] | None = None) -> None:
         self.stores = {
             "devices": Store(DEVICE),
             "sessions": Store(product.session_dtype),
             "pieces": Store(STORED_PIECE),
+            "awaited": Store(AWAITED),
+            "cohorts": Store(COHORT),
         }
         for name, store in self.stores.items():
             store.restore((saved or {}).get(name, []))
@@ -46,43 +57,130 @@ class State:
         self.sessions = self.stores["sessions"]
         self.index = SessionIndex(self.sessions)
         self.pieces = Pieces(self.stores["pieces"])
+        self.awaited = Awaited(self.stores["awaited"])
+        self.cohorts = Cohorts(self.stores["cohorts"], product.measures)
+        self._newest_received_ms = 0
 
     def tidy(self) -> None:
         """Forget what no upload can change any more. Before each checkpoint."""
         newest = self.devices.store.values["newest"]
-        self.index.forget(beyond_reach(self.sessions, newest))
+        self.awaited.expire(self._newest_received_ms - AWAITED_MS)
+        gone = beyond_reach(self.sessions, newest)
+        if len(self.awaited):
+            gone = gone[~self.awaited.still_wanted(self.sessions, gone)]
+        self.index.forget(gone)
         forget_settled(self.pieces, self.sessions, self.index, newest)
 
     def forget_idle(self, forget_after_ms: int) -> int:
         """Forget devices that have been silent for longer than that; returns how many. Before a checkpoint."""
-        return forget_idle(self.devices, self.sessions, self.index, self.pieces, forget_after_ms)
+        return forget_idle(self.devices, self.sessions, self.index, self.pieces, self.awaited, forget_after_ms)
+
+    def received(self, received_at_ms: Ints) -> None:
+        """Note when uploads came: how long ago others were refused is told by it."""
+        if len(received_at_ms):
+            self._newest_received_ms = max(self._newest_received_ms, int(received_at_ms.max()))
+
+    def hopes(self, model: type[Upload], failed: Sequence[FailedEvent]) -> list[Hope]:
+        """Refused uploads of a batch that a repair may bring back. Before dedup of the batch."""
+        found = []
+        for event in failed:
+            label_ms = session_of(event, model)
+            if label_ms is None or event.seq is None:
+                continue
+            slot = int(self.devices.slots(pa.chunked_array([pa.array([event.device_id])]))[0])
+            device = self.devices.store.values[slot]
+            device["received_ms"] = max(int(device["received_ms"]), event.received_at_ms)
+            newest, window = int(device["newest"]), int(device["window"])
+            found.append(Hope(slot, event.seq, label_ms, event.received_at_ms, event.offset, newest, window))
+        return found
 
 
-def step(product: Product, state: State, batch: Batch) -> Outputs:
+def step(
+    product: Product,
+    state: State,
+    batch: Batch,
+    refused_before: Sequence[FailedEvent] = (),
+    trusted: frozenset[tuple[str, str]] = frozenset(),
+) -> Outputs:
     """Everything the stream has to say of a batch; the state is changed in place.
 
     The result does not depend on how the input was cut into batches, except that versions of a session written in
     between may be missing.
+
+    Args:
+        refused_before: Records of the batch that are no uploads; they are among what is refused.
+        trusted: Materials and firmware whose figures are right, however much they differ (`streams.cohorts`).
     """
-    _, start, _ = product.upload.session_fields()
+    _, start, _ = fields = product.upload.session_fields()
+    state.received(batch.received_at_ms)
+    batch, impossible = admitted(batch, fields, instants(batch), product.rules)
+    batch, untrue = _true(product, state, batch, trusted)
+    hopes = state.hopes(product.upload, [*refused_before, *impossible, *untrue])
     when = instants(batch)
-    batch, failed = admitted(batch, start, when)
-    if failed:
-        when = instants(batch)
     slot = state.devices.slots(batch.uploads.column("device_id"))
     seq = batch.integers("seq")
-    judged = state.devices.judge(slot, seq, batch.integers(start), batch.received_at_ms)
-    failed += [_late(batch, int(row), state, int(slot[row])) for row in np.flatnonzero(judged.verdict == Verdict.LATE)]
+    judged = state.devices.judge(slot, seq, batch.integers(start), batch.received_at_ms, digests(batch.original))
+    _settle(state.awaited, slot, seq, judged.verdict)
+    accepted = judged.verdict == Verdict.ACCEPTED
+    for hope in sure(hopes, slot[accepted], seq[accepted], batch.offset[accepted]):
+        state.awaited.add(hope)
 
     receipts = _receipts(product, batch, judged.verdict, when)
-    accepted = judged.verdict == Verdict.ACCEPTED
     changed = [_reported(product, state, batch, slot, judged, when)]
     if product.detects:
         curves = np.flatnonzero(accepted & (batch.integers(start) == 0) & (when.count > 0))
         changed.append(_detected(state, batch, slot, curves, when))
     sessions = _facts(product, state, announce(state.sessions, np.concatenate(changed)))
     readings = _readings(product, batch, when, accepted)
+    failed = [*refused_before, *impossible, *untrue, *_unwanted(state, batch, slot, judged.verdict)]
     return Outputs(receipts, readings, sessions, failed)
+
+
+def _true(
+    product: Product, state: State, batch: Batch, trusted: frozenset[tuple[str, str]]
+) -> tuple[Batch, list[FailedEvent]]:
+    """The uploads whose firmware measures as its model does, and whose lifetime counters do not fall."""
+    slot = state.devices.slots(batch.uploads.column("device_id"))
+    batch, held = without(batch, state.cohorts.judge(batch, instants(batch), slot, trusted))
+    if held:
+        slot = state.devices.slots(batch.uploads.column("device_id"))
+    counters = np.full((len(slot), COUNTERS), np.nan)
+    for index, name in enumerate(product.counters):
+        counters[:, index] = batch.uploads.column(name).to_numpy()
+    fallen = state.devices.count(slot, batch.integers("seq"), batch.integers("board_no", -1), counters)
+
+    def tell(row: int) -> Told:
+        known = dict(zip(product.counters, state.devices.store.values["counters"][slot[row]].tolist(), strict=False))
+        said = dict(zip(product.counters, counters[row].tolist(), strict=False))
+        name = next(name for name in product.counters if said[name] < known[name] or name == product.counters[-1])
+        sentence = f"{name} is {said[name]:.15g} after {known[name]:.15g}, and board_no does not tell of another board"
+        return Told(sentence, name, f"{said[name]:.15g}", f"{known[name]:.15g} or more")
+
+    batch, falling = without(batch, [Doubt(fallen, "counter_fell", tell)])
+    return batch, held + falling
+
+
+def _settle(awaited: Awaited, slot: Ints, seq: Ints, verdict: npt.NDArray[np.int8]) -> None:
+    """Accept the late uploads that were waited for, and wait no longer for what has come."""
+    if not len(awaited):
+        return
+    for row in np.flatnonzero(awaited.concerned(slot)).tolist():
+        if verdict[row] in (Verdict.ACCEPTED, Verdict.LATE) and awaited.take(int(slot[row]), int(seq[row])):
+            verdict[row] = Verdict.ACCEPTED
+
+
+def _unwanted(state: State, batch: Batch, slot: Ints, verdict: npt.NDArray[np.int8]) -> list[FailedEvent]:
+    """Refusals of what came too late or under a number of another upload, in order of arrival."""
+    return [
+        _reused(batch, row) if verdict[row] == Verdict.ALTERED else _late(batch, row, state, int(slot[row]))
+        for row in np.flatnonzero((verdict == Verdict.LATE) | (verdict == Verdict.ALTERED)).tolist()
+    ]
+
+
+def _reused(batch: Batch, row: int) -> FailedEvent:
+    seq = batch.uploads.column("seq")[row].as_py()
+    detail = f"seq {seq} was accepted before with another body; each upload needs a number of its own"
+    return refused(batch, row, "number_reused", Told(detail, "seq", str(seq)))
 
 
 def _late(batch: Batch, row: int, state: State, slot: int) -> FailedEvent:
@@ -90,7 +188,7 @@ def _late(batch: Batch, row: int, state: State, slot: int) -> FailedEvent:
     seq = batch.uploads.column("seq")[row].as_py()
     behind = f"seq {seq} is {newest - seq} behind the device's newest {newest}"
     detail = f"{behind}; up to {WINDOW - 1} can be told from a duplicate"
-    return refused(batch, row, "late", detail)
+    return refused(batch, row, "late", Told(detail, "seq", str(seq), f"{newest - WINDOW + 1} or more"))
 
 
 def _receipts(product: Product, batch: Batch, verdict: npt.NDArray[np.int8], when: Instants) -> pa.Table:
@@ -110,7 +208,7 @@ def _receipts(product: Product, batch: Batch, verdict: npt.NDArray[np.int8], whe
         **product.lifetime_columns(batch),
     }
     table = pa.table([_column(known, field, rows) for field in schema], schema=schema)
-    return table.filter(pa.array(verdict != Verdict.LATE))
+    return table.filter(pa.array((verdict == Verdict.ACCEPTED) | (verdict == Verdict.DUPLICATE)))
 
 
 def _readings(product: Product, batch: Batch, when: Instants, accepted: npt.NDArray[np.bool_]) -> pa.Table:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,8 +19,8 @@ import pyarrow as pa
 from streams.texts import padded, trimmed
 
 PAGES = 64
-SCHEMA_VERSION = 2
-FIELDS_SINCE = {"received_ms": 2}
+SCHEMA_VERSION = 3
+FIELDS_SINCE = {"received_ms": 2, "bodies": 3, "board_no": 3, "counters": 3}
 """Fields that came after schema version 1, and with which. In state written before they are zero: not known."""
 PART_ROWS = 25_000
 """Rows in one record at most: of a few hundred bytes each, so that Kafka takes it."""
@@ -157,7 +158,10 @@ def to_frame(part: Slice) -> pa.Table:
     fields = {"row": pa.array(part.rows), "used": pa.array(part.used)}
     for name in names:
         values = np.ascontiguousarray(part.values[name])
-        fields[name] = trimmed(values) if values.dtype.kind == "S" else pa.array(values)
+        if values.ndim > 1:
+            fields[name] = _packed(values)
+        else:
+            fields[name] = trimmed(values) if values.dtype.kind == "S" else pa.array(values)
     table = pa.table(fields)
     return table.replace_schema_metadata({"checkpoint": str(part.checkpoint), "schema_version": str(SCHEMA_VERSION)})
 
@@ -179,6 +183,9 @@ def from_frame(table: pa.Table, dtype: np.dtype[np.void]) -> Slice:
     values = np.zeros(table.num_rows, dtype=dtype)
     for name in names:
         column = table.column(name)
+        if dtype[name].shape:
+            values[name] = _unpacked(column.combine_chunks(), dtype[name])
+            continue
         is_text = dtype[name].kind == "S"
         values[name] = padded(column.combine_chunks(), dtype[name].itemsize) if is_text else column.to_numpy()
     return Slice(
@@ -187,6 +194,23 @@ def from_frame(table: pa.Table, dtype: np.dtype[np.void]) -> Slice:
         np.asarray(table.column("used").combine_chunks().to_numpy(zero_copy_only=False), dtype=bool),
         values,
     )
+
+
+def _packed(values: npt.NDArray[Any]) -> pa.Array:
+    """A field of several numbers a row as one value of their bytes, little-endian."""
+    raw = values.astype(values.dtype.newbyteorder("<"), copy=False).tobytes()
+    row_bytes = values.dtype.itemsize * values.shape[1]
+    return pa.Array.from_buffers(pa.binary(row_bytes), len(values), [None, pa.py_buffer(raw)])
+
+
+def _unpacked(column: pa.Array, field: np.dtype[Any]) -> npt.NDArray[Any]:
+    """The reverse of `_packed`, for a field of that type."""
+    if column.type != pa.binary(field.itemsize):
+        raise ValueError(f"state with a field of {column.type} found, {field.itemsize} bytes are known")
+    base, shape = field.subdtype or (field, ())
+    first = column.offset * field.itemsize
+    raw = memoryview(column.buffers()[1] or b"")[first : first + len(column) * field.itemsize]
+    return np.frombuffer(raw, dtype=base.newbyteorder("<")).reshape(len(column), *shape)
 
 
 @dataclass(frozen=True)

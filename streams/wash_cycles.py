@@ -12,7 +12,7 @@ import pyarrow as pa
 from schemas.evolution import MWH_PER_WH
 from schemas.facts import WashCycle
 from schemas.uploads import Programme
-from streams.batch import Batch, Floats, Instants, Ints, channel, nullable, per_upload, texts
+from streams.batch import Batch, Floats, Instants, Ints, channel, highest, nullable, per_upload, texts
 from streams.groups import grouped
 from streams.reported import SESSION_FIELDS, fields, shared_facts
 from streams.store import Rows, Store
@@ -80,16 +80,6 @@ def add_amounts(cycles: Store, rows: Rows, uploads: Ints, batch: Batch, when: In
     values["has_water"][own[known]] = True
     chosen = groups.highest(_programme_numbers(batch)[uploads])
     values["programme"][own] = np.maximum(values["programme"][own], chosen)
-
-
-def highest(values: Floats, when: Instants) -> Floats:
-    """Highest value of each upload; NaN without any (0 readings, or none with a value)."""
-    top = np.full(len(when.count), np.nan)
-    filled = np.flatnonzero(when.count)
-    if len(filled):
-        with np.errstate(invalid="ignore"):
-            top[filled] = np.fmax.reduceat(values, when.first[filled])
-    return top
 
 
 def fact(cycle: np.void, device_id: str, session_id: str) -> dict[str, object]:

@@ -45,13 +45,21 @@ def _an_upload(
     common = {"device_id": device, "seq": seq, "start_ms": start_ms, "sent_at_ms": start_ms + 200_000,
               "lead_ms": rng.choice([0, 1_000]), "offset_ms": offsets} | fields  # fmt: skip
     if word == "cycle":
-        channels = {"power_w": values(0, 2_000, 0), "water_l": rng.choice([None, values(0, 60)]),
+        channels = {"power_w": values(0, 2_000, 0), "water_l": rng.choice([None, rising(rng, values(0, 60))]),
                     "temperature_c": None, "drum_rpm": values(0, 1_200)}  # fmt: skip
         return a_washer_upload(**common, **channels, programme=rng.choice([None, "eco"]))
-    channels = {"distance_m": values(0, 9_000, 0), "cadence_spm": rng.choice([None, values(150, 190)]),
+    base_m = rng.uniform(0, 9_000)
+    distance_m = [round(base_m + offset * rng.uniform(2.0, 2.001) / 1_000, 3) for offset in offsets]
+    channels = {"distance_m": distance_m, "cadence_spm": rng.choice([None, values(150, 190)]),
                 "heart_rate_bpm": values(90, 180),
                 "ground_contact_ms": rng.choice([None, values(200, 300)])}  # fmt: skip
     return a_shoe_upload(**common, **channels, health_consent=rng.random() < 0.7)
+
+
+def rising(rng: Random, values: list[float | None]) -> list[float | None]:
+    """The same values in ascending order, those that are missing in their places."""
+    known = iter(sorted(value for value in values if value is not None))
+    return [None if value is None else next(known) for value in values]
 
 
 def arriving(rng: Random, uploads: Sequence[Upload], reach: int = 12, echoes: float = 0.2) -> list[Upload]:

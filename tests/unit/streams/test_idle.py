@@ -21,7 +21,7 @@ DAY_MS = 86_400_000
 LIMIT_MS = 10 * DAY_MS
 
 
-def an_upload(device: str, seq: int, day: float, **fields: Any) -> Upload:
+def an_upload(device: str, seq: int, day: float, **fields: Any) -> dict[str, Any]:
     at_ms = NOON_MS + int(day * DAY_MS)
     return a_washer_upload(
         device_id=device, seq=seq, start_ms=at_ms, sent_at_ms=at_ms + 2_000,
@@ -47,14 +47,16 @@ def test_a_device_is_forgotten_with_its_sessions_and_pieces_once_it_is_idle_for_
     assert not knows(state, "w-1")
     assert not knows(state, "p-1")
     assert knows(state, "w-2")
-    assert {name: len(store) for name, store in state.stores.items()} == {"devices": 1, "sessions": 2, "pieces": 0}
+    kept = {name: len(state.stores[name]) for name in ("devices", "sessions", "pieces", "awaited")}
+    assert kept == {"devices": 1, "sessions": 2, "pieces": 0, "awaited": 0}
 
 
 def test_a_device_with_an_open_session_stays() -> None:
     state = State(WASHER)
     taken_in(WASHER, state, [an_upload("w-1", 1, 0, cycle_ended=False), an_upload("w-2", 1, 900)])
     assert state.forget_idle(LIMIT_MS) == 0
-    closed = taken_in(WASHER, state, [an_upload("w-1", 2, 901, cycle_started_ms=NOON_MS)])
+    offline = an_upload("w-1", 2, 0, cycle_started_ms=NOON_MS) | {"sent_at_ms": NOON_MS + 901 * DAY_MS}
+    closed = taken_in(WASHER, state, [offline])
     assert [session["status"] for outputs in closed for session in outputs.sessions] == ["closed"]
     taken_in(WASHER, state, [an_upload("w-2", 2, 2_000)])
     assert state.forget_idle(LIMIT_MS) == 1

@@ -250,7 +250,7 @@ def test_what_is_kept_of_a_device_whose_clock_goes_wrong_is_bounded(sent: list[U
 def test_a_cycle_at_the_edge_of_time_is_told(start_ms: int) -> None:
     """A clock that was never set since it was made tells 2001; the first reading speaks for the minute before it."""
     edge = a_plug_upload(
-        seq=1, start_ms=start_ms, sent_at_ms=start_ms + 600_000, lead_ms=60_000,
+        seq=1, material="PLUG-METER", start_ms=start_ms, sent_at_ms=start_ms + 600_000, lead_ms=60_000,
         offset_ms=[10_000 * step for step in range(60)], power_w=[1_500.0] * 60,
     )  # fmt: skip
     (cycle,) = cycles(taken_in(WASHER, State(WASHER), [edge]))

@@ -219,7 +219,11 @@ def test_a_runner_who_never_agreed_leaves_no_health_value() -> None:
 def a_part(seq: int, started_ms: int | None, ended: bool = False) -> Upload:
     """One upload of cycle A, B, ... named by its start; None: outside any cycle."""
     number = None if started_ms is None else (started_ms - NOON_MS) // MINUTE_MS + 1
-    return a_washer_upload(seq=seq, cycle_started_ms=started_ms, cycle_no=number, cycle_ended=ended)
+    at_ms = started_ms or NOON_MS
+    return a_washer_upload(
+        seq=seq, start_ms=at_ms, sent_at_ms=at_ms + 2_000, cycle_started_ms=started_ms, cycle_no=number,
+        cycle_ended=ended,
+    )  # fmt: skip
 
 
 A, B = NOON_MS, NOON_MS + MINUTE_MS

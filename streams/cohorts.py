@@ -1,0 +1,240 @@
+"""Holds back the uploads of a firmware that suddenly measures in another unit or scale. Pure.
+
+A cohort is a firmware on a model. What its first uploads measure is held against what the other firmware of the model
+has measured so far: outside that range with its margins, an upload is strange and held. When two devices at least are
+strange, often enough, the whole cohort is held: what looks possible in it is as wrong. A cohort that came before its
+model's range was known (`KNOWN_AFTER` uploads) makes the range and is never held. All in order of arrival: nothing
+depends on how the input was cut.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from schemas.units import CONVERSIONS
+from streams.admission import Doubt, Told
+from streams.batch import Batch, Floats, Instants
+from streams.store import Records, Store
+
+KNOWN_AFTER = 500
+"""Uploads that make a range. About twenty cycles, or ten runs."""
+STRANGE_UPLOADS = 8
+STRANGE_SHARE = 0.25
+
+COHORT = np.dtype(
+    [
+        ("material", "S64"),
+        ("firmware", "S16"),
+        ("measure", "i8"),
+        ("uploads", "i8"),
+        ("low", "f8"),
+        ("high", "f8"),
+        ("range_low", "f8"),
+        ("range_high", "f8"),
+        ("strange", "i8"),
+        ("strange_slot", "i8"),
+        ("several", "?"),
+        ("held", "?"),
+    ]
+)
+"""What is known of one measure of a cohort, or, without firmware, of all that make its model's range: how many uploads,
+their lowest and highest value. `range_*`: the model's range when the cohort appeared, 0 where it was not known."""
+
+Ints = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
+Key = tuple[bytes, bytes, int]
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One figure an upload is judged by.
+
+    Attributes:
+        field: The channel it is made of.
+        unit: The contract's unit of it.
+        of: Its value in each upload; NaN where it has none.
+        below, above: Margins around the range, as factors.
+    """
+
+    field: str
+    unit: str
+    of: Callable[[Batch, Instants], Floats]
+    below: float
+    above: float
+
+
+@dataclass(frozen=True)
+class _Hold:
+    """From which upload of a batch on a whole cohort is held, and why."""
+
+    since: int
+    why: Told
+
+
+class Cohorts:
+    """The cohorts of a partition."""
+
+    def __init__(self, store: Store, measures: Sequence[Measure]) -> None:
+        self._store = store
+        self._measures = measures
+        rows = store.rows()
+        values = store.values[rows]
+        keys = zip(values["material"].tolist(), values["firmware"].tolist(), values["measure"].tolist(), strict=True)
+        self._rows: dict[Key, int] = dict(zip(keys, rows.tolist(), strict=True))
+
+    def judge(
+        self, batch: Batch, when: Instants, slot: Ints, trusted: frozenset[tuple[str, str]] = frozenset()
+    ) -> list[Doubt]:
+        """The uploads to hold, and why. Repaired ones are none of the cohort's.
+
+        Args:
+            slot: Device of each upload.
+            trusted: Materials and firmware that a person has found to be right.
+        """
+        if not len(batch.offset):
+            return []
+        names, code = _cohorts_of(batch)
+        ours = np.ones(len(code), dtype=bool) if batch.is_repaired is None else ~batch.is_repaired
+        figures = [np.where(ours, measure.of(batch, when), np.nan) for measure in self._measures]
+        told: dict[int, Told] = {}
+        for first, end in self._stretches(names, code):
+            present = np.unique(code[first:end]).tolist()
+            for number in present:
+                self._appear(*names[number])
+            for number in present:
+                rows = first + np.flatnonzero(code[first:end] == number)
+                found = [self._take(names[number], index, rows, figures[index], slot) for index in range(len(figures))]
+                if _texts(names[number]) in trusted:
+                    continue
+                told |= {row: why for own, _ in found for row, why in own.items()}
+                for _, hold in found:
+                    if hold is not None:
+                        later = rows[(rows >= hold.since) & ours[rows] & (when.count[rows] > 0)].tolist()
+                        told |= dict.fromkeys(set(later) - set(told), hold.why)
+        held = np.zeros(len(code), dtype=bool)
+        held[list(told)] = True
+        return [Doubt(held, "cohort_differs", told.__getitem__)] if told else []
+
+    def _stretches(self, names: list[tuple[bytes, bytes]], code: Ints) -> Iterator[tuple[int, int]]:
+        """Stretches of the batch between the first uploads of cohorts that are new: each needs what was before it."""
+        new = [number for number, name in enumerate(names) if (*name, 0) not in self._rows]
+        cuts = sorted({0, *(int(np.argmax(code == number)) for number in new)})
+        yield from zip(cuts, [*cuts[1:], len(code)], strict=True)
+
+    def _appear(self, material: bytes, firmware: bytes) -> None:
+        if (material, firmware, 0) in self._rows:
+            return
+        for index in range(len(self._measures)):
+            model = self._store.values[self._row((material, b"", index))]
+            row = self._row((material, firmware, index))
+            if model["uploads"] >= KNOWN_AFTER:
+                self._store.values["range_low"][row] = model["low"]
+                self._store.values["range_high"][row] = model["high"]
+
+    def _take(
+        self, name: tuple[bytes, bytes], index: int, cohort: Ints, figure: Floats, slot: Ints
+    ) -> tuple[dict[int, Told], _Hold | None]:
+        """Add one figure of a cohort's uploads, in order of arrival.
+
+        Returns:
+            What to say of each upload that is strange, and from which one on the whole cohort is held, if it is.
+        """
+        row = self._row((*name, index))
+        rows = cohort[~np.isnan(figure[cohort])]
+        known, values = self._store.values[row].copy(), figure[rows]
+        if not len(rows):
+            return {}, _Hold(int(cohort[0]), self._told(name, index, known)) if known["held"] else None
+        lowest = np.minimum.accumulate(np.fmin(values, known["low"] if known["uploads"] else np.inf))
+        highest = np.maximum.accumulate(np.fmax(values, known["high"] if known["uploads"] else -np.inf))
+        own = self._store.values[row : row + 1]
+        own["uploads"] += len(rows)
+        own["low"], own["high"] = lowest[-1], highest[-1]
+        self._store.touch(np.array([row]))
+        if not known["range_high"]:
+            self._widen(self._row((name[0], b"", index)), values)
+            return {}, None
+        was_held = bool(known["held"])
+        strange, is_held = self._strange(known, own, self._measures[index], values, slot[rows])
+        told = {}
+        for place in np.flatnonzero(strange | is_held).tolist():
+            known["low"], known["high"] = lowest[place], highest[place]
+            told[int(rows[place])] = self._told(name, index, known, float(values[place]))
+        if not is_held.any():
+            return told, None
+        first = int(np.argmax(is_held))
+        return told, _Hold(int(cohort[0] if was_held else rows[first]), told[int(rows[first])])
+
+    def _strange(self, known: np.void, own: Records, measure: Measure, values: Floats, slot: Ints) -> tuple[Mask, Mask]:
+        """Which uploads of a cohort are strange, and at which the whole cohort is held."""
+        strange = (values < known["range_low"] / measure.below) | (values > known["range_high"] * measure.above)
+        so_far = known["strange"] + np.cumsum(strange)
+        strange_slot = known["strange_slot"] if known["strange"] or not strange.any() else slot[np.argmax(strange)]
+        several = known["several"] | np.logical_or.accumulate(strange & (slot != strange_slot))
+        seen = known["uploads"] + np.arange(1, len(values) + 1)
+        enough = several & (so_far >= STRANGE_UPLOADS) & (so_far >= STRANGE_SHARE * seen)
+        is_held = known["held"] | np.logical_or.accumulate(enough)
+        own["strange"], own["strange_slot"] = so_far[-1], strange_slot
+        own["several"], own["held"] = several[-1], is_held[-1]
+        return strange, is_held
+
+    def _told(self, name: tuple[bytes, bytes], index: int, known: np.void, value: float | None = None) -> Told:
+        """What is strange, and the unit in which the cohort's range so far would be the model's."""
+        measure, (material, firmware) = self._measures[index], _texts(name)
+        lowest, highest = float(known["low"]), float(known["high"])
+        low, high = float(known["range_low"]), float(known["range_high"])
+        unit = _likely_unit(measure.unit, lowest, highest, low, high)
+        factor = f"factor {highest / high:.3g}"
+        found = f"{lowest:.4g} to {highest:.4g}" if value is None else f"{value:.4g}"
+        sentence = (
+            f"{measure.field} of firmware {firmware} on {material} is {found}, other firmware measures {low:.4g} to "
+            f"{high:.4g} {measure.unit}: it looks like {unit or factor}"
+        )
+        return Told(sentence, measure.field, unit or factor, measure.unit)
+
+    def _widen(self, row: int, values: Floats) -> None:
+        known = self._store.values[row]
+        is_new = not known["uploads"]
+        self._store.values["low"][row] = values.min() if is_new else min(known["low"], values.min())
+        self._store.values["high"][row] = values.max() if is_new else max(known["high"], values.max())
+        self._store.values["uploads"][row] += len(values)
+        self._store.touch(np.array([row]))
+
+    def _row(self, key: Key) -> int:
+        if key not in self._rows:
+            self._rows[key] = row = int(self._store.take(1)[0])
+            for name, part in zip(("material", "firmware", "measure"), key, strict=True):
+                self._store.values[name][row] = part
+        return self._rows[key]
+
+
+def _cohorts_of(batch: Batch) -> tuple[list[tuple[bytes, bytes]], Ints]:
+    """Material and firmware of each cohort in the batch, and which of them each upload is of."""
+    columns = [batch.uploads.column(name).combine_chunks().dictionary_encode() for name in ("material", "firmware")]
+    materials, firmware = (column.dictionary.to_pylist() for column in columns)
+    pairs = columns[0].indices.to_numpy().astype(np.int64) * len(firmware) + columns[1].indices.to_numpy()
+    found, code = np.unique(pairs, return_inverse=True)
+    names = [(materials[pair // len(firmware)].encode(), firmware[pair % len(firmware)].encode()) for pair in found]
+    return names, code
+
+
+def _texts(name: tuple[bytes, bytes]) -> tuple[str, str]:
+    return name[0].decode(), name[1].decode()
+
+
+def _likely_unit(ours: str, lowest: float, highest: float, low: float, high: float) -> str | None:
+    """The foreign unit that brings the cohort's range closest to the model's; None where none comes near."""
+    best, distance = None, math.log(2.0)
+    for unit, conversion in CONVERSIONS.get(ours, {}).items():
+        ends = [conversion.to_ours(lowest), conversion.to_ours(highest)]
+        if min(ends) <= 0 or low <= 0:
+            continue
+        # The upper end says more: every device reaches it, while the lowest value is anybody's pause.
+        off = abs(math.log(ends[1] / high)) + 0.1 * abs(math.log(ends[0] / low))
+        if off < distance:
+            best, distance = unit, off
+    return best

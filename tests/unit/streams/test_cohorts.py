@@ -1,0 +1,129 @@
+"""A firmware that measures in another unit is held before it spoils the figures, and no other."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas.units import CONVERSIONS
+from streams.batch import Outputs
+from streams.cohorts import KNOWN_AFTER
+from streams.memory import Position, changes, restored
+from streams.product import WASHER
+from streams.step import State, step
+from tests.unit.streams.building import MINUTE_MS, NOON_MS, Upload, a_batch, a_washer_upload, taken_in
+
+
+class Machine:
+    """A washing machine whose uploads look as those of its model do."""
+
+    def __init__(
+        self, device_id: str, firmware: str, rng: Random, power: float = 1.0, fahrenheit: bool = False
+    ) -> None:
+        self.device_id, self.firmware, self.rng = device_id, firmware, rng
+        self.power, self.fahrenheit, self.seq = power, fahrenheit, 0
+
+    def upload(self) -> dict[str, Any]:
+        self.seq += 1
+        at_ms = NOON_MS + self.seq * MINUTE_MS
+        warm_c = self.rng.choice([15.0, 30.0, 40.0, 57.0])
+        return a_washer_upload(
+            device_id=self.device_id, seq=self.seq, firmware=self.firmware, start_ms=at_ms, sent_at_ms=at_ms + 2_000,
+            cycle_started_ms=at_ms - MINUTE_MS, power_w=[self.rng.choice([32.0, 95.0, 2_050.0]) * self.power, 0.0],
+            temperature_c=[round(warm_c * 9 / 5 + 32 if self.fahrenheit else warm_c, 1), None],
+        )  # fmt: skip
+
+
+def known_fleet(rng: Random) -> list[Upload]:
+    """Uploads of right firmware, enough to know what the model measures."""
+    machines = [Machine(f"w-{number}", "3.2.0", rng) for number in range(10)]
+    return [machines[place % 10].upload() for place in range(KNOWN_AFTER + 20)]
+
+
+def rolled_out(rng: Random, count: int = 60, **mistake: Any) -> list[Upload]:
+    machines = [Machine(f"n-{number}", "3.3.0", rng, **mistake) for number in range(3)]
+    return [machines[place % 3].upload() for place in range(count)]
+
+
+def verdicts(uploads: list[Upload], sizes: list[int] | None = None, state: State | None = None) -> list[str | None]:
+    """The reason for which each upload is refused, None where it is let in."""
+    found: list[str | None] = [None] * len(uploads)
+    for outputs in taken_in(WASHER, state or State(WASHER), uploads, sizes or []):
+        for event in outputs.failed:
+            found[event.offset] = event.reason
+    return found
+
+
+def held(said: list[Outputs]) -> list[tuple[str | None, str | None]]:
+    failed = [event for outputs in said for event in outputs.failed]
+    return [(event.found, event.accepted) for event in failed if event.reason == "cohort_differs"]
+
+
+@pytest.mark.parametrize(
+    ("mistake", "unit", "ours"),
+    [({"power": 0.001}, "kW", "W"), ({"fahrenheit": True}, "°F", "°C")],
+)
+def test_a_wrong_unit_is_held_with_the_unit_it_looks_like(mistake: dict[str, Any], unit: str, ours: str) -> None:
+    rng, state = Random(1), State(WASHER)
+    assert set(verdicts(known_fleet(rng), state=state)) == {None}
+    said = taken_in(WASHER, state, rolled_out(rng, **mistake), [1] * 60)
+    assert unit in CONVERSIONS[ours]
+    assert sum(len(outputs.failed) for outputs in said) >= 40, "all but those in which nothing looked strange at first"
+    assert held(said)[-1] == (unit, ours)
+
+
+def test_a_right_firmware_is_never_held() -> None:
+    rng, state = Random(2), State(WASHER)
+    taken_in(WASHER, state, known_fleet(rng))
+    assert set(verdicts(rolled_out(rng, 400), state=state)) == {None}
+
+
+def test_one_broken_device_holds_no_cohort() -> None:
+    rng, state = Random(3), State(WASHER)
+    taken_in(WASHER, state, known_fleet(rng))
+    broken, right = Machine("n-1", "3.3.0", rng, fahrenheit=True), Machine("n-2", "3.3.0", rng)
+    found = verdicts([machine.upload() for _ in range(40) for machine in (broken, right)], state=state)
+    assert not any(found[1::2])
+    assert any(found[0::2])
+
+
+def test_what_is_repaired_passes_and_a_trusted_firmware_too() -> None:
+    rng = Random(4)
+    fleet, wrong = known_fleet(rng), rolled_out(rng, fahrenheit=True)
+    state = State(WASHER)
+    taken_in(WASHER, state, [*fleet, *wrong])
+    right = [{**upload, "seq": 1_000 + place} for place, upload in enumerate(rolled_out(rng, 6))]
+    assert set(verdicts(right, state=state)) == {"cohort_differs"}, "the cohort is held as a whole"
+    batch = a_batch(WASHER, right)
+    repaired = type(batch)(**{**vars(batch), "is_repaired": np.ones(6, dtype=bool)})
+    assert step(WASHER, state, repaired).failed == []
+    trusting = State(WASHER)
+    taken_in(WASHER, trusting, fleet)
+    trusted = step(WASHER, trusting, a_batch(WASHER, wrong), trusted=frozenset([("WM-6010", "3.3.0")]))
+    assert not [event for event in trusted.failed if event.reason == "cohort_differs"]
+
+
+def test_held_firmware_stays_held_over_a_restart() -> None:
+    rng, state = Random(5), State(WASHER)
+    taken_in(WASHER, state, [*known_fleet(rng), *rolled_out(rng, power=0.001)])
+    again, _ = restored(WASHER, dict(changes(state, Position("t", 1, 1))))
+    assert set(verdicts(rolled_out(rng, 5), state=again)) <= {"cohort_differs", "late", "number_reused"}
+
+
+@settings(max_examples=8, deadline=None)
+@given(seed=st.integers(0, 2**32))
+def test_nothing_depends_on_how_the_input_was_cut(seed: int) -> None:
+    rng = Random(seed)
+    uploads = known_fleet(rng)
+    news = rolled_out(rng, 80, fahrenheit=True)
+    for upload in news:
+        uploads.insert(rng.randrange(KNOWN_AFTER // 2, len(uploads) + 1), upload)
+    uploads.sort(key=lambda upload: (upload["seq"], upload["device_id"]))
+    whole = verdicts(uploads)
+    cut = [rng.choice([1, 3, 10, 200]) for _ in range(12)]
+    assert verdicts(uploads, cut) == whole
