@@ -184,5 +184,5 @@ def _upload(pod: Pod, fields: dict[str, Any], part: Part | None) -> Upload:
         reading_count=len(fields["offset_ms"]),
         value=encode(mistaken(fields, pod.mistake)),
         part=part,
-        mistake=pod.mistake,
+        mistake=pod.mistake if fields["offset_ms"] else None,  # without readings it makes none
     )
