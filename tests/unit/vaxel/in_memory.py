@@ -20,10 +20,10 @@ from producers.fleet import fleet
 from producers.ledger import Ledger
 from producers.simulation import deliveries
 from producers.truth_folder import TruthFolder, new_truth_folder
-from producers.uploads import Delivery
+from producers.uploads import Delivery, Upload, encode
 from schemas.forms import arrow_schema, duckdb_columns, lake_types
 from schemas.lake import INPUTS, TABLES, VIEWS, Table
-from schemas.topics import FAILED_EVENTS, RECEIPTS
+from schemas.topics import FAILED_EVENTS, RECEIPTS, TELEMETRY_WASHER
 from schemas.truth import TrueRecord, TrueSession, TrueUpload
 from streams.batch import Place
 from streams.decode import Decoder
@@ -51,6 +51,28 @@ TABLE_OF = {entry.topic: entry.table for entry in INPUTS}
 @cache
 def simulated() -> list[Delivery]:
     return list(deliveries(fleet(11, 8, 12, START_MS, 2), RATES))
+
+
+def upload(device_id: str, seq: int, start_ms: int, power_w: list[float]) -> Delivery:
+    """Of a washing machine outside any cycle, or of a plug meter: a reading every ten seconds, sent at their end."""
+    sent_at_ms = start_ms + 10_000 * len(power_w)
+    fields = {
+        "device_id": device_id,
+        "seq": seq,
+        "sent_at_ms": sent_at_ms,
+        "material": "WM-1",
+        "firmware": "1.0.0",
+        "start_ms": start_ms + 10_000,
+        "lead_ms": 10_000,
+        "offset_ms": [10_000 * step for step in range(len(power_w))],
+        "cycle_ended": False,
+        "power_w": power_w,
+        **dict.fromkeys(("cycle_no", "cycle_started_ms", "programme", "water_l", "temperature_c", "drum_rpm")),
+        **dict.fromkeys(("lifetime_cycles", "lifetime_energy_wh", "lifetime_water_l")),
+    }
+    value = encode(fields)
+    made = Upload(TELEMETRY_WASHER, device_id, seq, sent_at_ms, len(power_w), value, None)
+    return Delivery(made, value, sent_at_ms, None)
 
 
 @contextmanager
@@ -122,7 +144,7 @@ def into_lake(lake: duckdb.DuckDBPyConnection, product: Product, mine: list[Deli
     """Deliveries of one product in batches as they may come, into the lake's tables."""
     state, first = State(product), 0
     while first < len(mine):
-        end = min(first + rng.choice([1, 3, 20, 200]), len(mine))
+        end = min(first + rng.choice([1, 20, 200, 500]), len(mine))
         records = [
             Record(delivery.upload.device_id.encode(), delivery.value, first + number, delivery.due_ms + 500)
             for number, delivery in enumerate(mine[first:end])

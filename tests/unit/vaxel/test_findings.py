@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -12,17 +11,16 @@ import duckdb
 import pytest
 
 from producers.truth_folder import new_truth_folder
-from producers.uploads import Delivery, Upload, encode
-from schemas.topics import TELEMETRY_WASHER
-from schemas.truth import RECORDS_FILE, TRUTH_FOLDER, Fault
+from producers.uploads import Delivery, encode
+from schemas.truth import TRUTH_FOLDER, Fault
 from tests.unit.vaxel.in_memory import (
     START_MS,
     cut_off,
-    empty_lake,
     reloaded,
     sent_of,
     simulated,
     tell,
+    upload,
     wrong,
 )
 from vaxel.told import killed_runs
@@ -31,30 +29,9 @@ from vaxel.verification import GONE, LET_IN, LOST_BEFORE, UNTOLD, check, count, 
 HOUR_MS = 3_600_000
 
 
-def upload(device_id: str, seq: int, start_ms: int, power_w: list[float]) -> Delivery:
-    """Of a washing machine outside any cycle, or of a plug meter: a reading every ten seconds, sent at their end."""
-    sent_at_ms = start_ms + 10_000 * len(power_w)
-    fields = {
-        "device_id": device_id,
-        "seq": seq,
-        "sent_at_ms": sent_at_ms,
-        "material": "WM-1",
-        "firmware": "1.0.0",
-        "start_ms": start_ms + 10_000,
-        "lead_ms": 10_000,
-        "offset_ms": [10_000 * step for step in range(len(power_w))],
-        "cycle_ended": False,
-        "power_w": power_w,
-        **dict.fromkeys(("cycle_no", "cycle_started_ms", "programme", "water_l", "temperature_c", "drum_rpm")),
-        **dict.fromkeys(("lifetime_cycles", "lifetime_energy_wh", "lifetime_water_l")),
-    }
-    value = encode(fields)
-    made = Upload(TELEMETRY_WASHER, device_id, seq, sent_at_ms, len(power_w), value, None)
-    return Delivery(made, value, sent_at_ms, None)
-
-
 HEARTBEATS = [upload("washer-1", number, START_MS + number * HOUR_MS, []) for number in range(80)]
 LATE, ON_TIME = HEARTBEATS[:1], HEARTBEATS[1:]
+ONE_RUN = "session_id = (select max(session_id) from runs where status <> 'open')"
 
 
 def with_another_body(delivery: Delivery, fault: Fault | None = None) -> Delivery:
@@ -115,87 +92,6 @@ def test_a_duplicate_of_nothing_is_lost_also_where_no_truth_tells_it(
     lake.execute("update uploads set outcome = 'duplicate' where seq = 17")
     assert reloaded(lake, tmp_path, HEARTBEATS) == {"lost": 1}
     assert reloaded(lake, tmp_path / "none", HEARTBEATS) == {"lost": 1}
-
-
-@pytest.fixture(scope="module")
-def after(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., dict[str, int]]]:
-    """`after("update ...")`: what is wrong in a sound lake after that."""
-    sent = [*CURVE, *simulated()]
-    data_dir = tmp_path_factory.mktemp("sound")
-    with empty_lake() as lake:
-        cut_off(lake, data_dir, sent, Random(1), untold=len(CURVE))
-        assert wrong(lake) == {}
-
-        def after(*statements: str) -> dict[str, int]:
-            lake.begin()
-            try:
-                for statement in statements:
-                    assert lake.execute(statement).fetchall() not in ([], [(0,)])
-                return reloaded(lake, data_dir, sent)
-            finally:
-                lake.rollback()
-
-        yield after
-
-
-CURVE = [upload("plug-1", number, START_MS + number * 600_000, [2_000.0 + number] * 60) for number in range(5)]
-CURVE += [upload("plug-1", 5, START_MS + HOUR_MS, [0.5] * 200)]
-
-
-ONE_CYCLE = "session_id = (select max(session_id) from wash_cycles where source = 'reported' and status <> 'open')"
-ONE_CURVE = "session_id = (select max(session_id) from wash_cycles where source = 'power_curve')"
-ONE_UPLOAD = "(device_id, seq) = (select max((device_id, seq)) from readings_shoe)"
-ONE_RUN = """session_id = (select max(session_id) from runs where status <> 'open' and avg_cadence_spm is not null
-  and avg_heart_rate_bpm is not null and avg_ground_contact_ms is not null)"""
-SPOILED = {
-    "peak of a cycle": (f"update wash_cycle_versions set peak_w = peak_w + 1 where {ONE_CYCLE}", {"sums_wrong": 1}),
-    "peak of a curve": (f"update wash_cycle_versions set peak_w = peak_w - 1 where {ONE_CURVE}", {"sums_wrong": 1}),
-    "water": (f"update wash_cycle_versions set water_l = water_l + 0.01 where {ONE_CYCLE}", {"sums_wrong": 1}),
-    "no water": (f"update wash_cycle_versions set water_l = null where {ONE_CYCLE}", {"sums_wrong": 1}),
-    "programme": (
-        f"update wash_cycle_versions set programme = if(programme = 'eco', 'wool', 'eco') where {ONE_CYCLE}",
-        {"sessions_wrong": 1},
-    ),
-    "no programme": (f"update wash_cycle_versions set programme = null where {ONE_CYCLE}", {"sessions_wrong": 1}),
-    "material": (f"update run_versions set material = 'OTHER' where {ONE_RUN}", {"sessions_wrong": 1}),
-    "number": (f"update run_versions set session_no = 9999 where {ONE_RUN}", {"sessions_wrong": 1}),
-    "steps": (f"update run_versions set steps = steps + 2 where {ONE_RUN}", {"sums_wrong": 1}),
-    "cadence": (f"update run_versions set avg_cadence_spm = avg_cadence_spm + 0.01 where {ONE_RUN}", {"sums_wrong": 1}),
-    "heart rate": (f"update run_versions set avg_heart_rate_bpm = null where {ONE_RUN}", {"sums_wrong": 1}),
-    "top heart rate": (
-        f"update run_versions set max_heart_rate_bpm = max_heart_rate_bpm - 1 where {ONE_RUN}",
-        {"sums_wrong": 1},
-    ),
-    "contact": (
-        f"update run_versions set avg_ground_contact_ms = avg_ground_contact_ms + 0.01 where {ONE_RUN}",
-        {"sums_wrong": 1},
-    ),
-    "health without consent": (
-        """update run_versions set avg_heart_rate_bpm = 150 where session_id =
-           (select max(session_id) from runs where status <> 'open' and avg_heart_rate_bpm is null)""",
-        {"sums_wrong": 1},
-    ),
-    "count of readings": (
-        f"update uploads set reading_count = reading_count + 1 where outcome = 'accepted' and {ONE_UPLOAD}",
-        {"misjudged": 1},
-    ),
-}
-
-
-@pytest.mark.parametrize(("statement", "expected"), SPOILED.values(), ids=SPOILED)
-def test_what_is_spoiled_is_found(
-    after: Callable[..., dict[str, int]], statement: str, expected: dict[str, int]
-) -> None:
-    assert after(statement) == expected
-
-
-def test_a_reading_that_receipt_and_readings_lack_alike_is_lost(after: Callable[..., dict[str, int]]) -> None:
-    found = after(
-        f"update uploads set reading_count = reading_count - 1 where {ONE_UPLOAD} and outcome = 'accepted'",
-        f"""delete from readings_shoe where {ONE_UPLOAD}
-            and measured_at = (select max(measured_at) from readings_shoe where {ONE_UPLOAD})""",
-    )
-    assert (found["lost"], found["misjudged"]) == (1, 1)
 
 
 @pytest.mark.parametrize("low", [40, 80])
