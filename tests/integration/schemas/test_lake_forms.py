@@ -73,10 +73,8 @@ def produce(producer: Producer, entry: Input) -> None:
         if entry.form == "json":
             producer.produce(entry.topic, json.dumps(row).encode())
         else:
-            headers: list[tuple[str, str | bytes | None]] = [
-                (name, str(row[name]).encode()) for name in HEADERS if row[name] is not None
-            ]
-            producer.produce(entry.topic, row["original"], row["device_id"], headers={**told})
+            told: dict[str, str | bytes | None] = {name: str(row[name]) for name in HEADERS if row[name] is not None}
+            producer.produce(entry.topic, row["original"], row["device_id"], headers=told)
         producer.poll(0)
 
 
