@@ -71,8 +71,16 @@ def record_rows(volley: Volley, topic: str, partition: int, offsets: Integers) -
 
 
 def fleet_rows(devices: Devices) -> Iterator[pa.Table]:
-    """The devices: at home and sold as the one whose session they play, each of a customer of its own."""
-    as_made = [played.device for played in devices.templates.sessions]
+    """The devices: sold and at home as the one whose session they play, each of a customer of its own.
+
+    Firmware and consent are those of the session, whatever the other device was made with.
+    """
+    as_made = [
+        played.device.model_copy(
+            update={"firmware": played.told[0]["firmware"], "health_consent": played.told[0].get("health_consent")}
+        )
+        for played in devices.templates.sessions
+    ]
     for numbers in _all_numbers(devices):
         template = numbers % len(as_made)
         names = texts(devices.names(numbers))
