@@ -75,7 +75,7 @@ def mistaken(fields: dict[str, Any], mistake: str | None) -> dict[str, Any]:
     Args:
         mistake: Name in `MISTAKES`.
 
-    >>> mistaken({"power_w": [2011.5, 0.0]}, "power_kw")
+    >>> mistaken({"power_w": [2011.6, 0.0]}, "power_kw")
     {'power_w': [2.012, 0.0]}
     """
     if mistake is None:

@@ -11,7 +11,10 @@ Product = Literal["washer", "shoe"]
 
 
 class FleetDevice(Contract):
-    """One device as made, sold and, perhaps, registered by a customer."""
+    """One device as made, sold and, perhaps, registered by its first customer.
+
+    What comes later, such as newer firmware or another owner, is in its `LifeEvent`s.
+    """
 
     device_id: DeviceId
     product: Annotated[Product, described("Kind of product", "usage")]
@@ -45,7 +48,11 @@ LifeEventKind = Literal[
 
 
 class LifeEvent(Contract):
-    """Something that happened to a device, by the device maker's own books. Fields say what holds from then on."""
+    """Something that happened to a device, by the device maker's own books. Fields say what holds from then on.
+
+    A device notes it once the session is over that is under way then, if one is. Until it is activated nobody knows
+    its owner. Both shoes of a pair change hands at the same instant; each is repaired and updated on its own.
+    """
 
     device_id: DeviceId
     at_ms: Annotated[int, described("When", "usage", "ms since 1970 UTC")]

@@ -117,17 +117,18 @@ def test_devices_without_a_connection_are_neither_updated_nor_sold_on() -> None:
 
 
 def test_what_is_lent_comes_back_and_is_not_sold_meanwhile() -> None:
+    lent: set[str] = set()
     loans = 0
-    for device_id, events in lives(120).items():
-        is_lent = False
-        for event in events:
-            if event.kind in ("lent", "returned"):
-                assert device_id.startswith("sh")
-                assert is_lent == (event.kind == "returned")
-                is_lent = event.kind == "lent"
-                loans += is_lent
-            assert not (is_lent and event.kind == "resold")
-    assert loans > 30
+    for event in fleet(7, 20, 1_000, FIRST_DAY_MS, 200).events:
+        if event.kind == "lent":
+            assert event.device_id.startswith("sh")
+            assert event.device_id not in lent
+            lent.add(event.device_id)
+            loans += 1
+        elif event.kind == "returned":
+            lent.remove(event.device_id)
+        assert not (event.kind == "resold" and event.device_id in lent)
+    assert loans > 300
 
 
 def test_both_shoes_of_a_pair_change_hands_together() -> None:
