@@ -49,14 +49,15 @@ def _folders(data_dir: Path) -> list[Path]:
 
 
 def _told(lake: duckdb.DuckDBPyConnection, data_dir: Path, contract: type[Contract]) -> str:
-    """A query over all rows of a contract, in whole folders and in those of killed runs."""
+    """A query over all rows of a contract, in whole files and in what killed runs left of theirs."""
     names = ", ".join(f'"{name}"' for name in arrow_schema(contract).names)
     whole, partial = [], [arrow_schema(contract).empty_table()]
     for folder in _folders(data_dir):
-        if not (folder / RECORDS_FILE).exists():
+        file = folder / FILES[contract]
+        if file.exists():
+            whole.append(str(file))
+        else:
             partial.append(told_so_far(folder, contract))
-        elif (folder / FILES[contract]).exists():
-            whole.append(str(folder / FILES[contract]))
     so_far = f"so_far_{contract.__name__}"
     lake.register(so_far, pa.concat_tables(partial))
     query = f"select {names} from {so_far}"

@@ -70,7 +70,7 @@ def demo(
             found = addresses(os.environ, home)
             _step("ERP and CRM, as they are before anybody measures usage", f"seed {fleet}")
             _step(
-                "a fleet lives: duplicated, late, reordered and corrupt uploads among the good ones",
+                "a fleet lives: lost, late, altered, broken and hostile uploads among the good ones",
                 f"simulate {fleet}",
             )
             _step("stream workers and lake sink, until all is in the lake", "run --until-idle")

@@ -46,6 +46,16 @@ Faults = Annotated[
         show_default=DEFAULT_FAULTS,
     ),
 ]
+RollOuts = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--roll-out",
+        metavar="PRODUCT:FIRMWARE@DAY",
+        help="A firmware that devices install that day; then *SHARE of them and the unit it mistakes, if wanted: "
+        "washer:3.3.0@2026-05-10*0.5!power_kw. Can be given several times.",
+        show_default=False,
+    ),
+]
 NoFaults = Annotated[bool, typer.Option("--no-faults", help="No faults but those that --fault names.")]
 
 
@@ -65,6 +75,7 @@ def simulate(
     speed: Speed = None,
     fault: Faults = None,
     no_faults: NoFaults = False,
+    roll_out: RollOuts = None,
     to: Annotated[
         Path | None,
         typer.Option(dir_okay=False, help="Write one upload a line to this file instead of Kafka, without a truth."),
@@ -85,11 +96,12 @@ def simulate(
     """
     from producers.fault_rates import declared  # noqa: PLC0415
     from producers.fleet import FIRST_DAY, first_ms, fleet  # noqa: PLC0415
+    from producers.roll_out import roll_out as parsed  # noqa: PLC0415
     from producers.simulation import deliveries  # noqa: PLC0415
 
     rates = declared(fault or (), is_rest_without=no_faults)
     start_ms = first_ms(start.date(), days, int(time.time() * 1000))  # noqa: TID251  (a shell)
-    members = fleet(seed, washers, shoes, start_ms, days)
+    members = fleet(seed, washers, shoes, start_ms, days, list(map(parsed, roll_out or ())))
     stream = deliveries(members, rates)
     name, is_quiet = f"simulate-{seed}", quiet or as_json
 
@@ -116,6 +128,7 @@ def simulate(
         first_ms=start_ms,
         quiet=is_quiet,
         devices=members.devices,
+        events=members.events,
     )
     tell(summary, as_json=as_json)
 

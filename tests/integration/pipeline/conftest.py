@@ -9,7 +9,7 @@ import pytest
 from tests.integration.pipeline.terminal import Terminal, running_stack
 
 FLEET = ("--seed", "31", "--washers", "8", "--shoes", "8", "--days", "4")
-SHARES = ("--duplicated", "0.05", "--corrupt", "0.05")
+SHARES = ("--fault", "duplicated=0.05", "--fault", "truncated=0.05", "--fault", "altered=0.01", "--fault", "lost=0.01")
 
 
 @pytest.fixture(scope="package")

@@ -26,7 +26,7 @@ from vaxel.settings import addresses
 
 pytestmark = [pytest.mark.kafka, pytest.mark.postgres]
 
-LOAD = ("simulate", "--json", "--rate", "300", "--washers", "150", "--shoes", "150", "--corrupt", "0.02")
+LOAD = ("simulate", "--json", "--rate", "300", "--washers", "150", "--shoes", "150", "--fault", "truncated=0.02")
 """Takes minutes to its end, which nobody waits for."""
 
 

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from schemas.truth import RECORDS_FILE, SESSIONS_FILE, TRUTH_FOLDER
+from schemas.truth import RECORDS_FILE, SESSIONS_FILE, TRUTH_FOLDER, UPLOADS_FILE
 from sinks.lake.connection import open_writer
 from tests.integration.pipeline.terminal import Terminal, faults
 from vaxel.sent import Sent, sent_places
@@ -29,7 +29,8 @@ Wrong = dict[str, int]
 
 ONE_UPLOAD = "(device_id, seq) = (select max((device_id, seq)) from readings_washer)"
 ONE_READING = "(device_id, measured_at) = (select max((device_id, measured_at)) from readings_shoe)"
-ONE_FAILED = '(topic, partition, "offset") = (select min((topic, partition, "offset")) from failed_events)'
+ONE_FAILED = """(topic, partition, "offset") =
+  (select min((topic, partition, "offset")) from failed_events where reason = 'not_json')"""
 ONE_CYCLE = "(device_id, started_at) = (select max((device_id, started_at)) from wash_cycles)"
 
 
@@ -73,7 +74,8 @@ SPOILED = {
     "nothing": ("select 1", {}),
     "no receipt": (
         f"delete from uploads where outcome = 'accepted' and {ONE_UPLOAD}",
-        {"lost": 1, "twice": 1},  # no outcome: one upload, told once; and readings of no upload
+        # No outcome: one upload, told once; readings of no upload; and a session that has them.
+        {"lost": 1, "twice": 1, "sessions_wrong": 1},
     ),
     "no readings": (f"delete from readings_washer where {ONE_UPLOAD}", {"lost": 1, "sums_wrong": 1}),
     "a reading less": (f"delete from readings_shoe where {ONE_READING}", {"lost": 1, "sums_wrong": 1}),
@@ -145,8 +147,13 @@ def test_an_upload_that_the_truth_does_not_tell_is_found(wrong: Callable[..., Wr
     assert wrong() == {"misjudged": 1}
 
 
+def test_an_upload_of_a_session_that_the_truth_does_not_tell_is_found(wrong: Callable[..., Wrong], truth: Path) -> None:
+    forget(truth, UPLOADS_FILE, lambda row: row["reading_count"] > 0 and not row["is_lost"] and not row["ends_session"])
+    assert wrong() == {"sessions_wrong": 1}
+
+
 def test_a_session_that_the_truth_does_not_tell_is_found(wrong: Callable[..., Wrong], truth: Path) -> None:
-    forget(truth, SESSIONS_FILE, lambda row: row["delivered_reading_count"] > 0)
+    forget(truth, SESSIONS_FILE, lambda _: True)
     assert wrong() == {"sessions_wrong": 1}
 
 

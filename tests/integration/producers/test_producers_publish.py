@@ -18,14 +18,17 @@ import pytest
 from confluent_kafka import Consumer, TopicPartition
 
 from deploy.topics import ensure_topics
-from producers.faults import FaultRates
+from producers.fault_rates import FaultRates
 from producers.fleet import fleet
 from producers.simulation import deliveries
+from producers.truth_folder import told_so_far
 from schemas.topics import BY_NAME, TELEMETRY, TELEMETRY_WASHER
-from schemas.truth import RECORDS_FILE, SESSIONS_FILE
+from schemas.truth import RECORDS_FILE, SESSIONS_FILE, UPLOADS_FILE, TrueRecord
 from vaxel.__main__ import run
 from vaxel.progress import Intake
 
+RATES = FaultRates(lost=0.05, oversized=0.01, empty=0.05)
+FAULTS = ("--fault", "lost=0.05", "--fault", "oversized=0.01", "--fault", "empty=0.05")
 START_MS = 1_777_852_800_000  # 2026-05-04
 Place = tuple[str, int, int]
 
@@ -77,12 +80,13 @@ def seed() -> int:
 def test_every_acknowledged_record_is_at_its_offset_with_the_bytes_of_the_seed(
     kafka: str, seed: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    call = ["simulate", "--seed", str(seed), "--washers", "8", "--shoes", "8", "--days", "3", "--corrupt", "0.05"]
+    call = ["simulate", "--seed", str(seed), "--washers", "8", "--shoes", "8", "--days", "3", *FAULTS]
     assert run([*call, "--data-dir", str(tmp_path), "--json"]) == 0
     summary = json.loads(capsys.readouterr().out)
     records = rows(summary["truth"], RECORDS_FILE)
     found = ours(held(kafka, records), seed)
     assert summary["acknowledged"] == summary["sent"] == len(records) == len(found) > 200
+    assert summary["lost"] == sum(row["is_lost"] for row in rows(summary["truth"], UPLOADS_FILE)) > 0
     assert {(row["topic"], row["partition"], row["offset"]) for row in records} == set(found)
     for row in records:
         key, value = found[row["topic"], row["partition"], row["offset"]]
@@ -91,8 +95,10 @@ def test_every_acknowledged_record_is_at_its_offset_with_the_bytes_of_the_seed(
             upload = json.loads(value)
             assert (upload["device_id"], upload["seq"]) == (row["device_id"], row["seq"])
             assert len(upload["offset_ms"]) == row["reading_count"]
-    expected = deliveries(fleet(seed, 8, 8, START_MS, 3), FaultRates(corrupt=0.05))
-    assert sorted(delivery.value for delivery in expected) == sorted(value for _, value in found.values())
+    expected = deliveries(fleet(seed, 8, 8, START_MS, 3), RATES)
+    assert sorted(delivery.value for delivery in expected if not delivery.is_lost) == sorted(
+        value for _, value in found.values()
+    )
     assert len(rows(summary["truth"], SESSIONS_FILE)) == summary["sessions"] > 5
 
 
@@ -142,6 +148,30 @@ def test_ctrl_c_keeps_the_truth_of_what_was_acknowledged(kafka: str, seed: int, 
     records = rows(summary["truth"], RECORDS_FILE)
     assert summary["interrupted"]
     assert 0 < summary["acknowledged"] == len(records) == len(ours(held(kafka, records), seed)) < 10_000
+
+
+@pytest.mark.kafka
+def test_a_run_that_is_killed_has_told_what_it_sent_until_a_second_before(
+    kafka: str, seed: int, tmp_path: Path
+) -> None:
+    call = ["simulate", "--seed", str(seed), "--rate", "500", "--quiet", "--data-dir", str(tmp_path)]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "vaxel", *call],
+        env={**os.environ, "VAXEL_KAFKA": kafka},
+        cwd=Path(__file__).parents[3],
+    )
+    try:
+        deadline_s = time.monotonic() + 30
+        while not any(told_so_far(folder, TrueRecord).num_rows for folder in tmp_path.glob("truth/*")):
+            assert time.monotonic() < deadline_s
+            time.sleep(0.1)
+    finally:
+        process.kill()
+        process.wait()
+    (folder,) = tmp_path.glob("truth/*")
+    records = told_so_far(folder, TrueRecord).to_pylist()
+    assert not (folder / RECORDS_FILE).exists()
+    assert 0 < len(records) <= len(ours(held(kafka, records), seed)) < len(records) + 2_000
 
 
 def test_without_kafka_the_call_ends_soon_and_says_where_it_looked(

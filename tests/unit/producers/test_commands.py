@@ -20,6 +20,7 @@ from vaxel.commands.simulate import DEFAULT_FAULTS
         (["simulate", "--fault", "late=2"], "--fault late=2.0: a share of uploads from 0 to 1 is accepted"),
         (["simulate", "--fault", "late=0.6", "--fault", "lost=0.6"], "an upload meets one fault at most"),
         (["simulate", "--fault", "corrupt=0.1"], "NAME being one of lost, duplicated, altered, late, "),
+        (["simulate", "--roll-out", "washer"], "--roll-out 'washer': accepted is PRODUCT:FIRMWARE@DAY, "),
         (["simulate", "--washers", "1000001"], "--washers"),
         (["simulate", "--speed", "0"], "--speed"),
         (["simulate", "--speed", "nan"], "--speed"),
@@ -75,3 +76,12 @@ def test_a_lost_upload_is_not_in_the_file(tmp_path: Path, capsys: pytest.Capture
     told = json.loads(capsys.readouterr().out)
     assert told["sent"] == len(path.read_bytes().splitlines()) == sent - told["faults"]["lost"]
     assert told["faults"]["lost"] > 10
+
+
+def test_a_roll_out_with_a_mistake_is_among_the_faults(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    call = ["simulate", "--washers", "10", "--shoes", "0", "--days", "3", "--no-faults", "--json"]
+    path = tmp_path / "uploads.jsonl"
+    assert run([*call, "--to", str(path), "--roll-out", "washer:9.9.9@2026-05-05!power_kw"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert 0 < told["faults"]["wrong_unit"] < told["sent"]
+    assert b'"firmware":"9.9.9"' in path.read_bytes()
