@@ -31,7 +31,7 @@ METADATA_KEY = b"vaxel.capture"
 MAGIC = b"PAR1"
 
 ROWS_AT_ONCE = 2_000
-"""Read at a time; a row group is never read as a whole."""
+"""Read at a time, or what one `write` wrote if it is less."""
 
 SCHEMA = pa.schema(
     [
@@ -81,14 +81,14 @@ class About:
 class CaptureWriter:
     """Writes a capture beside its name, and gives it the name when it is whole.
 
-    Memory holds what was given to one `write`. Leaving with an error removes what was written.
+    Memory holds what was given to one `write`, which becomes a row group. Leaving with an error removes what was written.
     """
 
     def __init__(self, path: Path, about: About) -> None:
         self._path, self._part = path, path.with_name(f"{path.name}.part")
         schema = SCHEMA.with_metadata({METADATA_KEY: json.dumps(asdict(about))})
         try:
-            self._writer = pq.ParquetWriter(self._part, schema, compression="zstd")
+            self._writer = pq.ParquetWriter(self._part, schema, compression="zstd", write_page_checksum=True)
         except OSError as error:
             raise _unwritable(path, error) from error
 
@@ -142,9 +142,10 @@ class Capture:
             RecordingError: the file is damaged.
         """
         try:
-            with pq.ParquetFile(self.path, pre_buffer=False) as file:
-                for batch in file.iter_batches(batch_size=ROWS_AT_ONCE):
-                    yield from _records(batch)
+            with pq.ParquetFile(self.path, pre_buffer=False, page_checksum_verification=True) as file:
+                for group in range(file.num_row_groups):  # a batch may span groups, and each holds megabytes
+                    for batch in file.iter_batches(ROWS_AT_ONCE, row_groups=[group]):
+                        yield from _records(batch)
         except (pa.ArrowException, OSError) as error:
             raise RecordingError(f"Cannot replay {str(self.path)!r}: {error}; it is damaged") from error
 

@@ -141,9 +141,9 @@ class Segment:
                 if error is not None or next_offset >= open_places[number][1]:
                     del open_places[number]
                     self._consumer.incremental_unassign([TopicPartition(self.topic, number)])
-            if len(chunk) >= RECORDS_AT_ONCE or size_bytes >= CHUNK_BYTES:
-                yield chunk
-                chunk, size_bytes = [], 0
+                if len(chunk) >= RECORDS_AT_ONCE or size_bytes >= CHUNK_BYTES:
+                    yield chunk
+                    chunk, size_bytes = [], 0
         yield chunk
 
     def _partitions(self) -> list[int]:
