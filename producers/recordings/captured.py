@@ -81,7 +81,8 @@ class About:
 class CaptureWriter:
     """Writes a capture beside its name, and gives it the name when it is whole.
 
-    Memory holds what was given to one `write`, which becomes a row group. Leaving with an error removes what was written.
+    Memory holds what was given to one `write`, which becomes a row group. Leaving with an error removes what was
+    written.
     """
 
     def __init__(self, path: Path, about: About) -> None:
