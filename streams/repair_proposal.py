@@ -47,20 +47,15 @@ class Proposal:
 def proposals(cohorts: Sequence[Cohort]) -> list[Proposal]:
     """One rule for each firmware of each model: all its fields together, since one upload holds them all.
 
-    Of several units found in one field the one found most often is taken. Cohorts of which nobody knows a conversion
-    give none.
+    Cohorts of which nobody knows a conversion give none.
     """
-    known = sorted(
-        (cohort for cohort in cohorts if cohort.is_known()),
-        key=lambda cohort: (str(cohort.material), str(cohort.firmware), str(cohort.field), -cohort.events),
-    )
-    written = []
-    for (material, firmware), same in groupby(known, lambda cohort: (str(cohort.material), str(cohort.firmware))):
-        first_of_field: dict[str, Cohort] = {}
-        for cohort in same:
-            first_of_field.setdefault(str(cohort.field), cohort)
-        written.append(Proposal(material, firmware, _toml(material, firmware, list(first_of_field.values()))))
-    return written
+    known = sorted((cohort for cohort in cohorts if cohort.is_known()), key=_firmware_of)
+    grouped = ((firmware, list(same)) for firmware, same in groupby(known, _firmware_of))
+    return [Proposal(*firmware, _toml(*firmware, same)) for firmware, same in grouped]
+
+
+def _firmware_of(cohort: Cohort) -> tuple[str, str]:
+    return str(cohort.material), str(cohort.firmware)
 
 
 def _toml(material: str, firmware: str, cohorts: Sequence[Cohort]) -> str:

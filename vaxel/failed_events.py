@@ -124,12 +124,15 @@ class FailedEvents:
                     yield Held(*row)
 
     def cohorts(self, chosen: Selection) -> Answer:
-        """What firmware measures in another unit than its model: by material, firmware and field, most held first."""
+        """What firmware measures in another unit than its model, by material, firmware and field; how many are held.
+
+        Of several units found the newest counts: the more of a cohort has been seen, the better its scale is known.
+        """
         where, values = _condition(chosen)
         return self._ask(
-            f"""select material, firmware, field, found, accepted, count(*) as events from {self._failed}
-                where {where} and reason = 'cohort_differs'
-                group by all order by material, firmware, events desc, field, found""",
+            f"""select material, firmware, field, arg_max(found, (received_at, "offset")) as found,
+                       arg_max(accepted, (received_at, "offset")) as accepted, count(*) as events from {self._failed}
+                where {where} and reason = 'cohort_differs' group by all order by all""",
             values,
         )
 

@@ -30,9 +30,12 @@ def event_lines(event: Mapping[str, Any]) -> Iterator[str]:
 
 def event_object(event: Mapping[str, Any]) -> dict[str, Any]:
     """The same for programs: bytes as text where they are UTF-8, else in hexadecimal as `original_hex`."""
-    told = {name: value if isinstance(value, int) else as_text(value) or None for name, value in event.items()}
+    told = {
+        name: value if value is None or isinstance(value, int) else as_text(value)
+        for name, value in event.items()
+        if name != "original"
+    }
     original = event["original"]
-    del told["original"]
     try:
         return told | {"original": original.decode()}
     except UnicodeDecodeError:
@@ -100,10 +103,9 @@ def _readable(original: bytes) -> Iterator[str]:
         return
     try:
         upload = json.loads(text)
-        laid_out = isinstance(upload, dict) and {name: upload[name] for name in upload}
-        if not laid_out:
+        if not isinstance(upload, dict):
             raise ValueError
-        lines = [f"{json.dumps(name)}: {json.dumps(value)}" for name, value in laid_out.items()]
+        lines = [f"{json.dumps(name)}: {json.dumps(value)}" for name, value in upload.items()]
     except (ValueError, RecursionError):
         lines = text[:SHOWN_BYTES].splitlines()
         if len(text) > SHOWN_BYTES:

@@ -171,10 +171,14 @@ def test_accepted_are_device_and_number_together(tables: duckdb.DuckDBPyConnecti
     assert FailedEvents(tables, COLUMNS).not_accepted(fits) == fits[1:]
 
 
-def test_held_cohorts_are_counted_by_model_firmware_and_field(tables: duckdb.DuckDBPyConnection) -> None:
-    for offset in range(3):
-        fail(tables, offset, reason="cohort_differs", found="ml" if offset else "cl", accepted="l")
+def test_a_held_cohort_is_told_by_what_was_found_last(tables: duckdb.DuckDBPyConnection) -> None:
+    for offset, found in ((2, "factor 3.1"), (0, "factor 2.7"), (1, "factor 2.9")):
+        fail(tables, offset, reason="cohort_differs", found=found, accepted="l")
+    fail(tables, 3, reason="cohort_differs", field="power_w", found="kW", accepted="W")
     fail(tables, 9)
-    rows = FailedEvents(tables, COLUMNS).cohorts(Selection()).rows
-    assert rows == [("WM-6010", "2.4.0", "water_l", "ml", "l", 2), ("WM-6010", "2.4.0", "water_l", "cl", "l", 1)]
-    assert FailedEvents(tables, COLUMNS).cohorts(Selection(firmware="2.5.0")).rows == []
+    events = FailedEvents(tables, COLUMNS)
+    assert events.cohorts(Selection()).rows == [
+        ("WM-6010", "2.4.0", "power_w", "kW", "W", 1),
+        ("WM-6010", "2.4.0", "water_l", "factor 3.1", "l", 3),
+    ]
+    assert events.cohorts(Selection(firmware="2.5.0")).rows == []
