@@ -101,6 +101,36 @@ def recovery(
         raise typer.Exit(1)
 
 
+@app.command()
+def simulator(
+    *,
+    uploads: Annotated[int, typer.Option(min=1, help="Uploads of each run.")] = 1_000_000,
+    runs: Annotated[int, typer.Option(min=1, help="Runs of each fleet; the median counts.")] = 5,
+    write: Annotated[bool, typer.Option("--write", help="Write benchmarks/RESULTS.md.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Measure how fast a load (`vaxel simulate --load`) gets into Kafka, and what memory a million devices take.
+
+    Takes some minutes. Exit code 1 when a truth is not what Kafka holds.
+    """
+    from benchmarks.results import write_section  # noqa: PLC0415
+    from benchmarks.simulator import as_json as report_json  # noqa: PLC0415
+    from benchmarks.simulator import measure  # noqa: PLC0415
+    from benchmarks.simulator_report import markdown, print_table  # noqa: PLC0415
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that everything is stopped and removed
+    with _progress() as say:
+        measured = measure(uploads, runs, say)
+    if as_json:
+        typer.echo(json.dumps(report_json(measured)))
+    else:
+        print_table(measured)
+    if write:
+        write_section("simulator", markdown(measured))
+    if any(one.wrong for one in measured):
+        raise typer.Exit(1)
+
+
 @contextmanager
 def _progress() -> Iterator[Callable[[str], None]]:
     """Shows what goes on: on a terminal in place, else a line now and then."""
