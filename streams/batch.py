@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +36,7 @@ class Batch:
         received_at_ms: When Kafka took each upload in.
         original: The bytes of each upload as they came.
         is_repaired: Whether each upload came back from the failed events; None where none did.
+        known: Channels laid out so far, and their peaks: several rules look at the same ones.
     """
 
     place: Place
@@ -45,6 +46,7 @@ class Batch:
     received_at_ms: Ints
     original: Sequence[bytes]
     is_repaired: npt.NDArray[np.bool_] | None = None
+    known: dict[tuple[str, str], Floats] = field(default_factory=dict, compare=False, repr=False)
 
     def integers(self, name: str, null: int = 0) -> Ints:
         """An integer column as NumPy; `null` stands for null."""
@@ -143,7 +145,22 @@ def highest(values: Floats, when: Instants) -> Floats:
 
 
 def channel(batch: Batch, name: str, when: Instants) -> Floats:
-    """One channel, one value per reading; NaN where the device has no such channel or no value."""
+    """One channel, one value per reading; NaN where the device has no such channel or no value. Not to be changed."""
+    found = batch.known.get(("channel", name))
+    if found is None:
+        found = batch.known["channel", name] = _laid_out(batch, name, when)
+    return found
+
+
+def peak(batch: Batch, name: str, when: Instants) -> Floats:
+    """Highest value of a channel in each upload; NaN where it has none. Not to be changed."""
+    found = batch.known.get(("peak", name))
+    if found is None:
+        found = batch.known["peak", name] = highest(channel(batch, name, when), when)
+    return found
+
+
+def _laid_out(batch: Batch, name: str, when: Instants) -> Floats:
     lists = batch.uploads.column(name).combine_chunks()
     values = np.asarray(lists.flatten().to_numpy(zero_copy_only=False), dtype=np.float64)
     if lists.null_count == 0:

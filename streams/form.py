@@ -18,11 +18,12 @@ import pyarrow as pa
 
 from schemas.forms import Column, columns, duckdb_structure
 from schemas.uploads import VERSION_FIELD, Upload
+from streams.letters import Letters
 
 Mask = npt.NDArray[np.bool_]
 
-ESCAPED_LETTER = b"\\u"
-"""May be part of a key: such a text is examined one by one."""
+ESCAPE = b"\\"
+"""May be part of a key: such a text is examined one by one. Devices have nothing to escape."""
 
 
 @dataclass(frozen=True)
@@ -73,13 +74,13 @@ class Sorter:
             values: All records of the batch.
             rows, texts: Those that are text, as index into the batch and as such.
         """
-        letters = bytes(texts.buffers()[2] or b"")
         if not len(rows):
             return
+        letters = Letters(texts)
         chosen = np.ones(len(rows), dtype=bool)
-        if ESCAPED_LETTER in letters:
-            chosen = ~_having(ESCAPED_LETTER, values, rows)
-        if _key(VERSION_FIELD) not in letters:
+        if letters.has(ESCAPE):
+            chosen = ~_having(ESCAPE, values, rows)
+        if not letters.has(_key(VERSION_FIELD)):
             yield from self._by_additions(self._versions[0], values, rows, letters, chosen)
             return
         # What says its version is tried as the newest; older ones that say theirs are few.
@@ -89,14 +90,13 @@ class Sorter:
                 yield from self._by_additions(version, values, rows, letters, chosen & mine)
 
     def _by_additions(
-        self, version: type[Upload], values: Sequence[bytes | None], rows: pa.Array, letters: bytes, chosen: Mask
+        self, version: type[Upload], values: Sequence[bytes | None], rows: pa.Array, letters: Letters, chosen: Mask
     ) -> Iterator[tuple[Form, Mask | None]]:
         absent, mixed = [], []
         for name in self._additions[version]:
-            times = letters.count(_key(name))
-            if not times:
+            if not letters.has(_key(name)):
                 absent.append(name)
-            elif times != len(rows):
+            elif letters.count(_key(name)) != len(rows):
                 mixed.append(name)
         if not mixed:
             yield form(version, frozenset(absent)), None if chosen.all() else chosen

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from streams.batch import Batch, Floats, Instants, channel, highest
+from streams.batch import Batch, Floats, Instants, channel, peak
 from streams.cohorts import Measure
 from streams.physics import speed_m_per_s
 
 
-def _peak(name: str, batch: Batch, when: Instants) -> Floats:
-    return highest(channel(batch, name, when), when)
-
-
 def _water_of_cycle(batch: Batch, when: Instants) -> Floats:
     """Litres of a whole cycle: what is drawn so far says little before its end."""
-    return np.where(batch.flags("cycle_ended"), _peak("water_l", batch, when), np.nan)
+    return np.where(batch.flags("cycle_ended"), peak(batch, "water_l", when), np.nan)
 
 
 def _speed(batch: Batch, when: Instants) -> Floats:
@@ -25,15 +21,15 @@ def _speed(batch: Batch, when: Instants) -> Floats:
 
 
 WASHER_MEASURES = (
-    Measure("power_w", "W", lambda batch, when: _peak("power_w", batch, when), below=5.0, above=1.5),
-    Measure("temperature_c", "°C", lambda batch, when: _peak("temperature_c", batch, when), below=5.0, above=1.35),
+    Measure("power_w", "W", lambda batch, when: peak(batch, "power_w", when), below=5.0, above=1.5),
+    Measure("temperature_c", "°C", lambda batch, when: peak(batch, "temperature_c", when), below=5.0, above=1.35),
     Measure("water_l", "l", _water_of_cycle, below=2.0, above=2.0),
 )
 SHOE_MEASURES = (
     Measure("distance_m", "m", _speed, below=50.0, above=1.7),
-    Measure("cadence_spm", "1/min", lambda batch, when: _peak("cadence_spm", batch, when), below=1.6, above=1.6),
+    Measure("cadence_spm", "1/min", lambda batch, when: peak(batch, "cadence_spm", when), below=1.6, above=1.6),
     Measure(
-        "ground_contact_ms", "ms", lambda batch, when: _peak("ground_contact_ms", batch, when), below=3.0, above=3.0
+        "ground_contact_ms", "ms", lambda batch, when: peak(batch, "ground_contact_ms", when), below=3.0, above=3.0
     ),
 )
 """Margins: wide where people differ or pause, narrow where a wrong unit is only twice the right one."""

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from schemas.catalogue import HOTTEST_SUDS_C, LARGEST_LOAD_W, LARGEST_SPEED_M_PER_S
 from streams.admission import Doubt, Told
-from streams.batch import Batch, Floats, Instants, by_material, channel, highest
+from streams.batch import Batch, Floats, Instants, by_material, channel, peak
 
 LARGEST_LOAD_OF_OTHERS_W = 10_000
 """Of machines that the catalogue does not know: what the contract accepts anyway."""
@@ -22,9 +22,8 @@ ROUNDING = 0.05
 def washer_doubts(batch: Batch, when: Instants) -> Iterator[Doubt]:
     """Uploads of washing machines that cannot be."""
     largest_w = by_material(batch, LARGEST_LOAD_W, LARGEST_LOAD_OF_OTHERS_W)
-    power_w = highest(channel(batch, "power_w", when), when)
-    yield _above("power_w", power_w, largest_w.astype(np.float64), "W")
-    yield _above("temperature_c", highest(channel(batch, "temperature_c", when), when), HOTTEST_SUDS_C, "°C")
+    yield _above("power_w", peak(batch, "power_w", when), largest_w.astype(np.float64), "W")
+    yield _above("temperature_c", peak(batch, "temperature_c", when), HOTTEST_SUDS_C, "°C")
     yield _falling("water_l", channel(batch, "water_l", when), when)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from schemas.facts import Run
-from streams.batch import Batch, Floats, Instants, Ints, channel, highest, nullable, per_upload
+from streams.batch import Batch, Floats, Instants, Ints, channel, highest, nullable, peak, per_upload
 from streams.groups import Groups, grouped
 from streams.reported import SESSION_FIELDS, fields, shared_facts
 from streams.store import Rows, Store
@@ -66,7 +66,7 @@ def add_amounts(runs: Store, rows: Rows, uploads: Ints, batch: Batch, when: Inst
     """
     values, groups = runs.values, grouped(rows)
     own = groups.rows
-    far_m = groups.highest_known(highest(channel(batch, "distance_m", when), when)[uploads])
+    far_m = groups.highest_known(peak(batch, "distance_m", when)[uploads])
     known = ~np.isnan(far_m)
     far_mm = np.rint(far_m[known] * MILLI).astype(np.int64)
     values["distance_mm"][own[known]] = np.maximum(values["distance_mm"][own[known]], far_mm)

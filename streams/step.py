@@ -113,11 +113,12 @@ def step(
     """
     _, start, _ = fields = product.upload.session_fields()
     state.received(batch.received_at_ms)
-    batch, impossible = admitted(batch, fields, instants(batch), product.rules)
-    batch, untrue = _true(product, state, batch, trusted)
-    hopes = state.hopes(product.upload, [*refused_before, *impossible, *untrue])
     when = instants(batch)
-    slot = state.devices.slots(batch.uploads.column("device_id"))
+    batch, impossible = admitted(batch, fields, when, product.rules)
+    when = instants(batch) if impossible else when
+    batch, slot, untrue = _true(product, state, batch, when, trusted)
+    when = instants(batch) if untrue else when
+    hopes = state.hopes(product.upload, [*refused_before, *impossible, *untrue])
     seq = batch.integers("seq")
     judged = state.devices.judge(slot, seq, batch.integers(start), batch.received_at_ms, digests(batch.original))
     _settle(state.awaited, slot, seq, judged.verdict)
@@ -137,11 +138,11 @@ def step(
 
 
 def _true(
-    product: Product, state: State, batch: Batch, trusted: frozenset[tuple[str, str]]
-) -> tuple[Batch, list[FailedEvent]]:
-    """The uploads whose firmware measures as its model does, and whose lifetime counters do not fall."""
+    product: Product, state: State, batch: Batch, when: Instants, trusted: frozenset[tuple[str, str]]
+) -> tuple[Batch, Ints, list[FailedEvent]]:
+    """The uploads, and their devices, whose firmware measures as its model does, and whose lifetime counters do not fall."""
     slot = state.devices.slots(batch.uploads.column("device_id"))
-    batch, held = without(batch, state.cohorts.judge(batch, instants(batch), slot, trusted))
+    batch, held = without(batch, state.cohorts.judge(batch, when, slot, trusted))
     if held:
         slot = state.devices.slots(batch.uploads.column("device_id"))
     counters = np.full((len(slot), COUNTERS), np.nan)
@@ -157,7 +158,7 @@ def _true(
         return Told(sentence, name, f"{said[name]:.15g}", f"{known[name]:.15g} or more")
 
     batch, falling = without(batch, [Doubt(fallen, "counter_fell", tell)])
-    return batch, held + falling
+    return batch, slot[~fallen], held + falling
 
 
 def _settle(awaited: Awaited, slot: Ints, seq: Ints, verdict: npt.NDArray[np.int8]) -> None:

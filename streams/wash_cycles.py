@@ -12,7 +12,7 @@ import pyarrow as pa
 from schemas.evolution import MWH_PER_WH
 from schemas.facts import WashCycle
 from schemas.uploads import Programme
-from streams.batch import Batch, Floats, Instants, Ints, channel, highest, nullable, per_upload, texts
+from streams.batch import Batch, Floats, Instants, Ints, channel, nullable, peak, per_upload, texts
 from streams.groups import grouped
 from streams.reported import SESSION_FIELDS, fields, shared_facts
 from streams.store import Rows, Store
@@ -72,8 +72,8 @@ def add_amounts(cycles: Store, rows: Rows, uploads: Ints, batch: Batch, when: In
     values, groups = cycles.values, grouped(rows)
     own = groups.rows
     values["energy_uwh"][own] += groups.sums(per_upload(energy_uwh(power_w, when.span_ms), when)[uploads])
-    values["peak_w"][own] = np.fmax(values["peak_w"][own], groups.highest_known(highest(power_w, when)[uploads]))
-    water_l = groups.highest_known(highest(channel(batch, "water_l", when), when)[uploads])
+    values["peak_w"][own] = np.fmax(values["peak_w"][own], groups.highest_known(peak(batch, "power_w", when)[uploads]))
+    water_l = groups.highest_known(peak(batch, "water_l", when)[uploads])
     known = ~np.isnan(water_l)
     water_ml = np.rint(water_l[known] * 1000).astype(np.int64)
     values["water_ml"][own[known]] = np.maximum(values["water_ml"][own[known]], water_ml)

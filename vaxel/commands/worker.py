@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 from contextlib import closing
 from enum import StrEnum
 from typing import Annotated
 
 import typer
 
+from schemas.errors import UsageError
+from schemas.fields import FIRMWARE, IDENTIFIER
 from vaxel.commands.options import DEFAULT_DATA_DIR, DataDir
 
 
@@ -69,6 +72,14 @@ def worker(
             show_default="http://HTTP_HOST:HTTP_PORT",
         ),
     ] = None,
+    trust: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="MATERIAL:FIRMWARE",
+            envvar="VAXEL_TRUST",
+            help="Let this firmware's uploads in although they differ from those of its model; may be repeated.",
+        ),
+    ] = None,
     data_dir: DataDir = DEFAULT_DATA_DIR,
 ) -> None:
     """Run one stream worker: takes its share of the partitions, stops in good order on Ctrl-C or SIGTERM.
@@ -97,5 +108,21 @@ def worker(
         http_host=http_host,
         http_port=http_port,
         advertise=address,
+        trusted=trusted(trust or []),
     )
     run_worker(settings, log_level, log_format=log_format.value)
+
+
+def trusted(names: list[str]) -> frozenset[tuple[str, str]]:
+    """Materials and firmware of `--trust`.
+
+    Raises:
+        UsageError: One is no MATERIAL:FIRMWARE.
+    """
+    found = set()
+    for name in names:
+        material, colon, firmware = name.partition(":")
+        if not (colon and re.fullmatch(IDENTIFIER, material) and re.fullmatch(FIRMWARE, firmware)):
+            raise UsageError(f"--trust {name!r}: MATERIAL:FIRMWARE is accepted, such as WM-7020:3.3.0")
+        found.add((material, firmware))
+    return frozenset(found)
