@@ -61,6 +61,7 @@ def load(
     return {
         "run": run.folder.path.name,
         "sent": run.sent,
+        "lost": 0,
         "acknowledged": run.acknowledged.count,
         "intact_uploads": run.acknowledged.count,
         "faults": {},
