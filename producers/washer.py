@@ -10,7 +10,8 @@ import numpy as np
 
 from producers.device import Episode
 from producers.uploads import Session, Upload
-from producers.wash_cycle import RECIPES, Curve, nominal_load_kg, wash_cycle
+from producers.wash_cycle import Curve, wash_cycle
+from producers.wash_recipes import RECIPES, nominal_load_kg
 from producers.washer_cycle import Cycle, Silence, silence, told
 from producers.washer_owner import owner
 from producers.washer_uploads import Board, Counters

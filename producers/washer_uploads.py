@@ -80,14 +80,16 @@ class Board:
             "firmware": self.firmware,
             **cycle,
         }
+        # Rounded once for all versions: a counter may not fall by the last digit when the firmware changes.
+        lifetime_wh = round(counters.energy_wh, 3)
         if self.knows_phases:
             fields["schema_version"] = WasherUploadV2.version
             fields["cycle_energy_wh"] = round(sum(phase_wh), 3) if phase_wh else None
             fields |= zip(_PHASE_FIELDS, phase_wh or _NO_PHASES, strict=True)
-            fields["lifetime_energy_mwh"] = round(counters.energy_wh * MWH_PER_WH)
+            fields["lifetime_energy_mwh"] = round(lifetime_wh * MWH_PER_WH)
         else:
             del channels["phase"]
-            fields["lifetime_energy_wh"] = round(counters.energy_wh, 3)
+            fields["lifetime_energy_wh"] = lifetime_wh
         fields |= channels
         fields["lifetime_cycles"] = counters.cycles
         fields["lifetime_water_l"] = round(counters.water_l, 2)

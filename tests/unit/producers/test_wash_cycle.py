@@ -12,14 +12,13 @@ from hypothesis import strategies as st
 from producers.wash_cycle import (
     AS_NEW,
     PHASES,
-    RECIPES,
     STEP_MS,
     Condition,
     Curve,
-    nominal_load_kg,
     wash_cycle,
 )
 from producers.wash_heat import LOSS_W_PER_K, ROOM_C, PowerCut, heat_capacity_kj_per_k
+from producers.wash_recipes import RECIPES, nominal_load_kg
 from producers.wash_spin import spin_power_w, spin_rpm, spin_up
 from schemas.catalogue import LARGEST_LOAD_W, WASHERS, WasherModel
 from schemas.uploads import Programme

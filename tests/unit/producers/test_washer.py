@@ -20,6 +20,7 @@ from producers.device import Episode
 from producers.uploads import Upload
 from producers.washer import Washer
 from producers.washer_owner import owner
+from producers.washer_uploads import Board, Counters
 from schemas.catalogue import WASHERS
 from schemas.fleet import FleetDevice, LifeEvent
 from schemas.uploads import MAX_SPAN_MS, Alert, WasherUpload, WasherUploadV2
@@ -206,6 +207,17 @@ def test_every_alert_is_raised_and_old_firmware_raises_none() -> None:
         assert all("alert" not in fields for fields in fields_of(uploads))
 
 
+def test_the_machine_complains_where_it_notices() -> None:
+    for fields in chain.from_iterable(map(fields_of, a_fleet("4.1.2"))):
+        if fields["alert"] == "unbalance":
+            assert fields["cycle_ended"]
+            assert fields["phase"][-1] == "spin"
+        if fields["alert"] == "drain_slow":
+            assert "rinse" in fields["phase"]
+        if fields["alert"] == "door_open":
+            assert fields["cycle_no"] is None
+
+
 def cut_uploads(firmware: str) -> list[tuple[list[dict[str, Any]], int]]:
     """The uploads of each cycle with a power cut, and which of them says so."""
     cycles: dict[tuple[str, int], list[dict[str, Any]]] = defaultdict(list)
@@ -283,6 +295,17 @@ def test_firmware_changes_what_it_sends_and_nothing_else() -> None:
     assert (after["seq"], after["firmware"], after["schema_version"], after["board_no"]) == (1, "4.0.0", 2, 0)
     assert after["lifetime_cycles"] == before["lifetime_cycles"] == 100
     assert after["lifetime_energy_mwh"] == before["lifetime_energy_wh"] * 1000
+
+
+@given(energy_wh=st.floats(0, 1e6), halves=st.integers(0, 10**9))
+def test_no_version_rounds_the_energy_counter_otherwise(energy_wh: float, halves: int) -> None:
+    """Found in a fleet: 122680.3325 Wh was 122680.333 in version 1, then 122680332 mWh in version 2, which fell."""
+    for wh in (energy_wh, halves / 2_000, 122_680.3325):
+        first, second = (
+            json.loads(Board("wm-1", "WM-8030", firmware).sign_of_life(START_MS, Counters(0, 1, wh, 2.0)).value)
+            for firmware in ("3.2.1", "4.0.0")
+        )
+        assert second["lifetime_energy_mwh"] == round(first["lifetime_energy_wh"] * 1000)
 
 
 def test_a_swapped_board_counts_from_0_or_from_where_it_stood_and_numbers_go_on() -> None:
