@@ -13,8 +13,9 @@ from confluent_kafka import Producer
 
 from schemas.repairs import ACKNOWLEDGED_FILE
 from schemas.topics import TELEMETRY_WASHER
+from streams.cohorts import KNOWN_AFTER, STRANGE_UPLOADS
 from streams.crash_points import VARIABLE
-from tests.integration.pipeline.terminal import Terminal, faults, running_stack
+from tests.integration.pipeline.terminal import Terminal, faults, running_stack, wait_until
 from vaxel.settings import addresses
 
 pytestmark = [pytest.mark.kafka, pytest.mark.postgres]
@@ -161,6 +162,26 @@ def test_a_crash_before_it_is_written_down_sends_again_what_then_counts_once(
     assert figures(terminal, "w-crash") == figures(terminal, "w-litres")
 
 
+def test_ctrl_c_says_what_was_acknowledged_and_the_rest_follows(terminal: Terminal, rule_file: Path) -> None:
+    publish(terminal, a_cycle("w-stopped", "9.9.9", 1_000))
+    terminal.does("run", "--until-idle")
+    rule = rule_file.with_name("stopped.toml")
+    rule.write_text(RULE.replace("water-in-ml", "stopped").replace("[select]", '[select]\ndevice = "w-stopped"'))
+    repaired = terminal.reports("failed", "repair", rule)
+    process = terminal.begins("failed", "replay", "stopped", "--rate", "0.1", "--json")
+    wait_until((terminal.folder / repaired["folder"] / ACKNOWLEDGED_FILE).exists, "the replay is under way")
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=60)
+    told = json.loads(out)
+    assert process.returncode == 130
+    assert told["interrupted"]
+    assert told["acknowledged"] == told["sent"] < 3
+    rest = terminal.reports("failed", "replay", "stopped")
+    assert (rest["acknowledged"], rest["back_before"]) == (3 - told["acknowledged"], told["acknowledged"])
+    terminal.does("run", "--until-idle")
+    assert outcomes(terminal, "w-stopped") == {"failed": 3, "accepted": 3}
+
+
 def test_uploads_as_they_are_come_back_only_where_the_contract_lets_them_in(terminal: Terminal) -> None:
     publish(terminal, [{"device_id": "w-broken"}])
     stray = a_cycle("w-stray", "9.9.8", 1)[0]
@@ -179,6 +200,43 @@ def test_uploads_as_they_are_come_back_only_where_the_contract_lets_them_in(term
     assert terminal.reports("failed", "replay", "--reason", "wrong_key")["back_before"] == 1
 
 
+def powers(device_id: str, firmware: str, power_w: float, count: int) -> list[dict[str, Any]]:
+    """So many cycles of one upload each."""
+    first = a_cycle(device_id, firmware, 1)[0] | {"power_w": [power_w] * READINGS, "cycle_ended": True}
+    shifts = ((number, number * 3_600_000 - 86_400_000 * 60) for number in range(count))
+    return [
+        first
+        | {"seq": number, "cycle_no": number + 1}
+        | dict.fromkeys(("start_ms", "sent_at_ms", "cycle_started_ms"), STARTED_MS + shift_ms)
+        for number, shift_ms in shifts
+    ]
+
+
+def test_a_firmware_in_another_unit_is_held_and_comes_back_by_the_rule_proposed_for_it(terminal: Terminal) -> None:
+    publish(terminal, powers("w-known", "9.0.0", 120.0, KNOWN_AFTER))
+    terminal.does("run", "--until-idle")
+    strange = [f"w-strange-{number}" for number in range(12)]
+    publish(terminal, [upload for name in strange for upload in powers(name, "9.0.1", 1_200.0, STRANGE_UPLOADS)])
+    terminal.does("run", "--until-idle")
+    (group,) = terminal.reports("failed", "list", "--reason", "cohort_differs")
+    assert (group["firmware"], group["field"], group["came_back"]) == ("9.0.1", "power_w", 0)
+    assert group["events"] == group["devices"] * STRANGE_UPLOADS > STRANGE_UPLOADS
+
+    terminal.does("failed", "propose", "--to", terminal.folder / "proposed.toml")
+    assert terminal.types("failed", "propose", "--to", terminal.folder / "proposed.toml").code == 2  # it is there
+    assert terminal.does("failed", "propose") == (terminal.folder / "proposed.toml").read_text()
+    assert terminal.reports("failed", "repair", terminal.folder / "proposed.toml")["added"] == group["events"]
+    assert terminal.reports("failed", "replay", "WM-8030-9.0.1-power_w")["acknowledged"] == group["events"]
+    terminal.does("run", "--until-idle")
+    (group_after,) = terminal.reports("failed", "list", "--reason", "cohort_differs")
+    assert group_after == group | {"came_back": group["events"]}
+    (measured,) = terminal.asks(
+        """select count(*) as readings, min(power_w) as low, max(power_w) as high from readings_washer
+           where device_id in (select device_id from failed_events where reason = 'cohort_differs')"""
+    )
+    assert measured == {"readings": group["events"] * READINGS, "low": 120.0, "high": 120.0}
+
+
 def test_wrong_use_is_told_in_one_line(terminal: Terminal, rule_file: Path) -> None:
     bad = terminal.folder / "bad.toml"
     bad.write_text(RULE.replace('"water_l"\nfrom', '"seq"\nfrom'))
@@ -190,7 +248,7 @@ def test_wrong_use_is_told_in_one_line(terminal: Terminal, rule_file: Path) -> N
         (("show", "washer"), 2, "'washer' is no place"),
         (("repair", str(bad)), 2, "seq is an upload's identity"),
         (("repair", "nowhere.toml"), 2, "cannot read the rule in 'nowhere.toml'"),
-        (("propose",), 1, "no firmware is held"),
+        (("propose", "--model", "RS-100"), 1, "no firmware is held"),
     ):
         said = terminal.types("failed", *arguments)
         assert said.code == code, (arguments, said)

@@ -20,8 +20,8 @@ from vaxel.commands.failed_report import (
 
 EVENT: dict[str, Any] = {
     "place": "telemetry.washer.v1[1]@7", "topic": "telemetry.washer.v1", "partition": 1, "offset": 7,
-    "received_at": datetime(2026, 1, 1, 12, tzinfo=UTC), "device_id": "w-1", "reason": "out_of_range", "detail": "too much",
-    "stage": "streams", "field": "water_l", "found": "", "accepted": "at most 1000", "seq": None,
+    "received_at": datetime(2026, 1, 1, 12, tzinfo=UTC), "device_id": "w-1", "reason": "out_of_range",
+    "detail": "too much", "stage": "streams", "field": "water_l", "found": "", "accepted": "at most 1000", "seq": None,
     "original": b'{"device_id": "w-1", "water_l": [5000.0]}',
 }  # fmt: skip
 
