@@ -11,6 +11,10 @@ THOUSANDTH = 1e-3
 """On the other side are sums of whole ones: each reading's energy, a run's distance, a cycle's water, and each value
 that goes into a run's means may be off by half of one."""
 
+COARSE = 0.005
+"""As TOLERANCE, where an upload came back from a foreign unit: it has lost digits there (a kW to the watt, a kilometre
+to the metre). A unit taken for another is off by far more."""
+
 EXPECTED_SESSIONS = """
 -- What is to be known of each session: what those of its uploads tell that were accepted. A shoe tells its distance
 -- since the run began, so the largest counts. A session is over once its last upload came, or a later one.
@@ -21,13 +25,16 @@ parts as (
     sum(amount) filter (is_accepted) as sum_amount, max(amount) filter (is_accepted) as max_amount,
     max(last_reading_at_ms) filter (is_accepted) as ended_at_ms,
     sum(reading_count) filter (is_accepted) as reading_count,
-    bool_or(ends_session) filter (is_accepted) as is_ended
+    bool_or(ends_session) filter (is_accepted) as is_ended,
+    coalesce(bool_or(is_accepted and is_mistaken), false) as is_coarse
   from truth_uploads left join (select device_id, seq, true as is_accepted from accepted) using (device_id, seq)
+  left join (select distinct device_id, seq, true as is_mistaken from truth_records where fault = 'wrong_unit')
+    using (device_id, seq)
   where session_started_at_ms is not null group by all
 )
 select product, device_id, material, session_no, programme, started_at_ms,
   parts.ended_at_ms, parts.reading_count, if(product = 'washer', sum_amount, max_amount) as amount,
-  is_ended or newest.seq > last_seq as end_is_known
+  is_ended or newest.seq > last_seq as end_is_known, is_coarse
 from truth_sessions join parts using (device_id, started_at_ms) join newest using (device_id)
 where parts.reading_count > 0
 """
@@ -125,7 +132,7 @@ group by session_id;
 
 create or replace temp table session_pairs as
 with pairs as (
-  select e.device_id as expected_device_id, f.device_id as found_device_id, e.end_is_known,
+  select e.device_id as expected_device_id, f.device_id as found_device_id, e.end_is_known, e.is_coarse,
     coalesce(e.started_at_ms, f.started_at_ms) as started_at_ms,
     coalesce(s.ended_at_ms, e.ended_at_ms) as expected_ended_at_ms,
     coalesce(s.amount, e.amount) as expected_amount,
@@ -149,7 +156,8 @@ select
   expected_device_id is not null and found_device_id is not null and (
     ended_at_ms <> expected_ended_at_ms
     or reading_count <> expected_reading_count
-    or abs(amount - expected_amount) > {TOLERANCE} * greatest(1, expected_amount) + rounded
+    or abs(amount - expected_amount)
+      > if(is_coarse, {COARSE}, {TOLERANCE}) * greatest(1, expected_amount) + rounded
     or (status = 'open') = end_is_known
     or found_kind <> expected_kind
   ) as is_different

@@ -133,6 +133,26 @@ def test_an_upload_that_was_repaired_counts_in_its_session_and_is_not_unknown(
     assert check(lake)["misjudged"] == [f"unknown to the truth: {again.upload.device_id} seq {again.upload.seq}"]
 
 
+@pytest.mark.parametrize(("factor", "expected"), [(1.0003, {}), (0.5, {"sessions_wrong": 1})])
+def test_what_came_back_from_a_foreign_unit_may_have_lost_digits_and_no_more(
+    lake: duckdb.DuckDBPyConnection, tmp_path: Path, factor: float, expected: dict[str, int]
+) -> None:
+    made = simulated()
+    at = next(n for n, each in enumerate(made) if is_of_a_cycle(each))
+    fields = json.loads(made[at].value)
+    rounded = encode({**fields, "power_w": [power * factor for power in fields["power_w"]]})
+    held = replace(made[at], value=b"{", fault="wrong_unit")
+    sent = [*made[:at], held, *made[at + 1 : at + 60], replace(made[at], value=rounded)]
+    cut_off(lake, tmp_path, sent, Random(1), repaired=1)
+    assert count(lake, "select count(*) from expected_sessions where is_coarse") == 1
+    assert wrong(lake) == expected
+
+
+def is_of_a_cycle(delivery: Delivery) -> bool:
+    part = delivery.upload.part
+    return delivery.fault is None and part is not None and part.session.product == "washer" and part.amount > 100
+
+
 def test_of_a_repaired_upload_that_kafka_has_let_go_of_the_number_is_enough(
     lake: duckdb.DuckDBPyConnection, tmp_path: Path
 ) -> None:
