@@ -63,7 +63,7 @@ def simulate(
     *,
     seed: Annotated[int, typer.Option(min=0, max=999_999_999, help="The same seed gives the same bytes.")] = 7,
     washers: Annotated[int, typer.Option(min=0, max=1_000_000, help="Washing machines.")] = 300,
-    shoes: Annotated[int, typer.Option(min=0, max=1_000_000, help="Pairs of running shoes.")] = 300,
+    shoes: Annotated[int, typer.Option(min=0, max=1_000_000, help="Running shoes with a pod.")] = 300,
     days: Annotated[int, typer.Option(min=1, max=400, help="Days of life.")] = 14,
     start: Annotated[
         datetime,
@@ -76,6 +76,16 @@ def simulate(
     fault: Faults = None,
     no_faults: NoFaults = False,
     roll_out: RollOuts = None,
+    load: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Instead of a life: send this many uploads as fast as Kafka takes them. Sessions of the simulated "
+            "fleet are made once, and all devices play them; without faults.",
+            show_default=False,
+        ),
+    ] = None,
+    templates: Annotated[int, typer.Option(min=1, max=1_000, help="Sessions that a --load is made of.")] = 64,
     to: Annotated[
         Path | None,
         typer.Option(dir_okay=False, help="Write one upload a line to this file instead of Kafka, without a truth."),
@@ -94,6 +104,9 @@ def simulate(
     What an upload meets depends on its device and number alone. The last one of a device is always intact. Of --rate
     and --speed, the slower one counts.
     """
+    if load is not None:
+        _tell_load(load, seed, washers, shoes, templates, rate, data_dir, quiet or as_json, as_json=as_json)
+        return
     from producers.fault_rates import declared  # noqa: PLC0415
     from producers.fleet import FIRST_DAY, first_ms, fleet  # noqa: PLC0415
     from producers.roll_out import roll_out as parsed  # noqa: PLC0415
@@ -129,6 +142,33 @@ def simulate(
         quiet=is_quiet,
         devices=members.devices,
         events=members.events,
+    )
+    tell(summary, as_json=as_json)
+
+
+def _tell_load(
+    uploads: int,
+    seed: int,
+    washers: int,
+    shoes: int,
+    templates: int,
+    rate: float | None,
+    data_dir: Path,
+    quiet: bool,
+    *,
+    as_json: bool,
+) -> None:
+    from vaxel.commands.load import load  # noqa: PLC0415
+
+    summary = load(
+        uploads,
+        washers=washers,
+        shoes=shoes,
+        template_count=templates,
+        seed=seed,
+        per_second=rate,
+        data_dir=data_dir,
+        quiet=quiet,
     )
     tell(summary, as_json=as_json)
 

@@ -43,7 +43,8 @@ def take_in(stream: Stream, size: int = 10) -> None:
 
 def content(state: State) -> dict[str, dict[int, Any]]:
     return {
-        name: {row: store.values[row].item() for row in store.rows().tolist()} for name, store in state.stores.items()
+        name: {row: store.values[row].tobytes() for row in store.rows().tolist()}
+        for name, store in state.stores.items()
     }
 
 

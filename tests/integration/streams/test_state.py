@@ -21,7 +21,7 @@ from streams.checkpoint import Partition, Run
 from streams.inspection import inspected
 from streams.memory import recall
 from streams.step import State
-from streams.store import PAGES
+from streams.store import PAGES, SCHEMA_VERSION
 from tests.integration.streams.conftest import Stream
 from tests.unit.streams.arrivals import arriving, some_uploads
 from tests.unit.streams.building import Upload, a_washer_upload
@@ -86,7 +86,8 @@ def kept(stream: Stream) -> tuple[State, Any]:
 
 def content(state: State) -> dict[str, dict[int, Any]]:
     return {
-        name: {row: store.values[row].item() for row in store.rows().tolist()} for name, store in state.stores.items()
+        name: {row: store.values[row].tobytes() for row in store.rows().tolist()}
+        for name, store in state.stores.items()
     }
 
 
@@ -112,7 +113,7 @@ def test_what_is_shown_is_what_the_partitions_hold(streams: MakeStream, capsys: 
     ]
     assert [state["position"]["next_offset"] for state in found["partitions"][:2]] == [one.applied for one in opened]
     assert [state["lag"] for state in found["partitions"]] == [0, 7, 0]
-    assert [state["schema_versions"] for state in found["partitions"]] == [[2], [2], []]
+    assert [state["schema_versions"] for state in found["partitions"]] == [[SCHEMA_VERSION], [SCHEMA_VERSION], []]
     assert found["partitions"][2]["position"] is None
     assert all(0 <= state["age_s"] < 300 for state in found["partitions"][:2])
     assert found["total"]["rows"]["devices"] == 5
