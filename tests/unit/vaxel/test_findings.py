@@ -138,11 +138,17 @@ def test_what_came_back_from_a_foreign_unit_may_have_lost_digits_and_no_more(
     lake: duckdb.DuckDBPyConnection, tmp_path: Path, factor: float, expected: dict[str, int]
 ) -> None:
     made = simulated()
-    at = next(n for n, each in enumerate(made) if is_of_a_cycle(each))
+    at, end = next(
+        (at, end)
+        for at, heating in enumerate(made)
+        if is_of_a_cycle(heating)
+        for end, each in enumerate(made)
+        if ends_the_cycle_of(each, heating)
+    )
     fields = json.loads(made[at].value)
     rounded = encode({**fields, "power_w": [power * factor for power in fields["power_w"]]})
     held = replace(made[at], value=b"{", fault="wrong_unit")
-    sent = [*made[:at], held, *made[at + 1 : at + 60], replace(made[at], value=rounded)]
+    sent = [*made[:at], held, *made[at + 1 : end + 1], replace(made[at], value=rounded)]
     cut_off(lake, tmp_path, sent, Random(1), repaired=1)
     assert count(lake, "select count(*) from expected_sessions where is_coarse") == 1
     assert wrong(lake) == expected
@@ -151,6 +157,11 @@ def test_what_came_back_from_a_foreign_unit_may_have_lost_digits_and_no_more(
 def is_of_a_cycle(delivery: Delivery) -> bool:
     part = delivery.upload.part
     return delivery.fault is None and part is not None and part.session.product == "washer" and part.amount > 100
+
+
+def ends_the_cycle_of(delivery: Delivery, other: Delivery) -> bool:
+    part, of = delivery.upload.part, other.upload.part
+    return part is not None and of is not None and part.session is of.session and part.ends_session and delivery.intact
 
 
 def test_of_a_repaired_upload_that_kafka_has_let_go_of_the_number_is_enough(
