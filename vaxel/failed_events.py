@@ -60,7 +60,7 @@ class FailedEvents:
             with failed as (select * from {self._failed} where {where})
             select reason, material, firmware, field, count(*) as events, count(distinct device_id) as devices,
                    min(received_at) as first_seen, max(received_at) as last_seen,
-                   count(*) filter ({_IS_BACK}) as came_back
+                   count(*) filter (where {_IS_BACK}) as came_back
             from failed group by all order by events desc, reason, material, firmware, field {_limit(limit)}
             """,
             values,
@@ -73,7 +73,7 @@ class FailedEvents:
             f"""
             with failed as (select * from {self._failed} where {where})
             select {_PLACE_SQL} as place, received_at, device_id, seq, material, firmware, reason, field, found,
-                   accepted, detail, {_IS_BACK[6:]} as came_back
+                   accepted, detail, {_IS_BACK} as came_back
             from failed order by received_at desc, topic, partition, "offset" desc {_limit(limit)}
             """,
             values,
@@ -109,16 +109,29 @@ class FailedEvents:
         where, values = _condition(chosen)
         return int(self._ask(f"select count(*) from {self._failed} where {where}", values).rows[0][0])
 
+    def count_back(self, chosen: Selection) -> int:
+        """How many of those chosen have been accepted since they were refused."""
+        where, values = _condition(chosen)
+        query = f"select count(*) from {self._failed} as failed where {where} and {_IS_BACK}"
+        return int(self._ask(query, values).rows[0][0])
+
     def held(self, chosen: Selection) -> Iterator[Held]:
         """Those chosen, in order of arrival, a few at a time: their bytes may be many."""
+        return self._held(*_condition(chosen))
+
+    def still_held(self, chosen: Selection) -> Iterator[Held]:
+        """Those of them that have not been accepted since."""
         where, values = _condition(chosen)
+        return self._held(f"{where} and not {_IS_BACK}", values)
+
+    def _held(self, where: str, values: dict[str, Any]) -> Iterator[Held]:
         names = 'topic, partition, "offset", device_id, reason, original'
+        order = 'received_at, topic, partition, "offset"'
         cursor = self._lake.cursor()  # other questions may be asked in between
         with outside("read the failed events"):
             database = self._ask("select current_database()", {}).rows[0][0]
             cursor.execute(f'use "{database}"')
-            order = 'received_at, topic, partition, "offset"'
-            cursor.execute(f"select {names} from {self._failed} where {where} order by {order}", values)
+            cursor.execute(f"select {names} from {self._failed} as failed where {where} order by {order}", values)
             while rows := cursor.fetchmany(ROWS_AT_ONCE):
                 for row in rows:
                     yield Held(*row)
@@ -160,7 +173,7 @@ class FailedEvents:
 
 
 _PLACE_SQL = """topic || '[' || partition || ']@' || "offset\""""
-_IS_BACK = f"""where exists (
+_IS_BACK = f"""exists (
     from "{UPLOADS.name}" as back where back.outcome = 'accepted' and back.device_id = failed.device_id
     and back.seq = failed.seq and back.received_at > failed.received_at)"""
 """Accepted after it was refused; a number that was used before it came does not bring it back."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -65,6 +65,7 @@ def replay(
     from streams.repair import Tally  # noqa: PLC0415
     from streams.repair_folder import find_folder, folder_as_is  # noqa: PLC0415
     from streams.repair_rule import Selection  # noqa: PLC0415
+    from vaxel.commands import failed_report  # noqa: PLC0415
 
     chosen, tally = selected(reason, model, firmware, field, device, since, until), Tally()
     if (name is None) == (chosen == Selection()):
@@ -72,58 +73,52 @@ def replay(
     events = opened(data_dir)
     if name is not None:
         folder = find_folder(data_dir, name)
-        fits, total = folder.uploads(), folder.count()
+        fits, total, back = folder.uploads(), folder.count(), 0
     else:
-        folder = folder_as_is(data_dir)
-        fits, total = _as_they_are(events, chosen, tally), events.count(chosen)
-    _send_back(events, folder, fits, total, tally, data_dir=data_dir, rate=rate, quiet=quiet, as_json=as_json)
+        folder, back = folder_as_is(data_dir), events.count_back(chosen)
+        fits, total = _as_they_are(events, chosen, tally), events.count(chosen) - back
+    skipped = {"back_before": 0, "accepted_before": back}
+    with progress("replay", "uploads", quiet=quiet or as_json) as show_progress:
+
+        def told(count: int) -> None:
+            show_progress(min(1.0, count / max(total, 1)), count)
+
+        sent = _sent_back(events, folder, fits, skipped, told, data_dir, rate)
+    report = {"repair": folder.name, **sent, **skipped, "unfit": tally.rows()}
+    print_lines([json.dumps(report)] if as_json else failed_report.replay_lines(report))
+    if report["interrupted"]:
+        raise typer.Exit(INTERRUPTED)
 
 
 def _as_they_are(events: FailedEvents, chosen: Selection, tally: Tally) -> Iterator[Fit]:
     from streams.repair import as_it_is  # noqa: PLC0415
 
     foreign_keys = chosen.reason == "wrong_key"
-    return fit_ones((as_it_is(held, foreign_keys=foreign_keys) for held in events.held(chosen)), tally)
+    return fit_ones((as_it_is(held, foreign_keys=foreign_keys) for held in events.still_held(chosen)), tally)
 
 
-def _send_back(
+def _sent_back(
     events: FailedEvents,
     folder: RepairFolder,
     fits: Iterable[Fit],
-    total: int,
-    tally: Tally,
-    *,
+    skipped: dict[str, int],
+    on_sent: Callable[[int], None],
     data_dir: Path,
     rate: float | None,
-    quiet: bool,
-    as_json: bool,
-) -> None:
-    from streams.readmission import Readmitted, connect, readmit  # noqa: PLC0415
-    from vaxel.commands import failed_report  # noqa: PLC0415
+) -> dict[str, Any]:
+    """Send until the end or Ctrl-C; how many were sent and acknowledged."""
+    from streams.readmission import connect, readmit  # noqa: PLC0415
     from vaxel.settings import kafka_address  # noqa: PLC0415
 
     producer = connect({"bootstrap.servers": kafka_address(os.environ, data_dir)})
-    acknowledged, skipped = folder.acknowledged(), {"back_before": 0, "accepted_before": 0}
+    waiting = _not_back(events, fits, folder.acknowledged(), skipped)
     started_s = time.monotonic()
-    with until_interrupted() as stop, progress("replay", "uploads", quiet=quiet or as_json) as show_progress:
-
-        def told(counts: Readmitted) -> None:
-            show_progress(min(1.0, counts.sent / max(total, 1)), counts.sent)
-
-        waiting = _not_back(events, fits, acknowledged, skipped)
-        counts = readmit(waiting, producer, folder, stop=stop, on_progress=told, per_second=rate)
-    report = {
-        "repair": folder.name,
-        "sent": counts.sent,
-        "acknowledged": counts.acknowledged,
-        **skipped,
-        "unfit": tally.rows(),
-        "seconds": round(time.monotonic() - started_s, 1),
-        "interrupted": stop.is_set(),
-    }
-    print_lines([json.dumps(report)] if as_json else failed_report.replay_lines(report))
-    if stop.is_set():
-        raise typer.Exit(INTERRUPTED)
+    with until_interrupted() as stop:
+        counts = readmit(
+            waiting, producer, folder, stop=stop, on_progress=lambda counts: on_sent(counts.sent), per_second=rate
+        )
+    seconds = round(time.monotonic() - started_s, 1)
+    return vars(counts) | {"seconds": seconds, "interrupted": stop.is_set()}
 
 
 def _not_back(

@@ -145,6 +145,8 @@ def test_a_wrong_unit_is_found_repaired_and_comes_back_once(terminal: Terminal, 
         "repair": repaired["repair"], "sent": 0, "acknowledged": 0, "back_before": 0, "accepted_before": 3,
         "unfit": [], "seconds": 0, "interrupted": False,
     }  # fmt: skip
+    as_they_are = terminal.reports("failed", "replay", "--reason", "out_of_range")
+    assert (as_they_are["accepted_before"], as_they_are["sent"], as_they_are["unfit"]) == (3, 0, [])
     assert not faults(terminal.verifies())
 
 

@@ -85,6 +85,16 @@ def test_only_what_is_accepted_later_and_not_as_a_duplicate_has_come_back(tables
     assert [row["came_back"] for row in events.each(Selection(), None).objects()] == [True]
 
 
+def test_what_has_come_back_is_no_longer_held(tables: duckdb.DuckDBPyConnection) -> None:
+    for offset in range(3):
+        fail(tables, offset)
+    accept(tables, seq=1, minute=9)
+    events = FailedEvents(tables, COLUMNS)
+    assert [held.offset for held in events.still_held(Selection())] == [0, 2]
+    assert (events.count(Selection()), events.count_back(Selection())) == (3, 1)
+    assert events.count_back(Selection(device="w-2")) == 0
+
+
 def test_single_events_come_newest_first(tables: duckdb.DuckDBPyConnection) -> None:
     for offset in (1, 3, 2):
         fail(tables, offset)
