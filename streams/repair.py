@@ -75,14 +75,18 @@ class Changed:
     after: str | None
 
 
-def as_it_is(held: Held, *, foreign_keys: bool = False) -> Fit | Unfit:
+def as_it_is(held: Held, asked_for: str | None = None) -> Fit | Unfit:
     """The upload unchanged, if the contract lets it in today.
 
     Args:
-        foreign_keys: Whether an upload may come back that was written under another key than its device. Anybody
-            may write another's name into an upload, so a person has to have asked for these.
+        asked_for: The reason that a person has named. Uploads under another key than their device, and those of a
+            firmware that is held, come back only if it is theirs: the door does not look at either again.
     """
-    return _judged(held, held.original, foreign_keys)
+    if held.reason == "cohort_differs" and asked_for != held.reason:
+        return Unfit(
+            held, held.reason, "its firmware is held; select reason cohort_differs to let these in as they are"
+        )
+    return _judged(held, held.original, asked_for)
 
 
 def rewritten(held: Held, rule: Rule) -> Fit | Unfit:
@@ -102,7 +106,7 @@ def rewritten(held: Held, rule: Rule) -> Fit | Unfit:
         return Unfit(held, "not_rewritable", "nested too deeply")
     except ValueError as error:
         return Unfit(held, "not_rewritable", str(error))
-    return _judged(held, value, foreign_keys=rule.select.reason == "wrong_key")
+    return _judged(held, value, rule.select.reason)
 
 
 def changed_fields(before: bytes, after: bytes) -> list[Changed]:
@@ -115,13 +119,13 @@ def changed_fields(before: bytes, after: bytes) -> list[Changed]:
     return [pair for pair in pairs if pair.before != pair.after]
 
 
-def _judged(held: Held, value: bytes, foreign_keys: bool) -> Fit | Unfit:
+def _judged(held: Held, value: bytes, asked_for: str | None) -> Fit | Unfit:
     if held.topic not in _VERSIONS:
         return Unfit(held, "unknown_version", f"no contract describes uploads of topic {held.topic!r}")
     verdict = examine(value, _VERSIONS[held.topic])
     if isinstance(verdict, Refused):
         return Unfit(held, verdict.reason, verdict.detail)
-    if verdict.device_id != held.key and not foreign_keys:
+    if verdict.device_id != held.key and asked_for != "wrong_key":
         found = f"device_id is {verdict.device_id!r}, its record's key was {held.key!r}"
         return Unfit(held, "wrong_key", f"{found}; select reason wrong_key to let these in under device_id")
     return Fit(held, verdict.device_id, verdict.seq, value)

@@ -93,8 +93,7 @@ def replay(
 def _as_they_are(events: FailedEvents, chosen: Selection, tally: Tally) -> Iterator[Fit]:
     from streams.repair import as_it_is  # noqa: PLC0415
 
-    foreign_keys = chosen.reason == "wrong_key"
-    return fit_ones((as_it_is(held, foreign_keys=foreign_keys) for held in events.still_held(chosen)), tally)
+    return fit_ones((as_it_is(held, chosen.reason) for held in events.still_held(chosen)), tally)
 
 
 def _sent_back(

@@ -170,7 +170,16 @@ def test_an_upload_under_another_key_comes_back_only_if_that_was_asked_for() -> 
     refused = as_it_is(right)
     assert isinstance(refused, Unfit)
     assert refused.reason == "wrong_key"
-    assert isinstance(as_it_is(right, foreign_keys=True), Fit)
+    assert isinstance(as_it_is(right, "wrong_key"), Fit)
+
+
+def test_an_upload_of_a_held_firmware_comes_back_unchanged_only_if_that_was_asked_for() -> None:
+    strange = held(a_washer_upload(), reason="cohort_differs")
+    for asked_for in (None, "late", "wrong_key"):
+        verdict = as_it_is(strange, asked_for)
+        assert isinstance(verdict, Unfit)
+        assert verdict.reason == "cohort_differs"
+    assert isinstance(as_it_is(strange, "cohort_differs"), Fit)
 
 
 def test_an_upload_as_it_is_comes_back_byte_by_byte_if_the_contract_lets_it_in() -> None:
