@@ -1,4 +1,7 @@
-"""Recordings of real machines and runs, through the whole pipeline: what the lake says is what the files say."""
+"""Recordings of real machines and runs, through the whole pipeline: what the lake says is what the files say.
+
+One recording ships with the project; the others are beside it, as `../shared/data`.
+"""
 
 from __future__ import annotations
 
@@ -18,12 +21,13 @@ from xml.etree import ElementTree
 import fitdecode
 import pytest
 
-from tests.integration.pipeline.terminal import Terminal, running_stack
+from tests.integration.pipeline.terminal import Terminal, faults, running_stack
 
 pytestmark = [pytest.mark.kafka, pytest.mark.postgres]
 
 PROJECT = Path(__file__).parents[3]
 RECORDINGS = PROJECT.parent / "shared" / "data"
+SHIPPED = PROJECT / "producers" / "recordings" / "data" / "dev_9966DE_2011.09.19.csv.gz"
 GOLDEN = PROJECT / "tests" / "golden" / "wash_cycles.csv"
 LONGEST_GAP_S = 60
 
@@ -41,6 +45,15 @@ def replayed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terminal]:
         (pytest.fail if os.environ.get("CI") else pytest.skip)(absent)
     with running_stack(tmp_path_factory.mktemp("replay")) as terminal:
         terminal.does("replay", *files)
+        terminal.does("run", "--until-idle")
+        yield terminal
+
+
+@pytest.fixture(scope="module")
+def shipped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terminal]:
+    """The recording that comes with the project, in the lake."""
+    with running_stack(tmp_path_factory.mktemp("shipped")) as terminal:
+        terminal.does("replay", SHIPPED)
         terminal.does("run", "--until-idle")
         yield terminal
 
@@ -78,18 +91,61 @@ def test_energy_of_each_file_is_the_integral_of_its_column(replayed: Terminal) -
     }
 
 
-def test_every_wash_cycle_is_found_once_and_none_is_invented(replayed: Terminal) -> None:
-    found = replayed.asks(
-        "select device_id, started_at, duration_min, energy_wh, peak_w from wash_cycles order by device_id, started_at"
-    )
+CYCLES = "select device_id, started_at, duration_min, energy_wh, peak_w from wash_cycles order by device_id, started_at"
+
+
+def assert_golden(found: list[dict[str, Any]], files: list[Path]) -> None:
+    """Those files' wash cycles, each once, and no other."""
+    names = {file.name for file in files}
     with GOLDEN.open(encoding="utf-8", newline="") as lines:
-        expected = sorted(csv.DictReader(lines), key=lambda row: (row["file"], row["started"]))
+        rows = sorted(csv.DictReader(lines), key=lambda row: (row["file"], row["started"]))
+    expected = [row for row in rows if row["file"] in names]
     assert [(row["device_id"], row["started_at"]) for row in found] == [
         (f"plug-{row['file'].removesuffix('.csv.gz')}", row["started"]) for row in expected
     ]
     for name, golden, tolerance in (("duration_min", "minutes", 0.06), ("energy_wh", "energy_wh", 0.06)):
         assert [row[name] for row in found] == [pytest.approx(float(row[golden]), abs=tolerance) for row in expected]
     assert [row["peak_w"] for row in found] == [pytest.approx(float(row["peak_w"]), abs=0.5) for row in expected]
+
+
+def test_every_wash_cycle_is_found_once_and_none_is_invented(replayed: Terminal) -> None:
+    assert_golden(replayed.asks(CYCLES), recordings("washer"))
+
+
+def test_the_shipped_recording_s_wash_cycles_and_energy_are_found_on_any_clone(shipped: Terminal) -> None:
+    assert_golden(shipped.asks(CYCLES), [SHIPPED])
+    (row,) = shipped.asks("select sum(energy_wh) as energy_wh from readings_washer")
+    assert row["energy_wh"] == pytest.approx(integral_wh(SHIPPED), rel=0.001)
+    said = shipped.types("verify")
+    assert said.code == 0, said
+
+
+ALL_ROWS = """
+    select device_id, seq, measured_at, span_ms, power_w, energy_wh from readings_washer
+    order by device_id, seq, measured_at
+"""
+
+
+def test_a_capture_tells_another_stack_the_same_and_the_same_stack_nothing_new(
+    shipped: Terminal, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("elsewhere")
+    capture = folder / "washer.parquet"
+    sent = shipped.reports("capture", "--product", "washer", capture)["records"]
+    before = shipped.asks(ALL_ROWS)
+    with running_stack(folder) as elsewhere:
+        assert elsewhere.reports("replay", capture)["acknowledged"] == sent
+        elsewhere.does("run", "--until-idle")
+        assert elsewhere.asks(ALL_ROWS) == before
+        assert elsewhere.asks(CYCLES) == shipped.asks(CYCLES)
+        said = elsewhere.types("verify")
+        assert said.code == 0, said
+        assert f"{sent} accepted uploads are told by no truth" in said.out
+    shipped.does("replay", capture)
+    shipped.does("run", "--until-idle")
+    assert shipped.asks(ALL_ROWS) == before
+    verdict = shipped.verifies()
+    assert (faults(verdict), verdict["duplicates"] + verdict["failed"]) == ({}, sent)
 
 
 def tcx_says(content: bytes) -> tuple[float, float]:
