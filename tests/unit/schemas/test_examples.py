@@ -9,6 +9,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, get_args
 
+import numpy as np
+import pyarrow as pa
 import pytest
 
 import schemas
@@ -19,16 +21,17 @@ from schemas.topics import BY_NAME, TELEMETRY, TOPICS
 from schemas.uploads import Upload
 from schemas.versions import contracts_of
 from sinks.lake.decode import Record, failed_rows, frame_batches, frame_rows, json_rows
+from streams.batch import Batch, Place
 from streams.decode import Decoder
 from streams.product import PRODUCTS
 from streams.refusal import Refused, examine
+from streams.step import State, step
 
 EXAMPLES = Path(schemas.__path__[0]) / "examples"
 PATHS = sorted(path for path in EXAMPLES.glob("*/*/*") if path.is_file())
 
 BEYOND_ONE_UPLOAD = {
     "wrong_key": "the record's key",
-    "out_of_physics": "the catalogue: what a model can draw, and how fast people run",
     "counter_fell": "the device's earlier uploads",
     "number_reused": "the device's earlier uploads",
     "cohort_differs": "other devices' uploads",
@@ -62,6 +65,28 @@ def versions_of(path: Path) -> tuple[type[Upload], ...]:
 @cache
 def decoder(versions: tuple[type[Upload], ...]) -> Decoder:
     return Decoder(versions)
+
+
+def outcome(path: Path, original: bytes) -> str:
+    """What the stream makes of it as a device's first upload, received a second after it was sent: word or reason."""
+    product = next(product for product in PRODUCTS if product.telemetry == path.parts[-3])
+    decoded = decoder(product.versions).decode([original])
+    if decoded.refused:
+        return decoded.refused[0][1].reason
+    (upload,) = decoded.uploads.to_pylist()
+    said = step(
+        product,
+        State(product),
+        Batch(
+            Place(product.telemetry, 0),
+            decoded.uploads,
+            pa.array([upload["device_id"]], pa.string()),
+            np.array([0], dtype=np.int64),
+            np.array([upload["sent_at_ms"] + 1_000], dtype=np.int64),
+            [original],
+        ),
+    )
+    return said.failed[0].reason if said.failed else str(said.receipts.column("outcome")[0])
 
 
 JSON_TOPICS = [topic.name for topic in TOPICS if topic.form == "json" and topic.name not in TELEMETRY]
@@ -101,23 +126,32 @@ def test_a_good_upload_is_read_as_its_version_and_every_field_of_it_comes_throug
 
 @pytest.mark.parametrize("path", of(*TELEMETRY, good=False))
 def test_a_bad_upload_is_refused_with_the_reason_in_its_name(path: Path) -> None:
+    assert outcome(path, message(path)) == named(path)[1]
+
+
+@pytest.mark.parametrize("path", of(*TELEMETRY, good=False))
+def test_a_bad_upload_is_told_by_the_explaining_twin_as_the_decoder_tells_it(path: Path) -> None:
     versions, original = versions_of(path), message(path)
-    refused = examine(original, versions)
-    assert isinstance(refused, Refused)
-    assert refused.reason == named(path)[1], refused
-    assert refused.detail
-    decoded = decoder(versions).decode([original])
-    assert (len(decoded.uploads), decoded.refused) == (0, [(0, refused)])
+    decoded, explained = decoder(versions).decode([original]), examine(original, versions)
+    if isinstance(explained, Refused):
+        assert explained.detail
+        assert (len(decoded.uploads), decoded.refused) == (0, [(0, explained)])
+    else:  # well-formed, and refused for what it means
+        assert (len(decoded.uploads), decoded.refused) == (1, [])
+
+
+@pytest.mark.parametrize("path", of(*TELEMETRY, good=True))
+def test_a_good_upload_is_accepted_by_the_stream(path: Path) -> None:
+    assert outcome(path, message(path)) == "accepted"
 
 
 @pytest.mark.parametrize("topic", TELEMETRY)
 def test_all_examples_in_one_batch_are_judged_as_each_alone(topic: str) -> None:
     paths = [path for path in PATHS if path.parts[-3] == topic]
     decoded = decoder(versions_of(paths[0])).decode([message(path) for path in paths])
-    assert decoded.rows.to_pylist() == [row for row, path in enumerate(paths) if named(path)[0]]
-    assert [(row, refused.reason) for row, refused in decoded.refused] == [
-        (row, named(path)[1]) for row, path in enumerate(paths) if not named(path)[0]
-    ]
+    alone = [examine(message(path), versions_of(path)) for path in paths]
+    assert decoded.rows.to_pylist() == [row for row, one in enumerate(alone) if not isinstance(one, Refused)]
+    assert decoded.refused == [(row, one) for row, one in enumerate(alone) if isinstance(one, Refused)]
 
 
 def a_record(path: Path) -> Record:
