@@ -149,7 +149,8 @@ with pairs as (
 select
   expected_device_id || ' at ' || make_timestamp_ms(started_at_ms) || ': ' || expected_kind || ', '
     || expected_amount || ' in ' || expected_reading_count || ' readings until '
-    || make_timestamp_ms(expected_ended_at_ms) || case when end_is_known then '' else ', open' end as expected,
+    || make_timestamp_ms(expected_ended_at_ms) || case when end_is_known then '' else ', open' end
+    || case when is_coarse then ', in part measured in a wrong unit' else '' end as expected,
   found_device_id || ' at ' || make_timestamp_ms(started_at_ms) || ': ' || found_kind || ', ' || amount || ' in '
     || reading_count || ' readings until ' || make_timestamp_ms(ended_at_ms) || ', ' || status as found,
   coalesce(found_device_id, expected_device_id) in (select device_id from devices_in_doubt) as is_in_doubt,

@@ -152,6 +152,7 @@ def test_what_came_back_from_a_foreign_unit_may_have_lost_digits_and_no_more(
     cut_off(lake, tmp_path, sent, Random(1), repaired=1)
     assert count(lake, "select count(*) from expected_sessions where is_coarse") == 1
     assert wrong(lake) == expected
+    assert all("in part measured in a wrong unit" in case for case in check(lake)["sessions_wrong"])
 
 
 def is_of_a_cycle(delivery: Delivery) -> bool:
