@@ -79,6 +79,7 @@ class Segment:
             "enable.partition.eof": True,
             "isolation.level": "read_committed",
             "allow.auto.create.topics": False,
+            "auto.offset.reset": "error",  # what Kafka lets go of meanwhile is missed, not passed over
             "fetch.wait.max.ms": 10,
             "queued.max.messages.kbytes": 65_536,
             "receive.message.max.bytes": LARGEST_BYTES,

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from producers.recordings import capturing
 from producers.recordings.captured import Capture, CapturedRecord, CaptureWriter, opened
@@ -158,6 +159,24 @@ def test_what_was_never_committed_is_not_captured(kafka: str, fresh_topic: Fresh
     path = tmp_path / "a"
     assert run(["capture", topic, str(path), "--quiet"]) == 0
     assert [record.value for record in captured(path)[0]] == [b"kept"]
+
+
+def test_what_kafka_lets_go_of_meanwhile_is_told_and_leaves_no_file(
+    kafka: str, fresh_topic: FreshTopic, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: Any
+) -> None:
+    topic, path = fresh_topic(), tmp_path / "a"
+    produce(kafka, topic, [(b"k", b"v")] * 100)
+    chunks, client = Segment.chunks, AdminClient({"bootstrap.servers": kafka})
+
+    def after_retention(self: Segment, stop: Any) -> Iterator[list[CapturedRecord]]:
+        for deleted in client.delete_records([TopicPartition(topic, 0, 50)]).values():
+            deleted.result(30)
+        return chunks(self, stop)
+
+    monkeypatch.setattr(Segment, "chunks", after_retention)
+    assert run(["capture", topic, str(path), "--quiet"]) == 3
+    assert f"does not read {topic}" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
 
 
 def interrupted_writes(monkeypatch: pytest.MonkeyPatch, after: int) -> None:
