@@ -23,7 +23,7 @@ from producers.recordings.run import RunRecording
 from schemas.errors import RecordingError
 from schemas.fields import EARLIEST_MS
 
-ACCEPTED = "plug-meter CSV (tracebase), TCX, GPX and FIT, each also .gz"
+ACCEPTED = "plug-meter CSV (tracebase), TCX, GPX and FIT, each also .gz, and what `vaxel capture` wrote"
 MAX_BYTES = 256 * 1024 * 1024
 
 _GZIP_MAGIC = b"\x1f\x8b"
