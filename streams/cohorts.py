@@ -4,7 +4,7 @@ A cohort is a firmware on a model. What its first uploads measure is held agains
 has measured so far: outside that range with its margins, an upload is strange and held. When two devices at least are
 strange, often enough, the whole cohort is held: what looks possible in it is as wrong. A cohort that came before its
 model's range was known (`KNOWN_AFTER` uploads) makes the range and is never held. All in order of arrival: nothing
-depends on how the input was cut.
+depends on how the input was cut. Where a model is rare, the range of all models of its product stands in for its own.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from streams.store import Records, Store
 
 KNOWN_AFTER = 500
 """Uploads that make a range. About twenty cycles, or ten runs."""
+ROOM = 1.3
+"""How much further the range of all models reaches where that of one is not known yet."""
 STRANGE_UPLOADS = 8
 STRANGE_SHARE = 0.25
 
@@ -42,7 +44,8 @@ COHORT = np.dtype(
         ("held", "?"),
     ]
 )
-"""What is known of one measure of a cohort, or, without firmware, of all that make its model's range: how many uploads,
+"""What is known of one measure of a cohort; without firmware, of all that make its model's range; without material
+either, of all models: how many uploads,
 their lowest and highest value. `range_*`: the model's range when the cohort appeared, 0 where it was not known."""
 
 Ints = npt.NDArray[np.int64]
@@ -127,14 +130,17 @@ class Cohorts:
         yield from zip(cuts, [*cuts[1:], len(code)], strict=True)
 
     def _appear(self, material: bytes, firmware: bytes) -> None:
+        """Note the range of a new cohort's model, as far as it is known: else that of all models, with more room."""
         if (material, firmware, 0) in self._rows:
             return
         for index in range(len(self._measures)):
-            model = self._store.values[self._row((material, b"", index))]
             row = self._row((material, firmware, index))
-            if model["uploads"] >= KNOWN_AFTER:
-                self._store.values["range_low"][row] = model["low"]
-                self._store.values["range_high"][row] = model["high"]
+            for key, room in (((material, b"", index), 1.0), ((b"", b"", index), ROOM)):
+                known = self._store.values[self._row(key)]
+                if known["uploads"] >= KNOWN_AFTER:
+                    self._store.values["range_low"][row] = known["low"] / room
+                    self._store.values["range_high"][row] = known["high"] * room
+                    break
 
     def _take(
         self, name: tuple[bytes, bytes], index: int, cohort: Ints, figure: Floats, slot: Ints
@@ -156,7 +162,8 @@ class Cohorts:
         own["low"], own["high"] = lowest[-1], highest[-1]
         self._store.touch(np.array([row]))
         if not known["range_high"]:
-            self._widen(self._row((name[0], b"", index)), values)
+            for material in (name[0], b""):
+                self._widen(self._row((material, b"", index)), values)
             return {}, None
         was_held = bool(known["held"])
         strange, is_held = self._strange(known, own, self._measures[index], values, slot[rows])

@@ -9,6 +9,11 @@ from streams.cohorts import Measure
 from streams.physics import speed_m_per_s
 
 
+def _in_cycle(batch: Batch, figure: Floats) -> Floats:
+    """Of uploads within a cycle: a plug meter's rest says nothing of a model."""
+    return np.where(batch.integers("cycle_started_ms") > 0, figure, np.nan)
+
+
 def _water_of_cycle(batch: Batch, when: Instants) -> Floats:
     """Litres of a whole cycle: what is drawn so far says little before its end."""
     return np.where(batch.flags("cycle_ended"), peak(batch, "water_l", when), np.nan)
@@ -21,8 +26,14 @@ def _speed(batch: Batch, when: Instants) -> Floats:
 
 
 WASHER_MEASURES = (
-    Measure("power_w", "W", lambda batch, when: peak(batch, "power_w", when), below=5.0, above=1.5),
-    Measure("temperature_c", "°C", lambda batch, when: peak(batch, "temperature_c", when), below=5.0, above=1.35),
+    Measure("power_w", "W", lambda batch, when: _in_cycle(batch, peak(batch, "power_w", when)), below=5.0, above=1.5),
+    Measure(
+        "temperature_c",
+        "°C",
+        lambda batch, when: _in_cycle(batch, peak(batch, "temperature_c", when)),
+        below=5.0,
+        above=1.35,
+    ),
     Measure("water_l", "l", _water_of_cycle, below=2.0, above=2.0),
 )
 SHOE_MEASURES = (

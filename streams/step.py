@@ -140,7 +140,7 @@ def step(
 def _true(
     product: Product, state: State, batch: Batch, when: Instants, trusted: frozenset[tuple[str, str]]
 ) -> tuple[Batch, Ints, list[FailedEvent]]:
-    """The uploads, and their devices, whose firmware measures as its model does, and whose lifetime counters do not fall."""
+    """Uploads, and their devices, whose firmware measures as its model does and whose lifetime counters do not fall."""
     slot = state.devices.slots(batch.uploads.column("device_id"))
     batch, held = without(batch, state.cohorts.judge(batch, when, slot, trusted))
     if held:

@@ -83,6 +83,16 @@ def test_a_right_firmware_is_never_held() -> None:
     assert set(verdicts(rolled_out(rng, 400), state=state)) == {None}
 
 
+def test_the_first_machines_of_a_rare_model_are_held_against_the_others() -> None:
+    rng, state = Random(6), State(WASHER)
+    taken_in(WASHER, state, known_fleet(rng))
+    rare = [{**upload, "material": "WM-9040"} for upload in rolled_out(rng, power=0.001)]
+    assert verdicts(rare, state=state).count("cohort_differs") >= 55
+    again = State(WASHER)
+    taken_in(WASHER, again, known_fleet(rng))
+    assert set(verdicts([{**upload, "material": "WM-9040"} for upload in rolled_out(rng)], state=again)) == {None}
+
+
 def test_one_broken_device_holds_no_cohort() -> None:
     rng, state = Random(3), State(WASHER)
     taken_in(WASHER, state, known_fleet(rng))
