@@ -136,7 +136,7 @@ SHOE_BY_MATERIAL = {model.material: model for model in SHOES}
 
 _FIRST_MADE_MS = int(datetime(2024, 1, 1, tzinfo=UTC).timestamp()) * 1000
 
-LAUNCHED_MS: Mapping[str, int] = {model.material: _FIRST_MADE_MS for model in (*WASHERS, *SHOES)}
+LAUNCHED_MS: Mapping[str, int] = dict.fromkeys([*WASHER_BY_MATERIAL, *SHOE_BY_MATERIAL], _FIRST_MADE_MS)
 """When the first device of each model was made: none can speak of an earlier instant."""
 
 LONGEST_SESSION_MS = 2 * 86_400_000

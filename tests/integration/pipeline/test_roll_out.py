@@ -1,4 +1,4 @@
-"""A firmware that reports kilowatts for watts is held, repaired and replayed, until the figures are those of the truth."""
+"""A firmware that reports kilowatts for watts is held, repaired and replayed, and the figures are true in the end."""
 
 from __future__ import annotations
 

@@ -86,8 +86,9 @@ def test_the_heater_gives_what_the_masses_and_the_room_take_up(
     )
     filled_l = float(curve.water_l[curve.heat_end - 1])
     by_hand_wh = warmed_by_hand_wh(model, programme, filled_l, load_kg, inlet_c, condition)
-    pulse_wh = model.heater_w * STEP_MS / 3.6e6  # the thermostat's: one may still be due at the end
-    assert curve.heater_wh == pytest.approx(by_hand_wh, rel=3e-3, abs=pulse_wh)
+    # A pulse of the thermostat may still be due at the end, and by hand the heater is on for whole seconds.
+    pulse_wh, second_wh = model.heater_w * STEP_MS / 3.6e6, model.heater_w / 3600
+    assert by_hand_wh - 1.001 * (pulse_wh + second_wh) < curve.heater_wh < by_hand_wh * 1.002 + second_wh
     rise_c = RECIPES[programme].suds_c - inlet_c
     assert curve.heater_wh > heat_capacity_kj_per_k(filled_l, load_kg) * rise_c * model.heating_factor / 3.6 * 0.99
     assert curve.energy_wh.sum() > curve.heater_wh

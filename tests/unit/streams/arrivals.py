@@ -49,7 +49,7 @@ def _an_upload(
                     "temperature_c": None, "drum_rpm": values(0, 1_200)}  # fmt: skip
         return a_washer_upload(**common, **channels, programme=rng.choice([None, "eco"]))
     base_m = rng.uniform(0, 9_000)
-    distance_m = [round(base_m + offset * rng.uniform(2.0, 2.001) / 1_000, 3) for offset in offsets]
+    distance_m: list[float | None] = [round(base_m + offset * rng.uniform(2.0, 2.001) / 1_000, 3) for offset in offsets]
     channels = {"distance_m": distance_m, "cadence_spm": rng.choice([None, values(150, 190)]),
                 "heart_rate_bpm": values(90, 180),
                 "ground_contact_ms": rng.choice([None, values(200, 300)])}  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from random import Random
 
 import pytest
@@ -19,7 +20,7 @@ SAME = a_washer_upload(seq=7)
 OTHER = a_washer_upload(seq=7, power_w=[1.0, 2.0])
 
 
-def outcomes(uploads: list[Upload], sizes: list[int] | None = None, state: State | None = None) -> list[str]:
+def outcomes(uploads: Sequence[Upload], sizes: list[int] | None = None, state: State | None = None) -> list[str]:
     """What becomes of each upload, in order of arrival: an outcome or a reason."""
     found: dict[int, str] = {}
     for outputs in taken_in(WASHER, state or State(WASHER), uploads, sizes or []):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from random import Random
 from typing import Any
 
@@ -50,7 +51,7 @@ def rolled_out(rng: Random, count: int = 60, **mistake: Any) -> list[Upload]:
     return [machines[place % 3].upload() for place in range(count)]
 
 
-def verdicts(uploads: list[Upload], sizes: list[int] | None = None, state: State | None = None) -> list[str | None]:
+def verdicts(uploads: Sequence[Upload], sizes: list[int] | None = None, state: State | None = None) -> list[str | None]:
     """The reason for which each upload is refused, None where it is let in."""
     found: list[str | None] = [None] * len(uploads)
     for outputs in taken_in(WASHER, state or State(WASHER), uploads, sizes or []):
