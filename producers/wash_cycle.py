@@ -221,7 +221,8 @@ def _phases(
             (fill, _VALVE_W, 20.0, after_l, _RINSE),
             (rinse, *tumble, after_l, _RINSE),
         ]
-    rows += [(drain, _DRAIN_W, 0.0, total_l, _SPIN), (spin, 0.0, 0.0, total_l, _SPIN)]
+    drawn_l = rows[-1][3]  # total_l, but for its last bit: rounded, the count could fall
+    rows += [(drain, _DRAIN_W, 0.0, drawn_l, _SPIN), (spin, 0.0, 0.0, drawn_l, _SPIN)]
     table = np.array(rows)
     whole = table[:, [0, 4]].astype(np.int64)
     return _Phases(whole[:, 0], table[:, 1], table[:, 2], table[:, 3], whole[:, 1])

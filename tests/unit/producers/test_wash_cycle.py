@@ -136,6 +136,13 @@ def test_a_nominal_load_draws_what_the_label_says(model: WasherModel, programme:
     assert curve.power_w.size * STEP_MS / 60_000 == pytest.approx(RECIPES[programme].minutes, rel=0.25)
 
 
+def test_the_water_count_does_not_fall_by_its_last_bit() -> None:
+    """Found by the property: 31.325 l after the last rinse, 31.32499 l while draining."""
+    model = WASHERS[1]
+    curve = wash_cycle(model, "quick", 0.65 * nominal_load_kg(model, "quick"), 4.0, np.random.default_rng(0))
+    assert (np.diff(curve.water_l) >= 0).all()
+
+
 def test_scale_on_the_heater_costs_energy_and_time() -> None:
     clean, scaled = a_cycle(), a_cycle(condition=Condition(extra_heat=0.14, lost_heater=0.04))
     assert scaled.heat_end - 12 == pytest.approx((clean.heat_end - 12) * 1.14 / 0.96, rel=0.03)
