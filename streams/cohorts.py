@@ -10,12 +10,14 @@ depends on how the input was cut. Where a model is rare, the range of all models
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from schemas.catalogue import LAUNCHED_MS
 from schemas.units import CONVERSIONS
 from streams.admission import Doubt, Told
 from streams.batch import Batch, Floats, Instants
@@ -25,6 +27,10 @@ KNOWN_AFTER = 500
 """Uploads that make a range. About twenty cycles, or ten runs."""
 ROOM = 1.3
 """How much further the range of all models reaches where that of one is not known yet."""
+MOST_FIRMWARES = 100
+"""Of one model. What comes after that counts as one more."""
+OTHERS = b"*"
+UNKNOWN = -1
 STRANGE_UPLOADS = 8
 STRANGE_SHARE = 0.25
 
@@ -50,6 +56,7 @@ their lowest and highest value. `range_*`: the model's range when the cohort app
 
 Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
+Name = tuple[bytes, bytes]
 Key = tuple[bytes, bytes, int]
 
 
@@ -89,6 +96,7 @@ class Cohorts:
         values = store.values[rows]
         keys = zip(values["material"].tolist(), values["firmware"].tolist(), values["measure"].tolist(), strict=True)
         self._rows: dict[Key, int] = dict(zip(keys, rows.tolist(), strict=True))
+        self._firmwares = Counter(material for material, firmware, measure in self._rows if firmware and not measure)
 
     def judge(
         self, batch: Batch, when: Instants, slot: Ints, trusted: frozenset[tuple[str, str]] = frozenset()
@@ -101,12 +109,12 @@ class Cohorts:
         """
         if not len(batch.offset):
             return []
-        names, code = _cohorts_of(batch)
+        names, code = self._named(batch)
         ours = np.ones(len(code), dtype=bool) if batch.is_repaired is None else ~batch.is_repaired
         figures = [np.where(ours, measure.of(batch, when), np.nan) for measure in self._measures]
         told: dict[int, Told] = {}
         for first, end in self._stretches(names, code):
-            present = np.unique(code[first:end]).tolist()
+            present = [number for number in np.unique(code[first:end]).tolist() if number != UNKNOWN]
             for number in present:
                 self._appear(*names[number])
             for number in present:
@@ -123,7 +131,34 @@ class Cohorts:
         held[list(told)] = True
         return [Doubt(held, "cohort_differs", told.__getitem__)] if told else []
 
-    def _stretches(self, names: list[tuple[bytes, bytes]], code: Ints) -> Iterator[tuple[int, int]]:
+    def _named(self, batch: Batch) -> tuple[list[Name], Ints]:
+        """Material and firmware of each cohort in the batch, and which of them each upload is of.
+
+        Models that the catalogue does not know are of no cohort. Of one model only so many firmwares are told apart, in
+        order of arrival: a device may make up any number of them.
+        """
+        columns = [batch.uploads.column(name).combine_chunks().dictionary_encode() for name in ("material", "firmware")]
+        materials, firmware = (column.dictionary.to_pylist() for column in columns)
+        pairs = columns[0].indices.to_numpy().astype(np.int64) * len(firmware) + columns[1].indices.to_numpy()
+        found, first, code = np.unique(pairs, return_index=True, return_inverse=True)
+        numbers: dict[Name, int] = {}
+        own = np.full(len(found), UNKNOWN)
+        for place in np.argsort(first).tolist():
+            material = materials[found[place] // len(firmware)]
+            if material in LAUNCHED_MS:
+                name = self._told_apart(material.encode(), firmware[found[place] % len(firmware)].encode(), numbers)
+                own[place] = numbers.setdefault(name, len(numbers))
+        return list(numbers), own[code]
+
+    def _told_apart(self, material: bytes, firmware: bytes, new: Mapping[Name, int]) -> Name:
+        if (material, firmware, 0) in self._rows or (material, firmware) in new:
+            return material, firmware
+        told_apart = self._firmwares[material] + sum(
+            own == material and (own, other, 0) not in self._rows for own, other in new
+        )
+        return material, firmware if told_apart < MOST_FIRMWARES else OTHERS
+
+    def _stretches(self, names: list[Name], code: Ints) -> Iterator[tuple[int, int]]:
         """Stretches of the batch between the first uploads of cohorts that are new: each needs what was before it."""
         new = [number for number, name in enumerate(names) if (*name, 0) not in self._rows]
         cuts = sorted({0, *(int(np.argmax(code == number)) for number in new)})
@@ -143,7 +178,7 @@ class Cohorts:
                     break
 
     def _take(
-        self, name: tuple[bytes, bytes], index: int, cohort: Ints, figure: Floats, slot: Ints
+        self, name: Name, index: int, cohort: Ints, figure: Floats, slot: Ints
     ) -> tuple[dict[int, Told], _Hold | None]:
         """Add one figure of a cohort's uploads, in order of arrival.
 
@@ -189,7 +224,7 @@ class Cohorts:
         own["several"], own["held"] = several[-1], is_held[-1]
         return strange, is_held
 
-    def _told(self, name: tuple[bytes, bytes], index: int, known: np.void, value: float | None = None) -> Told:
+    def _told(self, name: Name, index: int, known: np.void, value: float | None = None) -> Told:
         """What is strange, and the unit in which the cohort's range so far would be the model's."""
         measure, (material, firmware) = self._measures[index], _texts(name)
         lowest, highest = float(known["low"]), float(known["high"])
@@ -214,22 +249,13 @@ class Cohorts:
     def _row(self, key: Key) -> int:
         if key not in self._rows:
             self._rows[key] = row = int(self._store.take(1)[0])
+            self._firmwares[key[0]] += bool(key[1]) and not key[2]
             for name, part in zip(("material", "firmware", "measure"), key, strict=True):
                 self._store.values[name][row] = part
         return self._rows[key]
 
 
-def _cohorts_of(batch: Batch) -> tuple[list[tuple[bytes, bytes]], Ints]:
-    """Material and firmware of each cohort in the batch, and which of them each upload is of."""
-    columns = [batch.uploads.column(name).combine_chunks().dictionary_encode() for name in ("material", "firmware")]
-    materials, firmware = (column.dictionary.to_pylist() for column in columns)
-    pairs = columns[0].indices.to_numpy().astype(np.int64) * len(firmware) + columns[1].indices.to_numpy()
-    found, code = np.unique(pairs, return_inverse=True)
-    names = [(materials[pair // len(firmware)].encode(), firmware[pair % len(firmware)].encode()) for pair in found]
-    return names, code
-
-
-def _texts(name: tuple[bytes, bytes]) -> tuple[str, str]:
+def _texts(name: Name) -> tuple[str, str]:
     return name[0].decode(), name[1].decode()
 
 

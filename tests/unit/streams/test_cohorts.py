@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from schemas.units import CONVERSIONS
 from streams.batch import Outputs
-from streams.cohorts import KNOWN_AFTER
+from streams.cohorts import KNOWN_AFTER, MOST_FIRMWARES
 from streams.memory import Position, changes, restored
 from streams.product import WASHER
 from streams.step import State, step
@@ -124,6 +124,15 @@ def test_held_firmware_stays_held_over_a_restart() -> None:
     taken_in(WASHER, state, [*known_fleet(rng), *rolled_out(rng, power=0.001)])
     again, _ = restored(WASHER, dict(changes(state, Position("t", 1, 1))))
     assert set(verdicts(rolled_out(rng, 5), state=again)) <= {"cohort_differs", "late", "number_reused"}
+
+
+def test_made_up_firmware_and_models_do_not_make_the_state_grow() -> None:
+    rng, state = Random(7), State(WASHER)
+    machine = Machine("w-1", "9.9.9", rng)
+    uploads = [machine.upload() | {"firmware": f"9.{place // 1000}.{place % 1000}"} for place in range(2_000)]
+    taken_in(WASHER, state, uploads, [1_500])
+    taken_in(WASHER, state, [machine.upload() | {"material": f"M-{place}"} for place in range(50)])
+    assert len(state.stores["cohorts"]) == len(WASHER.measures) * (MOST_FIRMWARES + 3)
 
 
 @settings(max_examples=8, deadline=None)
