@@ -133,13 +133,13 @@ def kept_key(key: str | None) -> str | None:
 
 def refused(batch: Batch, row: int, reason: Reason, told: Told) -> FailedEvent:
     """The failed event of one upload of a batch."""
-    seq, material, firmware = (batch.uploads.column(name)[row].as_py() for name in ("seq", "material", "firmware"))
+    key, seq, material, firmware = batch.headings[row]
     return FailedEvent(
         topic=batch.place.topic,
         partition=batch.place.partition,
         offset=int(batch.offset[row]),
         received_at_ms=int(batch.received_at_ms[row]),
-        device_id=kept_key(batch.key[row].as_py()),
+        device_id=kept_key(key),
         reason=reason,
         detail=told.detail,
         stage=STAGE,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -81,18 +82,36 @@ def sure(hopes: Sequence[Hope], slot: Ints, seq: Ints, offset: Ints) -> list[Hop
     Args:
         slot, seq, offset: Of the uploads of the batch that were accepted.
     """
-    taken: defaultdict[int, dict[int, int]] = defaultdict(dict)  # number and offset, by device
     near = np.isin(slot, [hope.slot for hope in hopes]) if hopes else np.zeros(len(slot), dtype=bool)
+    taken: defaultdict[int, _Taken] = defaultdict(_Taken)
     for own, number, at in zip(slot[near].tolist(), seq[near].tolist(), offset[near].tolist(), strict=True):
-        taken[own][number] = at
+        taken[own].add(number, at)
     found = []
     for hope in hopes:
-        before = [number for number, at in taken[hope.slot].items() if at < hope.offset]
-        newest = max([hope.newest, *before])
+        newest = max(hope.newest, taken[hope.slot].newest_before(hope.offset))
         is_near = newest == NEVER or hope.seq > newest - WINDOW
-        if is_near and hope.seq not in taken[hope.slot] and is_free(hope.seq, hope.newest, hope.window):
+        if is_near and hope.seq not in taken[hope.slot].numbers and is_free(hope.seq, hope.newest, hope.window):
             found.append(hope)
     return found
+
+
+class _Taken:
+    """What a batch has accepted of one device, in order of arrival."""
+
+    def __init__(self) -> None:
+        self.numbers: set[int] = set()
+        self._offsets: list[int] = []
+        self._newest: list[int] = []
+
+    def add(self, number: int, offset: int) -> None:
+        self.numbers.add(number)
+        self._offsets.append(offset)
+        self._newest.append(max(number, self._newest[-1] if self._newest else NEVER))
+
+    def newest_before(self, offset: int) -> int:
+        """Highest number accepted before that offset."""
+        place = bisect_left(self._offsets, offset)
+        return self._newest[place - 1] if place else NEVER
 
 
 class Awaited:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -47,6 +48,12 @@ class Batch:
     original: Sequence[bytes]
     is_repaired: npt.NDArray[np.bool_] | None = None
     known: dict[tuple[str, str], Floats] = field(default_factory=dict, compare=False, repr=False)
+
+    @cached_property
+    def headings(self) -> list[tuple[str | None, int, str, str]]:
+        """Key, number, material and firmware of each upload; one by one they would cost many times more."""
+        columns = (self.uploads.column(name).to_pylist() for name in ("seq", "material", "firmware"))
+        return list(zip(self.key.to_pylist(), *columns, strict=True))
 
     def integers(self, name: str, null: int = 0) -> Ints:
         """An integer column as NumPy; `null` stands for null."""

@@ -82,17 +82,19 @@ class State:
 
     def hopes(self, model: type[Upload], failed: Sequence[FailedEvent]) -> list[Hope]:
         """Refused uploads of a batch that a repair may bring back. Before dedup of the batch."""
-        found = []
-        for event in failed:
-            label_ms = session_of(event, model)
-            if label_ms is None or event.seq is None:
-                continue
-            slot = int(self.devices.slots(pa.chunked_array([pa.array([event.device_id])]))[0])
-            device = self.devices.store.values[slot]
-            device["received_ms"] = max(int(device["received_ms"]), event.received_at_ms)
-            newest, window = int(device["newest"]), int(device["window"])
-            found.append(Hope(slot, event.seq, label_ms, event.received_at_ms, event.offset, newest, window))
-        return found
+        labels = [session_of(event, model) for event in failed]
+        known = [(event, label) for event, label in zip(failed, labels, strict=True) if label is not None]
+        if not known:
+            return []
+        slot = self.devices.slots(pa.chunked_array([pa.array([event.device_id for event, _ in known])]))
+        received_ms = np.array([event.received_at_ms for event, _ in known])
+        devices = self.devices.store.values
+        np.maximum.at(devices["received_ms"], slot, received_ms)
+        newest, window = devices["newest"][slot].tolist(), devices["window"][slot].tolist()
+        return [
+            Hope(own, event.seq or 0, label, event.received_at_ms, event.offset, top, bits)
+            for own, (event, label), top, bits in zip(slot.tolist(), known, newest, window, strict=True)
+        ]
 
 
 def step(
