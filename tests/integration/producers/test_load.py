@@ -34,17 +34,7 @@ Place = tuple[str, int, int]
 
 pytestmark = pytest.mark.kafka
 
-PROGRAM = """
-import json, sys
-from pathlib import Path
-from vaxel.commands.load import load
-
-summary = load(
-    10_000_000, washers=300, shoes=200, template_count=4, seed=int(sys.argv[1]), per_second=20_000.0,
-    data_dir=Path(sys.argv[2]), quiet=True,
-)
-print(json.dumps(summary))
-"""
+CALL = ("simulate", "--load", "10000000", "--washers", "300", "--shoes", "200", "--rate", "20000", "--json")
 
 
 @pytest.fixture
@@ -152,7 +142,7 @@ def test_every_upload_of_a_load_is_where_the_truth_says_with_the_bytes_of_the_se
 
 def test_ctrl_c_leaves_the_truth_of_exactly_what_kafka_holds(kafka: str, seed: int, tmp_path: Path) -> None:
     process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, str(seed), str(tmp_path)],
+        [sys.executable, "-m", "vaxel", *CALL, "--seed", str(seed), "--data-dir", str(tmp_path)],
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "VAXEL_KAFKA": kafka},
@@ -168,6 +158,7 @@ def test_ctrl_c_leaves_the_truth_of_exactly_what_kafka_holds(kafka: str, seed: i
     finally:
         process.kill()
         process.wait()
+    assert process.returncode == 130
     summary = json.loads(said)
     found = held(kafka, seed)
     assert summary["interrupted"]
