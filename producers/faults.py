@@ -15,11 +15,11 @@ from schemas.truth import Fault
 
 LONGEST_DELAY = 30
 """Uploads of the same device that overtake a late one at most; the stream's exact dedup reaches 64 back."""
-SOONEST_REPLAY = 70
-"""Uploads of the same device before one comes again that exact dedup has forgotten."""
+SOONEST_REPLAY = 96
+"""Uploads of the same device before one comes again: dedup's 64, and those that are late at that moment."""
 
 _LONGEST_ECHO = 5
-_LATEST_REPLAY = 90
+_LATEST_REPLAY = 110
 _CHANGES = {**HARMLESS, **BROKEN}
 _HEADING = ("schema_version", "sent_at_ms", "material", "firmware", "start_ms", "lead_ms", "health_consent")
 

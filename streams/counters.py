@@ -13,8 +13,6 @@ import numpy.typing as npt
 
 COUNTERS = 3
 """Room for the counters of any product; the rest stays unknown."""
-ROUNDING = 0.5
-"""In each counter's own unit: devices round, and another version of the contract rounds otherwise."""
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -27,18 +25,27 @@ class Counted:
 
     Attributes:
         fallen: Per upload: one of its counters is lower than it was. It does not count as seen.
+        against: The counters that each fallen upload was compared with.
         device: Slots of the devices concerned, each once.
         board, counters: Their board and counters afterwards, in the same order.
     """
 
     fallen: Mask
+    against: dict[int, Floats]
     device: Ints
     board: Ints
     counters: Floats
 
 
 def count(
-    slot: Ints, seq: Ints, board: Ints, counters: Floats, newest: Ints, known_board: Ints, known: Floats
+    slot: Ints,
+    seq: Ints,
+    board: Ints,
+    counters: Floats,
+    rounding: Floats,
+    newest: Ints,
+    known_board: Ints,
+    known: Floats,
 ) -> Counted:
     """Judge uploads in order of arrival.
 
@@ -46,16 +53,18 @@ def count(
         slot, seq: Device and number of each upload.
         board: Its board; -1 where it does not say.
         counters: Its counters, shape (uploads, COUNTERS); NaN where it does not say.
+        rounding: By how much each counter may be lower: devices round, each version of the contract in its way.
         newest: Highest number seen per device, below 0 for a new one.
         known_board, known: Board and counters that came with it; 0 where nothing is known.
     """
     fallen = np.zeros(len(slot), dtype=bool)
+    against: dict[int, Floats] = {}
     order = np.argsort(slot, kind="stable")
     device, first = np.unique(slot[order], return_index=True)
     last = np.append(first[1:], len(order)) - 1
     board_after, counters_after = known_board[device].copy(), known[device].copy()
     if not len(order):
-        return Counted(fallen, device, board_after, counters_after)
+        return Counted(fallen, against, device, board_after, counters_after)
 
     sorted_seq, sorted_board, sorted_counters = seq[order], board[order], counters[order]
     says = ~np.isnan(sorted_counters)
@@ -66,7 +75,7 @@ def count(
     rises[1:] = sorted_seq[1:] > sorted_seq[:-1]
     rises[first] = sorted_seq[first] > newest[device]
     with np.errstate(invalid="ignore"):
-        holds = ~(sorted_counters < before - ROUNDING).any(axis=1)
+        holds = ~(sorted_counters < before - rounding).any(axis=1)
     stays = (sorted_board < 0) | (sorted_board == np.repeat(known_board[device], last - first + 1))
     # All of a device's uploads say the same counters, or none does: then the one before is the one to compare with.
     is_simple = np.logical_and.reduceat(rises & holds & stays, first) & (
@@ -80,10 +89,10 @@ def count(
             if seq[place] <= top:
                 continue
             is_new_board = board[place] >= 0 and board[place] != own_board
-            if not is_new_board and bool((counters[place] < own - ROUNDING).any()):
-                fallen[place] = True
+            if not is_new_board and bool((counters[place] < own - rounding).any()):
+                fallen[place], against[place] = True, own.copy()
                 continue
             own = np.where(np.isnan(counters[place]), own, counters[place])
             top, own_board = int(seq[place]), int(board[place]) if board[place] >= 0 else own_board
         board_after[index], counters_after[index] = own_board, own
-    return Counted(fallen, device, board_after, counters_after)
+    return Counted(fallen, against, device, board_after, counters_after)

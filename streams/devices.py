@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from streams.bodies import Digests, altered, remember
-from streams.counters import COUNTERS, count
+from streams.counters import COUNTERS, Counted, count
 from streams.dedupe import NEVER, WINDOW, Deduped, Verdict, dedupe
 from streams.names import UNKNOWN, NameIndex
 from streams.store import Store
@@ -15,7 +15,6 @@ from streams.texts import padded
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
 
 NAME_BYTES = 64
 DEVICE = np.dtype(
@@ -68,14 +67,14 @@ class Devices:
         """The device in a slot."""
         return str(self.store.values["device_id"][slot].decode())
 
-    def count(self, slot: Ints, seq: Ints, board: Ints, counters: Floats) -> Mask:
+    def count(self, slot: Ints, seq: Ints, board: Ints, counters: Floats, rounding: Floats) -> Counted:
         """Which uploads of a batch have lifetime counters that fall; what the others say is remembered."""
         values = self.store.values
-        counted = count(slot, seq, board, counters, values["newest"], values["board_no"], values["counters"])
+        counted = count(slot, seq, board, counters, rounding, values["newest"], values["board_no"], values["counters"])
         values["board_no"][counted.device] = counted.board
         values["counters"][counted.device] = counted.counters
         self.store.touch(counted.device)
-        return counted.fallen
+        return counted
 
     def judge(self, slot: Ints, seq: Ints, label: Ints, received_at_ms: Ints, digest: Digests) -> Deduped:
         """Dedup of a batch, remembered. Each number counts once, and only again with the same body as a duplicate."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pyarrow.compute as pc
 
 from streams.batch import Batch, Floats, Instants, channel, peak
 from streams.cohorts import Measure
@@ -15,8 +16,9 @@ def _in_cycle(batch: Batch, figure: Floats) -> Floats:
 
 
 def _water_of_cycle(batch: Batch, when: Instants) -> Floats:
-    """Litres of a whole cycle: what is drawn so far says little before its end."""
-    return np.where(batch.flags("cycle_ended"), peak(batch, "water_l", when), np.nan)
+    """Litres of a whole cycle: what is drawn so far says little before its end, or when power failed."""
+    was_cut = pc.fill_null(pc.equal(batch.uploads.column("alert"), "power_cut"), False).to_numpy()
+    return np.where(batch.flags("cycle_ended") & ~was_cut, peak(batch, "water_l", when), np.nan)
 
 
 def _speed(batch: Batch, when: Instants) -> Floats:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 import pyarrow as pa
@@ -32,7 +33,7 @@ class Product:
         add_amounts: Adds what uploads say to the rows of their sessions.
         rules: What such a device cannot have measured.
         measures: Figures that a firmware is judged by.
-        counters: Lifetime counters, which only rise.
+        counters: Lifetime counters, which only rise, and by how much rounding may lower each.
         fact: A session row as its contract writes it.
     """
 
@@ -49,7 +50,7 @@ class Product:
     fact: Callable[[np.void, str, str], dict[str, object]]
     rules: Rules
     measures: tuple[Measure, ...]
-    counters: tuple[str, ...]
+    counters: Mapping[str, float]
 
     @property
     def upload(self) -> type[Upload]:
@@ -71,7 +72,7 @@ WASHER = Product(
     wash_cycles.fact,
     washer_doubts,
     WASHER_MEASURES,
-    ("lifetime_cycles", "lifetime_energy_mwh", "lifetime_water_l"),
+    MappingProxyType({"lifetime_cycles": 0.5, "lifetime_energy_mwh": 1_000.0, "lifetime_water_l": 0.5}),
 )
 SHOE = Product(
     topics.TELEMETRY_SHOE,
@@ -87,6 +88,6 @@ SHOE = Product(
     runs.fact,
     shoe_doubts,
     SHOE_MEASURES,
-    ("lifetime_distance_m", "lifetime_steps"),
+    MappingProxyType({"lifetime_distance_m": 1.0, "lifetime_steps": 1.0}),
 )
 PRODUCTS = (WASHER, SHOE)

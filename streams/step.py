@@ -147,18 +147,20 @@ def _true(
     batch, held = without(batch, state.cohorts.judge(batch, when, slot, trusted))
     if held:
         slot = state.devices.slots(batch.uploads.column("device_id"))
-    counters = np.full((len(slot), COUNTERS), np.nan)
-    for index, name in enumerate(product.counters):
-        counters[:, index] = batch.uploads.column(name).to_numpy()
-    fallen = state.devices.count(slot, batch.integers("seq"), batch.integers("board_no", -1), counters)
+    counters, rounding = np.full((len(slot), COUNTERS), np.nan), np.zeros(COUNTERS)
+    names = list(product.counters)
+    for index, name in enumerate(names):
+        counters[:, index], rounding[index] = batch.uploads.column(name).to_numpy(), product.counters[name]
+    counted = state.devices.count(slot, batch.integers("seq"), batch.integers("board_no", -1), counters, rounding)
 
     def tell(row: int) -> Told:
-        known = dict(zip(product.counters, state.devices.store.values["counters"][slot[row]].tolist(), strict=False))
-        said = dict(zip(product.counters, counters[row].tolist(), strict=False))
-        name = next(name for name in product.counters if said[name] < known[name] or name == product.counters[-1])
-        sentence = f"{name} is {said[name]:.15g} after {known[name]:.15g}, and board_no does not tell of another board"
-        return Told(sentence, name, f"{said[name]:.15g}", f"{known[name]:.15g} or more")
+        known, said = counted.against[row], counters[row]
+        index = int(np.flatnonzero(said < known - rounding)[0])
+        found, accepted = f"{said[index]:.15g}", f"{known[index]:.15g}"
+        sentence = f"{names[index]} is {found} after {accepted}, and board_no does not tell of another board"
+        return Told(sentence, names[index], found, f"{accepted} or more")
 
+    fallen = counted.fallen
     batch, falling = without(batch, [Doubt(fallen, "counter_fell", tell)])
     return batch, slot[~fallen], held + falling
 

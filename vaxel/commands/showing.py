@@ -36,7 +36,9 @@ def _lines(name: str, things: str) -> Show:
         if now_s - told_s >= LINE_EVERY_S:
             told_s = now_s
             typer.echo(
-                f"{name}: {share * 100:.0f} %, {count:,} {things}, {_rate(count, now_s - started_s)}/s", err=True
+                f"{name}: {share * 100:.0f} %, {count:,} {things}, {_rate(count, now_s - started_s)}/s"
+                f"{_left(share, now_s - started_s)}",
+                err=True,
             )
 
     return show
@@ -65,3 +67,8 @@ def _bar(name: str, things: str) -> Iterator[Show]:
 
 def _rate(count: int, seconds: float) -> int:
     return round(count / max(seconds, 0.001))
+
+
+def _left(share: float, seconds: float) -> str:
+    """How long it will still take, if it goes on like that; nothing while that cannot be told."""
+    return f", {seconds * (1 - share) / share:,.0f} s left" if share > 0.01 else ""

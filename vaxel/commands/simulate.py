@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from schemas.errors import OutsideError
+from schemas.errors import OutsideError, UsageError
 from vaxel.commands.options import DEFAULT_DATA_DIR, AsJson, DataDir
 from vaxel.commands.publishing import Quiet, Rate, listed, publish_and_tell, tell
 from vaxel.commands.showing import progress
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from producers.uploads import Delivery
 
 _SHOW_EVERY = 100
+_DAYS = 14
 _FIRST_DAY = datetime(2026, 5, 4)  # noqa: DTZ001  (typer reads days as naive datetimes; `simulate` takes them as UTC)
 
 DEFAULT_FAULTS = (
@@ -64,7 +65,7 @@ def simulate(
     seed: Annotated[int, typer.Option(min=0, max=999_999_999, help="The same seed gives the same bytes.")] = 7,
     washers: Annotated[int, typer.Option(min=0, max=1_000_000, help="Washing machines.")] = 300,
     shoes: Annotated[int, typer.Option(min=0, max=1_000_000, help="Running shoes with a pod.")] = 300,
-    days: Annotated[int, typer.Option(min=1, max=400, help="Days of life.")] = 14,
+    days: Annotated[int, typer.Option(min=1, max=400, help="Days of life.")] = _DAYS,
     start: Annotated[
         datetime,
         typer.Option(
@@ -105,6 +106,10 @@ def simulate(
     and --speed, the slower one counts.
     """
     if load is not None:
+        told = {"--speed": speed, "--fault": fault, "--no-faults": no_faults, "--roll-out": roll_out, "--to": to}
+        told |= {"--days": days != _DAYS, "--start": start != _FIRST_DAY}
+        if vain := [name for name, value in told.items() if value]:
+            raise UsageError(f"--load does not go with {', '.join(vain)}: it plays sessions, not a life")
         _tell_load(load, seed, washers, shoes, templates, rate, data_dir, quiet or as_json, as_json=as_json)
         return
     from producers.fault_rates import declared  # noqa: PLC0415

@@ -24,7 +24,7 @@ def test_without_a_terminal_there_is_a_line_now_and_then(
         show(0.6, 1_300)
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("replay: 50 %, 1,200 uploads, ")
-    assert line.endswith("/s")
+    assert line.endswith("/s, 0 s left")
 
 
 def test_quiet_shows_nothing(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

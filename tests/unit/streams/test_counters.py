@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.counters import ROUNDING
 from streams.memory import Position, changes, restored
 from streams.product import WASHER
 from streams.step import State
@@ -23,7 +22,7 @@ def counted(seq: int, energy_wh: float | None, **fields: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("sizes", [[], [1] * 5])
 def test_a_counter_that_falls_is_refused_and_the_next_one_that_does_not_is_let_in(sizes: list[int]) -> None:
-    uploads = [counted(1, 50.0), counted(2, 40.0), counted(3, 50.0), counted(4, 49.0), counted(5, 60.0)]
+    uploads = [counted(1, 50.0), counted(2, 40.0), counted(3, 50.0), counted(4, 48.0), counted(5, 60.0)]
     assert outcomes(uploads, sizes) == ["accepted", "counter_fell", "accepted", "counter_fell", "accepted"]
 
 
@@ -38,10 +37,10 @@ def test_a_new_board_may_start_again_or_jump_and_counts_on_from_there() -> None:
     uploads = [
         counted(1, 50.0),
         counted(2, 0.0, board_no=1),
-        counted(3, 1.0, board_no=1),
-        counted(4, 0.5, board_no=1),
-        counted(5, 0.25, board_no=2),
-        counted(6, 0.3),
+        counted(3, 10.0, board_no=1),
+        counted(4, 5.0, board_no=1),
+        counted(5, 2.5, board_no=2),
+        counted(6, 3.0),
     ]
     expected = ["accepted"] * 3 + ["counter_fell", "accepted", "accepted"]
     assert outcomes(uploads) == expected
@@ -57,8 +56,8 @@ def test_the_number_of_a_refused_upload_is_free() -> None:
 
 
 def test_rounding_is_no_fall_and_silence_says_nothing() -> None:
-    within = 50.0 - ROUNDING / 1_000
-    assert outcomes([counted(1, 50.0), counted(2, within), counted(3, None), counted(4, 49.0)]) == [
+    within = 49.5
+    assert outcomes([counted(1, 50.0), counted(2, within), counted(3, None), counted(4, 48.0)]) == [
         *["accepted"] * 3,
         "counter_fell",
     ]
@@ -96,7 +95,7 @@ def test_judged_as_a_plain_loop_would_however_cut(seed: int) -> None:
         falls = False
         if upload["seq"] > newest:
             is_new_board = own_board is not None and own_board != board
-            falls = said is not None and not is_new_board and round(said * 1_000) < round(energy * 1_000) - ROUNDING
+            falls = said is not None and not is_new_board and round(said * 1_000) < round(energy * 1_000) - 1_000
             if not falls:
                 now = energy if said is None else said
                 known[upload["device_id"]] = (upload["seq"], board if own_board is None else own_board, now)
