@@ -106,9 +106,15 @@ def simulate(
     and --speed, the slower one counts.
     """
     if load is not None:
-        told = {"--speed": speed, "--fault": fault, "--no-faults": no_faults, "--roll-out": roll_out, "--to": to}
-        told |= {"--days": days != _DAYS, "--start": start != _FIRST_DAY}
-        if vain := [name for name, value in told.items() if value]:
+        given: dict[str, object] = {
+            "--speed": speed,
+            "--fault": fault,
+            "--no-faults": no_faults,
+            "--roll-out": roll_out,
+            "--to": to,
+        }
+        given |= {"--days": days != _DAYS, "--start": start != _FIRST_DAY}
+        if vain := [name for name, value in given.items() if value]:
             raise UsageError(f"--load does not go with {', '.join(vain)}: it plays sessions, not a life")
         _tell_load(load, seed, washers, shoes, templates, rate, data_dir, quiet or as_json, as_json=as_json)
         return
