@@ -7,6 +7,8 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -19,30 +21,57 @@ LONGEST_S = 300
 @pytest.mark.kafka
 @pytest.mark.postgres
 def test_the_steps_of_readme_run_one_after_the_other(tmp_path: Path) -> None:
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("VAXEL_")}
-    environ["VAXEL_DATA_DIR"] = str(tmp_path)
-    block = re.search(r"<!-- steps:.*?-->\n```console\n(.*?)```", README, re.DOTALL)
-    assert block is not None, "README has its steps"
-    commands = [line.removeprefix("$ ") for line in block[1].splitlines()]
+    commands = _commands("steps")
     assert len(commands) > 8
-    try:
+    with _shell(tmp_path) as does:
         for command in commands:
-            words = shlex.split(command)
-            assert words[0] == "vaxel"
-            done = subprocess.run(
-                [sys.executable, "-m", *words],
-                cwd=tmp_path,
-                env=environ,
-                capture_output=True,
-                text=True,
-                timeout=LONGEST_S,
-                check=False,
-            )
-            assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
-            assert done.stdout.strip(), f"{command} says something"
+            assert does(command).strip(), f"{command} says something"
+
+
+@pytest.mark.kafka
+@pytest.mark.postgres
+def test_a_recording_a_capture_and_what_was_refused_go_the_way_readme_shows(tmp_path: Path) -> None:
+    (tmp_path / "producers").symlink_to(ROOT / "producers")
+    with _shell(tmp_path) as does:
+        said = {command: does(command) for command in [*_commands("recordings"), *_commands("refused")]}
+    assert "(3 rows" in next(text for command, text in said.items() if command.startswith("vaxel sql"))
+    assert 'from = "kW"' in (tmp_path / "rule.toml").read_text()
+    assert "verdict: nothing lost, nothing twice, nothing wrong" in said["vaxel verify"]
+
+
+def _commands(name: str) -> list[str]:
+    """The commands of the block of README that is marked so."""
+    block = re.search(rf"<!-- {name}:.*?-->\n```console\n(.*?)```", README, re.DOTALL)
+    assert block is not None, f"README has its {name}"
+    return [line.removeprefix("$ ") for line in block[1].splitlines()]
+
+
+@contextmanager
+def _shell(folder: Path) -> Iterator[Callable[[str], str]]:
+    """Runs `vaxel ...` in a folder of its own and returns what it printed; it must succeed."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("VAXEL_")}
+    environ["VAXEL_DATA_DIR"] = str(folder)
+
+    def does(command: str) -> str:
+        words = shlex.split(command)
+        assert words[0] == "vaxel"
+        done = subprocess.run(
+            [sys.executable, "-m", *words],
+            cwd=folder,
+            env=environ,
+            capture_output=True,
+            text=True,
+            timeout=LONGEST_S,
+            check=False,
+        )
+        assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+        return done.stdout
+
+    try:
+        yield does
     finally:
         down = [sys.executable, "-m", "vaxel", "down"]
-        subprocess.run(down, cwd=tmp_path, env=environ, capture_output=True, timeout=LONGEST_S, check=False)
+        subprocess.run(down, cwd=folder, env=environ, capture_output=True, timeout=LONGEST_S, check=False)
 
 
 def test_every_command_of_the_command_line_is_in_readme() -> None:
