@@ -20,6 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.failures import FailedEvent
+from schemas.uploads import Upload
 from streams.batch import Place
 from streams.decode import Decoder
 from streams.intake import taken_in
@@ -59,8 +60,8 @@ class Outcome:
 
 
 @cache
-def decoder(product: Product) -> Decoder:
-    return Decoder(product.versions)
+def decoder(versions: tuple[type[Upload], ...]) -> Decoder:
+    return Decoder(versions)
 
 
 def outcome(product: Product, values: Sequence[bytes | None], key: str) -> Outcome:
@@ -70,7 +71,7 @@ def outcome(product: Product, values: Sequence[bytes | None], key: str) -> Outco
     all_values = [around[0], *values, around[1]]
     keys = [b"sound", *[key.encode()] * len(values), b"sound"]
     records = [Record(*pair, offset) for offset, pair in enumerate(zip(keys, all_values, strict=True))]
-    batch, refused = taken_in(decoder(product), Place(product.telemetry, 0), records)
+    batch, refused = taken_in(decoder(product.versions), Place(product.telemetry, 0), records)
     said = step(product, State(product), batch, refused)
     receipts = list(zip(said.receipts["offset"].to_pylist(), said.receipts["outcome"].to_pylist(), strict=True))
     told = [offset for offset, _ in receipts] + [event.offset for event in said.failed]
@@ -318,7 +319,7 @@ def test_each_malformed_upload_is_refused_with_its_reason(product: Product, uplo
 
 def test_each_malformed_upload_is_refused_when_it_comes_alone() -> None:
     for name, (value, reason) in n_cases(a_shoe_upload()).items():
-        found = decoder(SHOE).decode([value])
+        found = decoder(SHOE.versions).decode([value])
         assert [row for row, _ in found.refused] == [0], name
         assert reason in (None, found.refused[0][1].reason), name
 
@@ -388,7 +389,7 @@ def test_a_batch_of_nothing_else_is_accounted_for() -> None:
     for product, upload in UPLOADS:
         values = [value for value, _ in n_cases(upload).values()]
         records = [Record(b"w-1", value, offset) for offset, value in enumerate(values)]
-        batch, refused = taken_in(decoder(product), Place(product.telemetry, 0), records)
+        batch, refused = taken_in(decoder(product.versions), Place(product.telemetry, 0), records)
         said = step(product, State(product), batch, refused)
         assert sorted(event.offset for event in said.failed) == list(range(len(values)))
         assert said.receipts.num_rows == said.readings.num_rows == len(said.sessions) == 0

@@ -35,7 +35,7 @@ from vaxel.verification import check, load_truth
 
 START_MS = int(datetime(2026, 5, 4, tzinfo=UTC).timestamp()) * 1000
 RATES = FaultRates(**dict.fromkeys(NAMES, 0.01) | {"late": 0.03, "reordered": 0.03, "replayed": 0.03})
-DECODERS = {product: Decoder(product.versions) for product in PRODUCTS}
+DECODERS = {product.telemetry: Decoder(product.versions) for product in PRODUCTS}
 SENT = pa.schema(
     [
         ("topic", pa.string()),
@@ -149,7 +149,7 @@ def into_lake(lake: duckdb.DuckDBPyConnection, product: Product, mine: list[Deli
             Record(delivery.upload.device_id.encode(), delivery.value, first + number, delivery.due_ms + 500)
             for number, delivery in enumerate(mine[first:end])
         ]
-        batch, refused = taken_in(DECODERS[product], Place(product.telemetry, 0), records)
+        batch, refused = taken_in(DECODERS[product.telemetry], Place(product.telemetry, 0), records)
         outputs = step(product, state, batch)
         state.tidy()
         insert(lake, TABLE_OF[RECEIPTS], outputs.receipts)
