@@ -21,7 +21,7 @@ from streams.physics import shoe_doubts, washer_doubts
 from streams.store import Rows, Store
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Product:
     """One product's stream.
 
