@@ -1,10 +1,10 @@
-"""How many examples properties try: few here, many with VAXEL_TEST_EXAMPLES=1000."""
+"""Every property tries the usual number of examples unless it says otherwise (`tests.unit.examples`)."""
 
 from __future__ import annotations
 
-import os
-
 from hypothesis import settings
 
-settings.register_profile("vaxel", max_examples=int(os.environ.get("VAXEL_TEST_EXAMPLES", "25")), deadline=None)
+from tests.unit.examples import USUAL, examples
+
+settings.register_profile("vaxel", examples(USUAL))
 settings.load_profile("vaxel")

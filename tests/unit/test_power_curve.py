@@ -11,10 +11,11 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.power_curve import CYCLE, PIECE, Rules, cycles, pieces
+from tests.unit.examples import examples
 
 RULES = Rules()
 NOON_MS = 1_327_320_000_000
@@ -262,7 +263,7 @@ work = st.sampled_from(["m", "j", "jj", "mmmm", "mmmmmm", "H", "mmHHHmmm", "mmHH
 curves = st.lists(st.tuples(rest, work).map("".join), max_size=8).map("".join)
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(curves, st.data())
 def test_neither_the_cuts_nor_the_order_of_uploads_matter(drawn: str, data: st.DataObject) -> None:
     readings = a_curve(drawn)
@@ -276,7 +277,7 @@ def test_neither_the_cuts_nor_the_order_of_uploads_matter(drawn: str, data: st.D
         assert in_order[name].tolist() == pytest.approx(uncut[name].tolist(), rel=1e-9)
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(curves, st.data())
 def test_pieces_hold_all_energy_time_and_readings(drawn: str, data: st.DataObject) -> None:
     readings = a_curve(drawn)
@@ -287,7 +288,7 @@ def test_pieces_hold_all_energy_time_and_readings(drawn: str, data: st.DataObjec
     assert sum(made[f"{part}_count"].sum() for part in ("before", "within", "after")) == len(readings)
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(st.lists(curves, min_size=1, max_size=4))
 def test_a_plain_loop_over_the_readings_finds_the_same(drawings: list[str]) -> None:
     recorded = [a_curve(drawn) for drawn in drawings]

@@ -10,7 +10,7 @@ from random import Random
 from typing import Any, get_args
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from producers.corruption import BROKEN, HARMLESS, altered
@@ -26,6 +26,7 @@ from schemas.truth import INTACT_FAULTS, Fault
 from schemas.uploads import MAX_UPLOAD_BYTES, SHOE_VERSIONS, WASHER_VERSIONS, WasherUploadV2
 from streams.dedupe import WINDOW
 from streams.refusal import Refused, examine
+from tests.unit.examples import examples
 
 VERSIONS = {TELEMETRY_WASHER: WASHER_VERSIONS, TELEMETRY_SHOE: SHOE_VERSIONS}
 
@@ -76,7 +77,7 @@ RATES = st.lists(st.floats(0, 1), min_size=len(NAMES) + 1, max_size=len(NAMES) +
 )
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(shares=RATES, count=st.integers(0, 150), seed=st.integers(0, 2**32))
 def test_every_upload_is_delivered_once_and_in_reach_of_dedup(shares: list[float], count: int, seed: int) -> None:
     rates = FaultRates(*(share / sum(shares) * 0.999 for share in shares[:-1]))
@@ -116,7 +117,7 @@ def only(fault: str, share: float = 1.0) -> FaultRates:
     return replace(NO_FAULTS, **{fault: share})
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(seed=st.integers(0, 2**63), fault=st.sampled_from(sorted(BROKEN)))
 def test_the_contract_refuses_everything_that_is_broken(seed: int, fault: Fault) -> None:
     for made in kinds():
@@ -139,7 +140,7 @@ def test_the_contract_refuses_every_hostile_upload() -> None:
     assert {"bad_format", "not_json", "duplicate_key", "out_of_range", "wrong_type"} <= set(reasons)
 
 
-@settings(max_examples=100)
+@examples(100)
 @given(seed=st.integers(0, 2**63), fault=st.sampled_from(sorted(HARMLESS)))
 def test_the_contract_lets_in_what_is_harmless(seed: int, fault: Fault) -> None:
     for made in kinds():

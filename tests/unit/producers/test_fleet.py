@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from producers.fleet import DAY_MS, FIRST_DAY, SOLD_LATER_DAYS, fleet
 from producers.fleet_firmware import RELEASES, as_made
 from schemas.fleet import FleetDevice
+from tests.unit.examples import examples
 
 MONDAY_MS = int(datetime(2026, 5, 4, tzinfo=UTC).timestamp()) * 1000
 
 
-@settings(max_examples=30)
+@examples(30)
 @given(seed=st.integers(0, 10**9 - 1), washers=st.integers(0, 6), shoes=st.integers(0, 6), days=st.integers(1, 30))
 def test_dates_follow_each_other_and_owners_come_with_activation(
     seed: int, washers: int, shoes: int, days: int

@@ -9,7 +9,7 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from producers.fleet import DAY_MS, FIRST_DAY_MS, Fleet, fleet
@@ -17,6 +17,7 @@ from producers.fleet_events import tenures
 from producers.fleet_firmware import is_newer
 from producers.roll_out import RollOut, roll_out
 from schemas.fleet import LifeEvent
+from tests.unit.examples import examples
 
 MISTAKEN = roll_out("washer:3.3.0@2026-05-10*0.5!power_kw")
 
@@ -55,7 +56,7 @@ def test_the_same_days_give_the_same_events() -> None:
     assert fleet(8, 30, 30, FIRST_DAY_MS, 14).events != fleet(7, 30, 30, FIRST_DAY_MS, 14).events
 
 
-@settings(max_examples=20, deadline=None)
+@examples(20)
 @given(seed=st.integers(0, 999), days=st.integers(1, 60), later=st.integers(0, 300))
 def test_what_happened_stays_what_happened_on_later_days(seed: int, days: int, later: int) -> None:
     short = fleet(seed, 8, 9, FIRST_DAY_MS, days)

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from producers.device import READINGS_PER_UPLOAD
@@ -16,6 +16,7 @@ from producers.load_digits import listed
 from producers.load_templates import CONTRACTS
 from producers.load_uploads import Devices, devices, volleys
 from schemas.fleet import Product
+from tests.unit.examples import examples
 
 SEED, TEMPLATES = 5, 3
 GROUPS = [devices("washer", 7, TEMPLATES, SEED), devices("shoe", 4, TEMPLATES, SEED)]
@@ -101,7 +102,7 @@ def test_a_device_sends_the_same_among_many_others() -> None:
         ]
 
 
-@settings(max_examples=20, deadline=None)
+@examples(20)
 @given(st.integers(0, 200), st.integers(1, 90))
 def test_how_many_are_made_at_once_does_not_matter(count: int, at_once: int) -> None:
     found = by_device(sent(GROUPS, count, at_once))

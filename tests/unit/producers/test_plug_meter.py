@@ -7,13 +7,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from producers.recordings.plug_meter import PlugRecording, parse
 from producers.recordings.slices import LONGEST_UPLOAD_MS, READINGS_PER_UPLOAD
 from schemas.errors import RecordingError
 from schemas.uploads import MAX_SPAN_MS, WasherUpload
+from tests.unit.examples import examples
 
 
 def at(text: str) -> int:
@@ -93,7 +94,7 @@ def test_what_is_no_recording_is_refused_with_what_was_found(lines: list[str], m
 STEPS_S = st.lists(st.one_of(st.integers(0, 5), st.integers(0, 200)), min_size=1, max_size=400)
 
 
-@settings(max_examples=30)
+@examples(30)
 @given(steps_s=STEPS_S, power_w=st.integers(0, 3000))
 def test_uploads_hold_every_reading_once_and_all_the_energy(steps_s: list[int], power_w: int) -> None:
     clock_s, lines = 0, ["20/05/2012 00:00:00;0;0"]
@@ -124,7 +125,7 @@ def told_wh(upload: WasherUpload) -> float:
 TEXT = st.binary(max_size=60).map(lambda noise: noise.replace(b"\n", b" "))
 
 
-@settings(max_examples=30)
+@examples(30)
 @given(noise=st.lists(TEXT, max_size=6), parse_it=st.just(parse))
 def test_no_noise_stops_the_reader(noise: list[bytes], parse_it: Callable[[str, bytes], PlugRecording]) -> None:
     good = [b"20/05/2012 10:%02d:%02d;7;7" % divmod(second, 60) for second in range(700)]

@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from producers.wash_cycle import (
@@ -22,6 +22,7 @@ from producers.wash_recipes import RECIPES, nominal_load_kg
 from producers.wash_spin import spin_power_w, spin_rpm, spin_up
 from schemas.catalogue import LARGEST_LOAD_W, WASHERS, WasherModel
 from schemas.uploads import Programme
+from tests.unit.examples import examples
 
 PROGRAMMES: tuple[Programme, ...] = get_args(Programme)
 WM_8030 = next(model for model in WASHERS if model.material == "WM-8030")
@@ -69,7 +70,7 @@ def warmed_by_hand_wh(
     return given_j / 3600
 
 
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @cycles
 def test_the_heater_gives_what_the_masses_and_the_room_take_up(
     model: WasherModel,
@@ -98,7 +99,7 @@ def test_the_heater_gives_what_the_masses_and_the_room_take_up(
     assert curve.power_w.max() < LARGEST_LOAD_W[model.material]
 
 
-@settings(max_examples=25)
+@examples(25)
 @cycles
 def test_phases_follow_each_other_and_their_energies_add_up(
     model: WasherModel,
@@ -192,7 +193,7 @@ def test_getting_up_to_speed_takes_the_energy_of_the_turning_mass() -> None:
     assert (light - still) * 0.65 - air == pytest.approx(10_832, rel=0.01)
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(
     programme=st.sampled_from(PROGRAMMES),
     share=st.floats(0.01, 0.99),

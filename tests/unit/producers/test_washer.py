@@ -13,7 +13,7 @@ from random import Random
 from typing import Any, get_args
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from producers.device import Episode
@@ -24,6 +24,7 @@ from producers.washer_uploads import Board, Counters
 from schemas.catalogue import WASHERS
 from schemas.fleet import FleetDevice, LifeEvent
 from schemas.uploads import MAX_SPAN_MS, Alert, WasherUpload, WasherUploadV2
+from tests.unit.examples import examples
 
 START_MS = 1_780_000_000_000
 HOUR_MS = 3_600_000
@@ -123,7 +124,7 @@ def test_what_a_firmware_sends(firmware: str, version: int, additions: bool) -> 
         assert fields.get("schema_version", 1) == version
 
 
-@settings(max_examples=15, deadline=None)
+@examples(15)
 @given(
     seed=st.integers(0, 2**32),
     material=st.sampled_from([model.material for model in WASHERS]),

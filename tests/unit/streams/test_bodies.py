@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.bodies import digests
@@ -14,6 +14,7 @@ from streams.dedupe import WINDOW
 from streams.memory import Position, changes, restored
 from streams.product import WASHER
 from streams.step import State
+from tests.unit.examples import examples
 from tests.unit.streams.building import Upload, a_washer_upload, encoded, taken_in
 
 SAME = a_washer_upload(seq=7)
@@ -57,7 +58,7 @@ def test_digests_are_the_same_everywhere() -> None:
     assert digests([b"", b"x", b"vaxel"]).tolist() == [1, 41824, 11957]
 
 
-@settings(max_examples=10, deadline=None)
+@examples(10)
 @given(seed=st.integers(0, 2**32))
 def test_judged_as_a_dictionary_of_bodies_would(seed: int) -> None:
     rng = Random(seed)

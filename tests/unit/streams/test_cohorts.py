@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.units import CONVERSIONS
@@ -17,6 +17,7 @@ from streams.cohorts import KNOWN_AFTER, MOST_FIRMWARES
 from streams.memory import Position, changes, restored
 from streams.product import WASHER
 from streams.step import State, step
+from tests.unit.examples import examples
 from tests.unit.streams.building import MINUTE_MS, NOON_MS, Upload, a_batch, a_washer_upload, taken_in
 
 
@@ -135,7 +136,7 @@ def test_made_up_firmware_and_models_do_not_make_the_state_grow() -> None:
     assert len(state.stores["cohorts"]) == len(WASHER.measures) * (MOST_FIRMWARES + 3)
 
 
-@settings(max_examples=8, deadline=None)
+@examples(8)
 @given(seed=st.integers(0, 2**32))
 def test_nothing_depends_on_how_the_input_was_cut(seed: int) -> None:
     rng = Random(seed)

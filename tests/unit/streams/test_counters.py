@@ -6,12 +6,13 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.memory import Position, changes, restored
 from streams.product import WASHER
 from streams.step import State
+from tests.unit.examples import examples
 from tests.unit.streams.building import a_plug_upload, a_washer_upload, taken_in
 from tests.unit.streams.test_bodies import outcomes
 
@@ -74,7 +75,7 @@ def test_counters_are_remembered_over_a_restart() -> None:
     ]
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(seed=st.integers(0, 2**32))
 def test_judged_as_a_plain_loop_would_however_cut(seed: int) -> None:
     rng = Random(seed)

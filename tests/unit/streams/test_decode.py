@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.evolution import lifted
@@ -25,6 +25,7 @@ from schemas.uploads import (
 )
 from streams.decode import Decoded, Decoder
 from streams.refusal import Refused, examine
+from tests.unit.examples import examples
 from tests.unit.streams.building import a_second_washer_upload, a_shoe_upload, a_washer_upload, encoded
 
 UPLOADS: dict[type[Upload], dict[str, Any]] = {WasherUpload: a_washer_upload(), ShoeUpload: a_shoe_upload()}
@@ -304,7 +305,7 @@ def _mutated(upload: dict[str, Any], rng: Random) -> bytes:
     return value
 
 
-@settings(max_examples=20, deadline=None)
+@examples(20)
 @given(mutated_uploads())
 def test_the_batch_lets_in_exactly_what_the_contract_lets_in(drawn: tuple[type[Upload], list[bytes]]) -> None:
     model, values = drawn

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.dedupe import NEVER, WINDOW, Verdict, dedupe
+from tests.unit.examples import examples
 
 DEVICES = 4
 Upload = tuple[int, int, int]  # device, number, label
@@ -122,7 +123,7 @@ def uploads_in_batches(draw: st.DrawFn) -> list[list[Upload]]:
     return batches
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(uploads_in_batches())
 def test_any_sequence_cut_anywhere_is_judged_as_by_a_dictionary(batches: list[list[Upload]]) -> None:
     memory, model, whole = Memory(), Model(), Memory()

@@ -19,6 +19,7 @@ from streams.batch import Outputs
 from streams.memory import Position, changes, restored
 from streams.product import SHOE, WASHER, Product
 from streams.step import State, step
+from tests.unit.examples import examples
 from tests.unit.streams.arrivals import arriving, some_uploads
 from tests.unit.streams.building import (
     MINUTE_MS,
@@ -234,7 +235,7 @@ def check(log: Sequence[tuple[Upload, str]], said: Sequence[Outputs]) -> None:
 
 
 TestEngine = EngineMachine.TestCase
-TestEngine.settings = settings(max_examples=12, stateful_step_count=20, deadline=None)
+TestEngine.settings = settings(examples(12), stateful_step_count=20)
 
 
 def plugs(rng: Random) -> list[Upload]:
@@ -258,7 +259,7 @@ def lines(said: Sequence[Outputs]) -> list[Any]:
 
 
 @pytest.mark.parametrize("name", STREAMS)
-@settings(max_examples=3, deadline=None)
+@examples(3)
 @given(seed=st.integers(0, 2**32))
 def test_steps_that_were_lost_in_a_crash_leave_no_trace_when_taken_again(name: str, seed: int) -> None:
     rng = Random(seed)
@@ -284,7 +285,7 @@ def test_steps_that_were_lost_in_a_crash_leave_no_trace_when_taken_again(name: s
 
 
 @pytest.mark.parametrize("name", STREAMS)
-@settings(max_examples=3, deadline=None)
+@examples(3)
 @given(seed=st.integers(0, 2**32))
 def test_a_suffix_that_is_sent_again_leaves_receipts_of_duplicates_and_nothing_else(name: str, seed: int) -> None:
     rng = Random(seed)

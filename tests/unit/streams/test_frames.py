@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import pyarrow as pa
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.facts import WasherReading
 from schemas.forms import arrow_schema
 from schemas.topics import FRAME_BYTES
 from streams.frames import FRAME_ROWS, frames, read_frame
+from tests.unit.examples import examples
 
 
 def test_no_rows_give_no_frame() -> None:
     assert list(frames(arrow_schema(WasherReading).empty_table())) == []
 
 
-@settings(max_examples=10, deadline=None)
+@examples(10)
 @given(st.sampled_from([1, 2, FRAME_ROWS - 1, FRAME_ROWS, FRAME_ROWS + 1, 3 * FRAME_ROWS]))
 def test_a_table_comes_back_from_its_frames_as_it_was(rows: int) -> None:
     table = pa.table({"row": pa.array(range(rows)), "name": pa.repeat("ö", rows), "none": pa.nulls(rows, pa.float64())})

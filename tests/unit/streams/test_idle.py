@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import event, given, settings
+from hypothesis import event, given
 from hypothesis import strategies as st
 
 from streams.batch import Outputs
 from streams.memory import Position, changes, restored
 from streams.product import WASHER
 from streams.step import State
+from tests.unit.examples import examples
 from tests.unit.streams.building import NOON_MS, Upload, a_plug_upload, a_washer_upload, taken_in
 
 DAY_MS = 86_400_000
@@ -106,7 +107,7 @@ def told(said: Sequence[Outputs], devices: set[str] | None = None) -> list[str]:
     return sorted(text for device, text in known if devices is None or device in devices)
 
 
-@settings(max_examples=3, deadline=None)
+@examples(3)
 @given(seed=st.integers(0, 2**32), restarts=st.booleans())
 def test_forgetting_changes_nothing_for_devices_that_are_not_idle(seed: int, restarts: bool) -> None:
     rng = Random(seed)

@@ -18,7 +18,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.failures import FailedEvent
@@ -31,6 +31,7 @@ from streams.intake import taken_in
 from streams.product import SHOE, WASHER, Product
 from streams.refusal import DEEPEST, REASONS
 from streams.step import State, step
+from tests.unit.examples import examples
 from tests.unit.streams.building import NOON_MS, a_second_washer_upload, a_shoe_upload, a_washer_upload, encoded
 
 UPLOADS: list[tuple[Product, dict[str, Any]]] = [
@@ -464,9 +465,8 @@ white_space = st.text(" \t\r\n", max_size=3)
 
 
 @st.composite
-def sound_uploads(draw: st.DrawFn) -> tuple[Product, bytes]:
+def sound_texts(draw: st.DrawFn, upload: dict[str, Any]) -> bytes:
     """An upload that says what it must, written as nobody would."""
-    product, upload = draw(st.sampled_from(UPLOADS))
     more = draw(st.dictionaries(st.text(max_size=6).map("x_".__add__), json_values, max_size=3))
     pairs = []
     for name, value in draw(st.permutations([*(upload | more).items()])):
@@ -478,25 +478,30 @@ def sound_uploads(draw: st.DrawFn) -> tuple[Product, bytes]:
             written = draw(st.sampled_from([written, f"{written}.0", f'"{written}"', f"{written}e0", f"{written}0E-1"]))
         pairs.append(f"{draw(white_space)}{key}{draw(white_space)}:{draw(white_space)}{written}{draw(white_space)}")
     text = f"{draw(white_space)}{{{','.join(pairs)}}}{draw(white_space)}"
-    return product, text.encode("utf-8", "surrogatepass")
+    return text.encode("utf-8", "surrogatepass")
 
 
-@settings(max_examples=40, deadline=None)
-@given(sound_uploads())
-def test_a_sound_upload_is_let_in_however_it_is_written(drawn: tuple[Product, bytes]) -> None:
-    product, value = drawn
-    key = "s-1" if product is SHOE else "w-1"
-    found = outcome(product, [value, value], key)
-    assert (found.accepted, found.duplicates) == ([0], [1]), (value, found.failed)
+@examples(8)
+@given(st.data(), st.sampled_from((WASHER, SHOE)), st.integers(1, 8))
+def test_a_sound_upload_is_let_in_however_it_is_written(data: st.DataObject, product: Product, count: int) -> None:
+    devices = [f"d-{number}" for number in range(count)]
+    uploads = st.sampled_from([upload for made, upload in UPLOADS if made is product])
+    values = [data.draw(sound_texts(data.draw(uploads) | {"device_id": device})) for device in devices]
+    found = outcome(product, [*values, *values], [*devices, *devices])
+    assert found.accepted == list(range(count)), found.failed
+    assert found.duplicates == list(range(count, 2 * count))
 
 
-@settings(max_examples=15, deadline=None)
-@given(st.lists(sound_uploads(), min_size=1, max_size=8), st.randoms(use_true_random=False))
+@examples(8)
+@given(
+    st.sampled_from((WASHER, SHOE)),
+    st.lists(st.sampled_from([upload for _, upload in UPLOADS]).flatmap(sound_texts), min_size=1, max_size=8),
+    st.randoms(use_true_random=False),
+)
 def test_whatever_happens_to_its_bytes_each_upload_is_accounted_for(
-    drawn: list[tuple[Product, bytes]], rng: Random
+    product: Product, values: list[bytes], rng: Random
 ) -> None:
-    for product in (WASHER, SHOE):
-        outcome(product, [_damaged(value, rng) for _, value in drawn], "w-1")
+    outcome(product, [_damaged(value, rng) for value in values], "w-1")
 
 
 def _damaged(value: bytes, rng: Random) -> bytes:
@@ -507,8 +512,10 @@ def _damaged(value: bytes, rng: Random) -> bytes:
     return value
 
 
-@settings(max_examples=15, deadline=None)
-@given(st.lists(st.binary(max_size=40) | json_values.map(lambda value: json.dumps(value).encode()), max_size=20))
-def test_bytes_that_are_no_uploads_are_all_refused(values: list[bytes]) -> None:
-    for product in (WASHER, SHOE):
-        assert outcome(product, values, "w-1").failed.keys() == set(range(len(values)))
+@examples(8)
+@given(
+    st.sampled_from((WASHER, SHOE)),
+    st.lists(st.binary(max_size=40) | json_values.map(lambda value: json.dumps(value).encode()), max_size=20),
+)
+def test_bytes_that_are_no_uploads_are_all_refused(product: Product, values: list[bytes]) -> None:
+    assert outcome(product, values, "w-1").failed.keys() == set(range(len(values)))

@@ -11,7 +11,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.fields import EARLIEST_MS
@@ -21,6 +21,7 @@ from streams.memory import Position, changes, restored
 from streams.pieces import MANY_PIECES, MOST_PIECES
 from streams.product import WASHER
 from streams.step import State
+from tests.unit.examples import examples
 from tests.unit.streams.building import MINUTE_MS, NOON_MS, Upload, a_plug_upload, newest_sessions, taken_in
 
 STEP_MS = 10_000
@@ -92,7 +93,7 @@ def test_the_energy_of_a_cycle_is_that_of_its_readings() -> None:
     assert (cycle["energy_wh"], cycle["reading_count"]) == (pytest.approx(sum(inside), abs=1e-4), len(inside))
 
 
-@settings(max_examples=3, deadline=None)
+@examples(3)
 @given(seed=st.integers(0, 2**32))
 def test_neither_cut_nor_order_nor_repeats_nor_restarts_change_the_cycles(seed: int) -> None:
     rng = Random(seed)

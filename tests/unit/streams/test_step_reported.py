@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.facts import Receipt
@@ -16,6 +16,7 @@ from streams.dedupe import WINDOW
 from streams.memory import Position, changes, restored
 from streams.product import SHOE, WASHER, Product
 from streams.step import State, step
+from tests.unit.examples import examples
 from tests.unit.streams.arrivals import WORDS, a_cut, arriving, some_uploads
 from tests.unit.streams.building import (
     MINUTE_MS,
@@ -66,7 +67,7 @@ def readings(said: Sequence[Outputs]) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("name", PRODUCTS)
-@settings(max_examples=3, deadline=None)
+@examples(3)
 @given(seed=SEEDS)
 def test_any_cut_with_restarts_in_between_says_the_same(name: str, seed: int) -> None:
     rng, product = Random(seed), PRODUCTS[name]
@@ -82,7 +83,7 @@ def test_any_cut_with_restarts_in_between_says_the_same(name: str, seed: int) ->
 
 
 @pytest.mark.parametrize("name", PRODUCTS)
-@settings(max_examples=3, deadline=None)
+@examples(3)
 @given(seed=SEEDS)
 def test_sessions_equal_a_plain_loop_over_the_uploads_in_any_order(name: str, seed: int) -> None:
     rng, product = Random(seed), PRODUCTS[name]
@@ -97,7 +98,7 @@ def test_sessions_equal_a_plain_loop_over_the_uploads_in_any_order(name: str, se
 
 
 @pytest.mark.parametrize("name", PRODUCTS)
-@settings(max_examples=2, deadline=None)
+@examples(2)
 @given(seed=SEEDS)
 def test_every_upload_is_accepted_a_duplicate_or_failed(name: str, seed: int) -> None:
     rng, product = Random(seed), PRODUCTS[name]
@@ -113,7 +114,7 @@ def test_every_upload_is_accepted_a_duplicate_or_failed(name: str, seed: int) ->
     assert len(readings(said)) == count
 
 
-@settings(max_examples=3, deadline=None)
+@examples(3)
 @given(seed=SEEDS)
 def test_the_readings_of_a_cycle_sum_to_its_energy(seed: int) -> None:
     rng = Random(seed)

@@ -8,12 +8,13 @@ from random import Random
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.devices import DEVICE
 from streams.frames import frame, read_frame
 from streams.store import PAGES, SCHEMA_VERSION, Slice, Store, from_frame, to_frame
+from tests.unit.examples import examples
 
 THING = np.dtype([("name", "S8"), ("number", "i8"), ("bits", "u8"), ("part", "f8"), ("flag", "?"), ("kind", "i1")])
 
@@ -121,7 +122,7 @@ def test_a_change_that_was_only_in_a_delta_outlives_a_restart() -> None:
     assert content(a_store(kept)) == content(store)
 
 
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(seed=st.integers(0, 2**32), restarts=st.integers(0, 4), span=st.sampled_from([PAGES // 2, 3 * PAGES]))
 def test_a_store_restored_at_any_checkpoint_is_the_live_one(seed: int, restarts: int, span: int) -> None:
     rng, store, kept, checkpoint = Random(seed), a_store(), Kept(), 0
@@ -162,7 +163,7 @@ def test_a_large_change_is_saved_in_parts_that_need_not_be_replaced(monkeypatch:
 
 
 @given(st.integers(0, 300))
-@settings(max_examples=10, deadline=None)
+@examples(10)
 def test_a_slice_comes_back_from_its_frame_as_it_was(count: int) -> None:
     store = a_store()
     write(store, store.take(count), 5)
