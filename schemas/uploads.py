@@ -13,6 +13,7 @@ updated keeps its place, its numbers and its sessions (`schemas.evolution` lifts
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from types import MappingProxyType
 from typing import Annotated, ClassVar, Literal
 
@@ -245,11 +246,12 @@ SHOE_VERSIONS: tuple[type[Upload], ...] = (ShoeUpload,)
 """All versions of a product's upload that may come, oldest first."""
 
 
-def channels(model: type[Upload]) -> list[str]:
+@cache
+def channels(model: type[Upload]) -> tuple[str, ...]:
     """Names of the measured channels of an upload, in the order of declaration, without `offset_ms`."""
-    return [
+    return tuple(
         name for name, field in model.model_fields.items() if name != "offset_ms" and "list[" in str(field.annotation)
-    ]
+    )
 
 
 def _require_sum(total: str, value: float | None, parts: Mapping[str, float | None]) -> None:
