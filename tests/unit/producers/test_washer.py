@@ -88,25 +88,39 @@ def energies_wh(fields: dict[str, Any]) -> list[float]:
     ]
 
 
+def unwritten(fields: dict[str, Any]) -> bytes:
+    """For `encode`, where only the truth is looked at: writing takes most of the time."""
+    return b""
+
+
 @cache
 def a_fleet(firmware: str) -> list[list[Upload]]:
-    """Thirty machines of all models and ages, a week each, with many power cuts."""
+    """Sixteen machines of all models and ages, a week each, with many power cuts."""
     told = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("producers.washer._POWER_CUT", 0.5)
-        for number in range(30):
+        for number in range(16):
             device = a_device(firmware, WASHERS[number % len(WASHERS)].material, number)
-            washer = a_washer(device, number, earlier_cycles=40 * number)
+            washer = a_washer(device, number, earlier_cycles=75 * number)
             told.append([upload for episode in episodes(washer, 7) for upload in episode.uploads()])
     return told
+
+
+@cache
+def told_by(firmware: str) -> list[list[dict[str, Any]]]:
+    """What the uploads of `a_fleet` say, not to be changed."""
+    return [fields_of(uploads) for uploads in a_fleet(firmware)]
+
+
+def both_of(firmware: str) -> Iterator[tuple[list[Upload], list[dict[str, Any]]]]:
+    return zip(a_fleet(firmware), told_by(firmware), strict=True)
 
 
 @pytest.mark.parametrize("firmware", FIRMWARES)
 def test_the_contract_of_its_firmware_lets_every_upload_in(firmware: str) -> None:
     model = WasherUploadV2 if firmware == "4.1.2" else WasherUpload
-    for upload in chain.from_iterable(a_fleet(firmware)):
+    for upload, fields in chain.from_iterable(zip(*both, strict=True) for both in both_of(firmware)):
         model.model_validate_json(upload.value, strict=True)
-        fields = json.loads(upload.value)
         assert (upload.seq, upload.sent_at_ms) == (fields["seq"], fields["sent_at_ms"])
         assert upload.reading_count == len(fields["offset_ms"])
         assert fields["firmware"] == firmware
@@ -149,9 +163,9 @@ def test_whatever_life_it_has_every_upload_is_let_in(seed: int, material: str, a
 
 @pytest.mark.parametrize("firmware", FIRMWARES)
 def test_the_truth_is_what_the_stream_will_sum(firmware: str) -> None:
-    for uploads in a_fleet(firmware):
+    for uploads, told in both_of(firmware):
         sums: dict[Any, float] = defaultdict(float)
-        for upload, fields in zip(uploads, fields_of(uploads), strict=True):
+        for upload, fields in zip(uploads, told, strict=True):
             if upload.part is None:
                 assert fields["cycle_no"] is None
                 continue
@@ -173,8 +187,7 @@ def test_the_truth_is_what_the_stream_will_sum(firmware: str) -> None:
 
 @pytest.mark.parametrize("firmware", FIRMWARES)
 def test_numbers_and_times_rise_and_lifetime_counters_count_what_the_readings_say(firmware: str) -> None:
-    for uploads in a_fleet(firmware):
-        told = fields_of(uploads)
+    for uploads, told in both_of(firmware):
         assert [upload.seq for upload in uploads] == list(range(len(uploads)))
         for before, fields in pairwise(told):
             assert fields["sent_at_ms"] > before["sent_at_ms"]
@@ -194,9 +207,9 @@ def lifetime_wh(fields: dict[str, Any]) -> float:
 
 
 def test_version_2_counts_the_energy_of_each_phase_since_the_cycle_began() -> None:
-    for uploads in a_fleet("4.1.2"):
+    for told in told_by("4.1.2"):
         by_phase: dict[str, float] = {}
-        for fields in fields_of(uploads):
+        for fields in told:
             totals = [fields[f"{phase}_energy_wh"] for phase in PHASES]
             if fields["cycle_no"] is None:
                 assert {*totals, fields["cycle_energy_wh"]} == {None}
@@ -212,14 +225,13 @@ def test_version_2_counts_the_energy_of_each_phase_since_the_cycle_began() -> No
 
 
 def test_every_alert_is_raised_and_old_firmware_raises_none() -> None:
-    raised = {fields["alert"] for uploads in a_fleet("4.1.2") for fields in fields_of(uploads)}
-    assert raised == {None, *get_args(Alert)}
-    for uploads in a_fleet("3.1.4"):
-        assert all("alert" not in fields for fields in fields_of(uploads))
+    assert {fields["alert"] for told in told_by("4.1.2") for fields in told} == {None, *get_args(Alert)}
+    for told in told_by("3.1.4"):
+        assert all("alert" not in fields for fields in told)
 
 
 def test_the_machine_complains_where_it_notices() -> None:
-    for fields in chain.from_iterable(map(fields_of, a_fleet("4.1.2"))):
+    for fields in chain.from_iterable(told_by("4.1.2")):
         if fields["alert"] == "unbalance":
             assert fields["cycle_ended"]
             assert fields["phase"][-1] == "spin"
@@ -232,7 +244,7 @@ def test_the_machine_complains_where_it_notices() -> None:
 def cut_uploads(firmware: str) -> list[tuple[list[dict[str, Any]], int]]:
     """The uploads of each cycle with a power cut, and which of them says so."""
     cycles: dict[tuple[str, int], list[dict[str, Any]]] = defaultdict(list)
-    for fields in chain.from_iterable(map(fields_of, a_fleet(firmware))):
+    for fields in chain.from_iterable(told_by(firmware)):
         if fields["cycle_no"] is not None:
             cycles[fields["device_id"], fields["cycle_no"]].append(fields)
     marked = [(uploads, [fields["alert"] for fields in uploads]) for uploads in cycles.values()]
@@ -243,9 +255,9 @@ def test_after_a_power_cut_new_firmware_sends_what_it_had_and_goes_on_or_ends_th
     cut = cut_uploads("4.1.2")
     went_on = [(uploads, at) for uploads, at in cut if at < len(uploads) - 1]
     ended = [uploads for uploads, at in cut if at == len(uploads) - 1 and uploads[at]["phase"][-1] != "spin"]
-    assert len(cut) > 60
-    assert len(went_on) > 30
-    assert len(ended) > 10
+    assert len(cut) > 30
+    assert len(went_on) > 15
+    assert len(ended) > 5
     for uploads, at in went_on:
         last_ms = uploads[at]["start_ms"] + uploads[at]["offset_ms"][-1]
         assert 120_000 <= uploads[at]["sent_at_ms"] - last_ms <= 2_403_000
@@ -259,7 +271,7 @@ def test_after_a_power_cut_new_firmware_sends_what_it_had_and_goes_on_or_ends_th
 
 def test_after_a_power_cut_old_firmware_goes_on_with_a_reading_that_counts_nothing() -> None:
     went_on = [(uploads, at) for uploads, at in cut_uploads("3.2.1") if not uploads[at]["cycle_ended"]]
-    assert len(went_on) > 30
+    assert len(went_on) > 15
     for uploads, at in went_on:
         gaps_ms = [later - before for before, later in pairwise(uploads[at]["offset_ms"])]
         assert sum(gap_ms > MAX_SPAN_MS for gap_ms in gaps_ms) == 1
@@ -375,12 +387,14 @@ def test_a_mistaken_unit_changes_the_readings_of_its_firmware_alone() -> None:
     ]
 
 
-def test_another_owner_washes_in_another_way_and_a_new_board_does_not() -> None:
+def test_another_owner_washes_in_another_way_and_a_new_board_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("producers.washer_uploads.encode", unwritten)
+
     def programmes(*events: LifeEvent) -> list[str]:
         washer = a_washer(a_device())
         for event in events:
             washer.happen(event)
-        return [episode.uploads()[-1].part.session.programme for episode in list(episodes(washer, 60))[1::2]]  # type: ignore[union-attr, misc]
+        return [episode.uploads()[-1].part.session.programme for episode in list(episodes(washer, 20))[1::2]]  # type: ignore[union-attr, misc]
 
     usual = programmes()
     assert programmes(an_event("board_swapped", board_no=1)) == usual
@@ -388,7 +402,8 @@ def test_another_owner_washes_in_another_way_and_a_new_board_does_not() -> None:
     assert programmes(an_event("resold", customer_id="cu-1-000003")) != programmes(an_event("resold"))
 
 
-def test_a_young_fleet_keeps_near_its_labels_on_average() -> None:
+def test_a_young_fleet_keeps_near_its_labels_on_average(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("producers.washer_uploads.encode", unwritten)
     labels: dict[tuple[str, str], float] = {
         (model.material, programme): label.energy_wh for model in WASHERS for programme, label in model.labels.items()
     }
