@@ -55,6 +55,7 @@ class FailedEvent(Contract):
     seq: Annotated[int | None, described("The upload's own number, if it is readable", unit="1")] = None
     material: Annotated[str | None, described("Material number, if it is readable")] = None
     firmware: Annotated[str | None, described("Firmware, if it is readable")] = None
+    repair: Annotated[str | None, described("The repair by which it came back, if it did and was refused again")] = None
     original: Annotated[bytes, described("The record's value as it came, `KEPT_BYTES` of it at most", "personal")]
 
 
@@ -72,6 +73,7 @@ HEADERS = (
     "seq",
     "material",
     "firmware",
+    "repair",
 )
 """Kafka headers of a failed event, those with a value; its key and value are the record's own."""
 
