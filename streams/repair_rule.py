@@ -62,18 +62,37 @@ def _no_identity(field: str) -> str:
 
 
 def _utc(at: datetime) -> datetime:
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    try:
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("in UTC it is outside the years 1 to 9999") from error
+
+
+def _writable(text: str) -> str:
+    if "\0" in text or not _is_utf8(text):
+        raise ValueError(f"{text!r} is no text that an upload can hold")
+    return text
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _plain(value: Any) -> Any:
     for one in value if isinstance(value, list) else [value]:
         if not isinstance(one, bool | int | float | str | None) or (isinstance(one, float) and not isfinite(one)):
-            raise ValueError(f"a text, a number, true, false, or a list of them is accepted, found {one!r}")
+            found = f"a {type(one).__name__}" if isinstance(one, list | dict) else repr(one)
+            raise ValueError(f"a text, a number, true, false, or a list of them is accepted, found {found}")
     return value
 
 
 FieldName = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_no_identity)]
 KnownField = Annotated[FieldName, AfterValidator(_known)]
+Chosen = Annotated[str, AfterValidator(_writable)]
 Instant = Annotated[datetime, AfterValidator(_utc)]
 Value = Annotated[Any, AfterValidator(_plain)]
 
@@ -88,10 +107,10 @@ class Selection(_Declared):
     """Which failed events; all of its conditions hold. `[since, until)` is when Kafka took them in."""
 
     reason: Reason | None = None
-    material: str | None = None
-    firmware: str | None = None
-    field: str | None = None
-    device: str | None = None
+    material: Chosen | None = None
+    firmware: Chosen | None = None
+    field: Chosen | None = None
+    device: Chosen | None = None
     since: Instant | None = None
     until: Instant | None = None
 
@@ -151,12 +170,18 @@ Step = Annotated[Set | Rename | Convert | Drop, Field(discriminator="step")]
 
 
 class Rule(_Declared):
-    """A repair: which failed events, and the steps that are done to each of them, in their order."""
+    """A repair: which failed events, and the steps that are done to each of them, in their order.
+
+    Attributes:
+        again: Also to those that another repair had brought back and that were refused again. What that one has
+            converted is converted already.
+    """
 
     file_name: ClassVar[str] = "rule.toml"
 
     name: Annotated[str, Field(pattern=IDENTIFIER)]
     why: Annotated[str, Field(min_length=1, max_length=1_000)]
+    again: bool = False
     select: Selection
     rewrite: Annotated[list[Step], Field(min_length=1)]
 
@@ -171,7 +196,10 @@ class Rule(_Declared):
     @property
     def folder_name(self) -> str:
         """The name and what tells this rule from any other of that name."""
-        written = json.dumps(self.model_dump(mode="json", by_alias=True), sort_keys=True).encode()
+        declared = self.model_dump(mode="json", by_alias=True)
+        if not self.again:  # as rules were written before there was `again`: folders of theirs keep their names
+            del declared["again"]
+        written = json.dumps(declared, sort_keys=True).encode()
         return f"{self.name}-{hashlib.sha256(written).hexdigest()[:12]}"
 
 
@@ -195,13 +223,40 @@ def read_rule(text: str, where: str) -> Rule:
         UsageError: no TOML, or no rule: what, where, and what is accepted.
     """
     try:
-        return Rule.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{where} is not TOML: {error}") from error
+        return Rule.model_validate(_declared(text, where))
     except ValidationError as error:
         faults = error.errors(include_url=False, include_input=False)
         more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
         raise UsageError(f"{where} is no rule for a repair: {_told(faults[0])}{more}") from error
+
+
+def _declared(text: str, where: str) -> dict[str, Any]:
+    """What the TOML text says, all of it such that JSON and error messages can hold it."""
+    try:
+        declared = tomllib.loads(text)
+        if not _has_beyond_64_bits(declared):
+            return declared
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{where} is not TOML: {error}") from error
+    except RecursionError as error:
+        raise UsageError(f"{where} is no rule for a repair: nested too deeply") from error
+    except ValueError:  # of int(), for which 4,300 digits are too many
+        pass
+    raise UsageError(f"{where} is no rule for a repair: it holds a whole number beyond 64 bits")
+
+
+def _has_beyond_64_bits(declared: dict[str, Any]) -> bool:
+    """Without recursion: dotted keys nest as deeply as they are long."""
+    waiting: list[Any] = [declared]
+    while waiting:
+        match waiting.pop():
+            case dict() as table:
+                waiting.extend(table.values())
+            case list() as values:
+                waiting.extend(values)
+            case int() as number if not -(2**63) <= number < 2**63:
+                return True
+    return False
 
 
 def selection(**conditions: Any) -> Selection:

@@ -91,6 +91,19 @@ REFUSED = [
     ('reason = "out_of_range"\nmaterial = "WM-6010"\nsince = 2026-01-01T02:00:00+02:00\nuntil = 2026-02-01', "",
      "select: needs at least one of reason, material, firmware, field, device, since, until"),
     ("[select]", "[select", "is not TOML: "),
+    ("null = true", "value = " + "1" * 5_000, "a whole number beyond 64 bits"),
+    ("null = true", "value = 0x" + "f" * 5_000, "a whole number beyond 64 bits"),
+    ("null = true", "value = [1, -9223372036854775809]", "a whole number beyond 64 bits"),
+    ("null = true", "value = [[0x" + "f" * 5_000 + "]]", "a whole number beyond 64 bits"),
+    ("null = true", "null = 0x" + "f" * 5_000, "a whole number beyond 64 bits"),
+    ('step = "drop"', "step = 0x" + "f" * 5_000, "a whole number beyond 64 bits"),
+    ("null = true", "value = " + "[" * 20_000 + "]" * 20_000, "nested too deeply"),
+    ("null = true", "value = " + "[" * 60 + "]" * 60, "found a list"),
+    ("since = 2026-01-01T02:00:00+02:00", "since = 0001-01-01T00:00:00+14:00", "select.since: in UTC it is outside"),
+    ("until = 2026-02-01", "until = 9999-12-31T23:59:59-14:00", "select.until: in UTC it is outside the years 1 to"),
+    ("until = 2026-02-01", "until = 0x" + "f" * 5_000, "a whole number beyond 64 bits"),
+    ("[select]", ".".join("a" * 2_000) + " = 1\n[select]", "a is not known"),
+    ("[select]", "again = 2\n[select]", "again: "),
 ]  # fmt: skip
 
 
@@ -114,6 +127,12 @@ def test_another_rule_of_that_name_has_another_folder_and_another_spelling_has_n
     assert a_rule("until = 2026-02-01", "until   = 2026-02-01T00:00:00Z  # midnight").folder_name == name
     assert a_rule('from = "ml"', 'from = "cl"').folder_name != name
     assert a_rule("2026-02-01", "2026-02-02").folder_name != name
+    assert a_rule("[select]", "again = false\n[select]").folder_name == name
+    assert a_rule("[select]", "again = true\n[select]").folder_name != name
+
+
+def test_the_folder_of_a_rule_keeps_its_name_from_version_to_version() -> None:
+    assert a_rule().folder_name == "water-in-ml-71bea442a431"
 
 
 def test_every_unit_that_a_field_has_and_that_is_converted_is_one_of_the_contract() -> None:
@@ -136,5 +155,13 @@ def test_a_selection_of_a_reason_that_there_is_not_is_refused() -> None:
     assert selection(reason=None, material="WM-6010") == Selection(material="WM-6010")
     with pytest.raises(UsageError, match="reason: Input should be 'empty'"):
         selection(reason="because")
-    with pytest.raises(UsageError, match="since: "):
-        selection(since="yesterday")
+    for since in ("yesterday", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "9" * 5_000):
+        with pytest.raises(UsageError, match="since: "):
+            selection(since=since)
+
+
+def test_a_text_that_no_upload_can_hold_is_refused() -> None:
+    """A terminal hands over bytes that are no UTF-8 as halves of surrogate pairs."""
+    for text in ("w\udcff", "w\x00"):
+        with pytest.raises(UsageError, match="device: "):
+            selection(device=text)
