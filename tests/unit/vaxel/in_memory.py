@@ -35,7 +35,6 @@ from vaxel.verification import check, load_truth
 
 START_MS = int(datetime(2026, 5, 4, tzinfo=UTC).timestamp()) * 1000
 RATES = FaultRates(**dict.fromkeys(NAMES, 0.01) | {"late": 0.03, "reordered": 0.03, "replayed": 0.03})
-DECODERS = {product.telemetry: Decoder(product.versions) for product in PRODUCTS}
 SENT = pa.schema(
     [
         ("topic", pa.string()),
@@ -49,8 +48,13 @@ TABLE_OF = {entry.topic: entry.table for entry in INPUTS}
 
 
 @cache
+def decoder(product: Product) -> Decoder:
+    return Decoder(product.versions)
+
+
+@cache
 def simulated() -> list[Delivery]:
-    return list(deliveries(fleet(11, 8, 12, START_MS, 2), RATES))
+    return list(deliveries(fleet(9, 2, 3, START_MS, 6), RATES))
 
 
 def upload(device_id: str, seq: int, start_ms: int, power_w: list[float]) -> Delivery:
@@ -89,13 +93,14 @@ def cut_off(
     lake: duckdb.DuckDBPyConnection,
     data_dir: Path,
     made: list[Delivery],
-    rng: Random,
+    rng: Random | None = None,
     untold: int = 0,
     repaired: int = 0,
 ) -> None:
     """These deliveries taken in, and the truth of them loaded.
 
     Args:
+        rng: Cuts them into batches of all sizes; without it they come at once.
         untold: So many of the first ones are not in the truth.
         repaired: So many of the last ones came back from the failed events, and are not in the truth either.
     """
@@ -137,19 +142,23 @@ def reloaded(lake: duckdb.DuckDBPyConnection, data_dir: Path, sent: list[Deliver
 
 
 def wrong(lake: duckdb.DuckDBPyConnection) -> dict[str, int]:
-    return {kind: len(cases) for kind, cases in check(lake).items() if cases}
+    return counted(check(lake))
 
 
-def into_lake(lake: duckdb.DuckDBPyConnection, product: Product, mine: list[Delivery], rng: Random) -> None:
+def counted(found: dict[str, list[str]]) -> dict[str, int]:
+    return {kind: len(cases) for kind, cases in found.items() if cases}
+
+
+def into_lake(lake: duckdb.DuckDBPyConnection, product: Product, mine: list[Delivery], rng: Random | None) -> None:
     """Deliveries of one product in batches as they may come, into the lake's tables."""
     state, first = State(product), 0
     while first < len(mine):
-        end = min(first + rng.choice([1, 20, 200, 500]), len(mine))
+        end = min(first + rng.choice([1, 20, 200, 500]), len(mine)) if rng else len(mine)
         records = [
             Record(delivery.upload.device_id.encode(), delivery.value, first + number, delivery.due_ms + 500)
             for number, delivery in enumerate(mine[first:end])
         ]
-        batch, refused = taken_in(DECODERS[product.telemetry], Place(product.telemetry, 0), records)
+        batch, refused = taken_in(decoder(product), Place(product.telemetry, 0), records)
         outputs = step(product, state, batch)
         state.tidy()
         insert(lake, TABLE_OF[RECEIPTS], outputs.receipts)
