@@ -150,4 +150,5 @@ def refused(batch: Batch, row: int, reason: Reason, told: Told) -> FailedEvent:
         seq=seq,
         material=material,
         firmware=firmware,
+        repair=batch.repairs[row] if batch.repairs is not None else None,
     )

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 import re
-from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
 import numpy as np
 import numpy.typing as npt
@@ -19,11 +19,13 @@ import numpy.typing as npt
 from schemas.failures import FailedEvent, Reason
 from schemas.fields import EARLIEST_MS, IDENTIFIER
 from schemas.uploads import Upload
-from streams.dedupe import NEVER, WINDOW, is_free
+from streams.admission import AHEAD_MS
+from streams.dedupe import NEVER, WINDOW, Verdict, is_free
 from streams.store import Rows, Store
 
 Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
+Verdicts = npt.NDArray[np.int8]
 
 AWAITED = np.dtype([("slot", "i8"), ("seq", "i8"), ("label_ms", "i8"), ("received_ms", "i8")])
 
@@ -54,7 +56,7 @@ def session_of(event: FailedEvent, model: type[Upload]) -> int | None:
     started_ms = said.get(start)
     if started_ms is None:
         return None if said.get("offset_ms") else 0
-    is_instant = isinstance(started_ms, int) and EARLIEST_MS <= started_ms <= event.received_at_ms
+    is_instant = isinstance(started_ms, int) and EARLIEST_MS <= started_ms <= event.received_at_ms + AHEAD_MS
     return started_ms if is_instant else None
 
 
@@ -76,42 +78,55 @@ class Hope:
     window: int
 
 
-def sure(hopes: Sequence[Hope], slot: Ints, seq: Ints, offset: Ints) -> list[Hope]:
-    """Those whose number was certainly free when they were refused, and still is. Beyond the window nothing is.
+def settle(
+    awaited: Awaited, hopes: Sequence[Hope], slot: Ints, seq: Ints, label_ms: Ints, offset: Ints, verdict: Verdicts
+) -> None:
+    """Go through a batch in order of arrival: wait for what was refused, take what had been waited for.
+
+    A number is waited for when it was certainly free as its upload was refused; beyond dedup's window nothing is. A
+    late upload is accepted if its number is waited for and it names the session that the refused one had named: of
+    another one the state may have forgotten what it knew.
 
     Args:
-        slot, seq, offset: Of the uploads of the batch that were accepted.
+        slot, seq, label_ms, offset, verdict: Of the uploads of the batch, as dedup judged them; verdicts are changed.
     """
-    near = np.isin(slot, [hope.slot for hope in hopes]) if hopes else np.zeros(len(slot), dtype=bool)
+    concerned = awaited.concerned(slot) | np.isin(slot, [hope.slot for hope in hopes])
+    rows = np.flatnonzero(concerned & ((verdict == Verdict.ACCEPTED) | (verdict == Verdict.LATE))).tolist()
+    if not rows and not hopes:
+        return
     taken: defaultdict[int, _Taken] = defaultdict(_Taken)
-    for own, number, at in zip(slot[near].tolist(), seq[near].tolist(), offset[near].tolist(), strict=True):
-        taken[own].add(number, at)
-    found = []
-    for hope in hopes:
-        newest = max(hope.newest, taken[hope.slot].newest_before(hope.offset))
-        is_near = newest == NEVER or hope.seq > newest - WINDOW
-        if is_near and hope.seq not in taken[hope.slot].numbers and is_free(hope.seq, hope.newest, hope.window):
-            found.append(hope)
-    return found
+    happened: list[tuple[int, int | Hope]] = [(int(offset[row]), row) for row in rows]
+    happened += [(hope.offset, hope) for hope in hopes]
+    for _, event in sorted(happened, key=itemgetter(0)):
+        if isinstance(event, Hope):
+            if taken[event.slot].leaves_free(event):
+                awaited.add(event)
+            continue
+        own, number = int(slot[event]), int(seq[event])
+        if verdict[event] == Verdict.ACCEPTED:
+            awaited.take(own, number)
+            taken[own].add(number)
+        elif awaited.take(own, number, int(label_ms[event])):
+            verdict[event] = Verdict.ACCEPTED
+            taken[own].numbers.add(number)
 
 
 class _Taken:
-    """What a batch has accepted of one device, in order of arrival."""
+    """What a batch has accepted so far of one device."""
 
     def __init__(self) -> None:
         self.numbers: set[int] = set()
-        self._offsets: list[int] = []
-        self._newest: list[int] = []
+        self._newest = NEVER
 
-    def add(self, number: int, offset: int) -> None:
+    def add(self, number: int) -> None:
         self.numbers.add(number)
-        self._offsets.append(offset)
-        self._newest.append(max(number, self._newest[-1] if self._newest else NEVER))
+        self._newest = max(self._newest, number)
 
-    def newest_before(self, offset: int) -> int:
-        """Highest number accepted before that offset."""
-        place = bisect_left(self._offsets, offset)
-        return self._newest[place - 1] if place else NEVER
+    def leaves_free(self, hope: Hope) -> bool:
+        """Whether nothing was accepted under a number, for certain."""
+        newest = max(hope.newest, self._newest)
+        is_near = newest == NEVER or hope.seq > newest - WINDOW
+        return is_near and hope.seq not in self.numbers and is_free(hope.seq, hope.newest, hope.window)
 
 
 class Awaited:
@@ -138,11 +153,12 @@ class Awaited:
         self._rows[key] = row
         self._times[hope.slot] += 1
 
-    def take(self, slot: int, seq: int) -> bool:
-        """Whether the number was waited for; from now on it is not."""
-        row = self._rows.pop((slot, seq), None)
-        if row is None:
+    def take(self, slot: int, seq: int, label_ms: int | None = None) -> bool:
+        """Whether the number was waited for, of that session if one is named; if so, from now on it is not."""
+        row = self._rows.get((slot, seq))
+        if row is None or (label_ms is not None and self._store.values["label_ms"][row] != label_ms):
             return False
+        del self._rows[slot, seq]
         self._times[slot] -= 1
         self._store.free(np.array([row]))
         return True

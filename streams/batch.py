@@ -36,7 +36,7 @@ class Batch:
         offset: Kafka offset of each upload.
         received_at_ms: When Kafka took each upload in.
         original: The bytes of each upload as they came.
-        is_repaired: Whether each upload came back from the failed events; None where none did.
+        repairs: By which repair each upload came back from the failed events, None for most; None where none did.
         known: Channels laid out so far, and their peaks: several rules look at the same ones.
     """
 
@@ -46,8 +46,13 @@ class Batch:
     offset: Ints
     received_at_ms: Ints
     original: Sequence[bytes]
-    is_repaired: npt.NDArray[np.bool_] | None = None
+    repairs: Sequence[str | None] | None = None
     known: dict[tuple[str, str], Floats] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def is_repaired(self) -> npt.NDArray[np.bool_] | None:
+        """Whether each upload came back from the failed events; None where none did."""
+        return None if self.repairs is None else np.array([name is not None for name in self.repairs], dtype=bool)
 
     @cached_property
     def headings(self) -> list[tuple[str | None, int, str, str]]:
@@ -73,7 +78,7 @@ class Batch:
             self.offset[rows],
             self.received_at_ms[rows],
             [self.original[row] for row in np.flatnonzero(rows).tolist()],
-            None if self.is_repaired is None else self.is_repaired[rows],
+            None if self.repairs is None else [self.repairs[row] for row in np.flatnonzero(rows).tolist()],
         )
 
 

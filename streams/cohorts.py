@@ -44,6 +44,7 @@ COHORT = np.dtype(
         ("high", "f8"),
         ("range_low", "f8"),
         ("range_high", "f8"),
+        ("has_range", "?"),
         ("strange", "i8"),
         ("strange_slot", "i8"),
         ("several", "?"),
@@ -52,7 +53,7 @@ COHORT = np.dtype(
 )
 """What is known of one measure of a cohort; without firmware, of all that make its model's range; without material
 either, of all models: how many uploads,
-their lowest and highest value. `range_*`: the model's range when the cohort appeared, 0 where it was not known."""
+their lowest and highest value. `range_*`: the model's range when the cohort appeared, if it was known then."""
 
 Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
@@ -69,6 +70,7 @@ class Measure:
         unit: The contract's unit of it.
         of: Its value in each upload; NaN where it has none.
         below, above: Margins around the range, as factors.
+        zero: Where the factors count from.
     """
 
     field: str
@@ -76,6 +78,11 @@ class Measure:
     of: Callable[[Batch, Instants], Floats]
     below: float
     above: float
+    zero: float = 0.0
+
+    def around(self, low: float, high: float, below: float, above: float) -> tuple[float, float]:
+        """A range with margins around it."""
+        return self.zero + (low - self.zero) / below, self.zero + (high - self.zero) * above
 
 
 @dataclass(frozen=True)
@@ -171,10 +178,12 @@ class Cohorts:
         for index in range(len(self._measures)):
             row = self._row((material, firmware, index))
             for key, room in (((material, b"", index), 1.0), ((b"", b"", index), ROOM)):
-                known = self._store.values[self._row(key)]
+                source = self._row(key)  # before its values: a new row may move them all
+                known = self._store.values[source]
                 if known["uploads"] >= KNOWN_AFTER:
-                    self._store.values["range_low"][row] = known["low"] / room
-                    self._store.values["range_high"][row] = known["high"] * room
+                    low, high = self._measures[index].around(known["low"], known["high"], room, room)
+                    self._store.values["range_low"][row], self._store.values["range_high"][row] = low, high
+                    self._store.values["has_range"][row] = True
                     break
 
     def _take(
@@ -196,7 +205,7 @@ class Cohorts:
         own["uploads"] += len(rows)
         own["low"], own["high"] = lowest[-1], highest[-1]
         self._store.touch(np.array([row]))
-        if not known["range_high"]:
+        if not known["has_range"]:
             for material in (name[0], b""):
                 self._widen(self._row((material, b"", index)), values)
             return {}, None
@@ -213,7 +222,8 @@ class Cohorts:
 
     def _strange(self, known: np.void, own: Records, measure: Measure, values: Floats, slot: Ints) -> tuple[Mask, Mask]:
         """Which uploads of a cohort are strange, and at which the whole cohort is held."""
-        strange = (values < known["range_low"] / measure.below) | (values > known["range_high"] * measure.above)
+        low, high = measure.around(known["range_low"], known["range_high"], measure.below, measure.above)
+        strange = (values < low) | (values > high)
         so_far = known["strange"] + np.cumsum(strange)
         strange_slot = known["strange_slot"] if known["strange"] or not strange.any() else slot[np.argmax(strange)]
         several = known["several"] | np.logical_or.accumulate(strange & (slot != strange_slot))

@@ -92,7 +92,8 @@ def count(
             if not is_new_board and bool((counters[place] < own - rounding).any()):
                 fallen[place], against[place] = True, own.copy()
                 continue
-            own = np.where(np.isnan(counters[place]), own, counters[place])
+            # What a new board does not say yet, it has not begun to count.
+            own = np.where(np.isnan(counters[place]), 0.0 if is_new_board else own, counters[place])
             top, own_board = int(seq[place]), int(board[place]) if board[place] >= 0 else own_board
         board_after[index], counters_after[index] = own_board, own
     return Counted(fallen, against, device, board_after, counters_after)

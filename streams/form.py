@@ -7,6 +7,7 @@ for in its letters: what they seem to say is enough, since a text parsed by the 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -20,10 +21,14 @@ from schemas.forms import Column, columns, duckdb_structure
 from schemas.uploads import VERSION_FIELD, Upload
 from streams.letters import Letters
 
+Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
 ESCAPE = b"\\"
 """May be part of a key: such a text is examined one by one. Devices have nothing to escape."""
+
+
+_SAID = re.compile(rf'"{VERSION_FIELD}"\s*(?::\s*"?([0-9]+)"?\s*[,}}])?'.encode())
 
 
 @dataclass(frozen=True)
@@ -83,11 +88,25 @@ class Sorter:
         if not letters.has(_key(VERSION_FIELD)):
             yield from self._by_additions(self._versions[0], values, rows, letters, chosen)
             return
-        # What says its version is tried as the newest; older ones that say theirs are few.
-        says_version = _having(_key(VERSION_FIELD), values, rows)
-        for version, mine in ((self._versions[0], ~says_version), (self._versions[-1], says_version)):
-            if (chosen & mine).any() and (version.version > 1 or mine is not says_version):
-                yield from self._by_additions(version, values, rows, letters, chosen & mine)
+        said = self._versions_said(values, rows, letters)
+        for version in self._versions:
+            mine = chosen & (said == version.version)
+            if mine.any():
+                yield from self._by_additions(version, values, rows, letters, mine)
+
+    def _versions_said(self, values: Sequence[bytes | None], rows: pa.Array, letters: Letters) -> Ints:
+        """The version that each text seems to say, the first if it says none; 0 where that is in doubt."""
+        times = letters.count(_key(VERSION_FIELD))
+        for version in self._versions:
+            if times == len(rows) == letters.count(_key(VERSION_FIELD) + f":{version.version},".encode()):
+                return np.full(len(rows), version.version)
+        known = {str(version.version).encode(): version.version for version in self._versions}
+        said = np.ones(len(rows), dtype=np.int64)
+        for place, row in enumerate(rows.to_pylist()):
+            found = _SAID.findall(values[row] or b"")
+            if found:
+                said[place] = known.get(found[0], 0) if len(found) == 1 else 0
+        return said
 
     def _by_additions(
         self, version: type[Upload], values: Sequence[bytes | None], rows: pa.Array, letters: Letters, chosen: Mask

@@ -8,7 +8,6 @@ from operator import attrgetter
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from schemas.failures import KEPT_BYTES, REPAIRED_HEADER, FailedEvent
@@ -17,6 +16,7 @@ from streams.batch import Batch, Place
 from streams.decode import Decoder
 from streams.refusal import Refused
 
+LONGEST_REPAIR_NAME = 200
 _KEY, _VALUE, _OFFSET, _TIMESTAMP, _HEADERS = map(attrgetter, ("key", "value", "offset", "timestamp", "headers"))
 
 
@@ -32,7 +32,7 @@ class Record(Protocol):
     @property
     def timestamp(self) -> int: ...
     @property
-    def headers(self) -> Sequence[tuple[str, bytes]]: ...
+    def headers(self) -> Sequence[tuple[str, bytes | None]]: ...
 
 
 def taken_in(decoder: Decoder, place: Place, records: Sequence[Record]) -> tuple[Batch, list[FailedEvent]]:
@@ -50,17 +50,21 @@ def taken_in(decoder: Decoder, place: Place, records: Sequence[Record]) -> tuple
         np.fromiter(map(_OFFSET, chosen), np.int64, len(chosen)),
         np.fromiter(map(_TIMESTAMP, chosen), np.int64, len(chosen)),
         values,
-        _repaired(chosen),
+        _repairs(chosen),
     )
     return batch, [_failed(place, records[row], why) for row, why in decoded.refused]
 
 
-def _repaired(records: Sequence[Record]) -> npt.NDArray[np.bool_] | None:
-    """Which records came back from the failed events; None where none did. Devices send no headers."""
-    headers = list(map(_HEADERS, records))
-    if not any(headers):
+def _repairs(records: Sequence[Record]) -> list[str | None] | None:
+    """By which repair each record came back from the failed events; None where none did. Devices send no headers."""
+    if not any(map(_HEADERS, records)):
         return None
-    return np.array([any(name == REPAIRED_HEADER for name, _ in own) for own in headers], dtype=bool)
+    return [_repair(record) for record in records]
+
+
+def _repair(record: Record) -> str | None:
+    names = [value for name, value in record.headers if name == REPAIRED_HEADER]
+    return (names[0] or b"").decode("utf-8", "replace")[:LONGEST_REPAIR_NAME] if names else None
 
 
 def _failed(place: Place, record: Record, why: Refused) -> FailedEvent:
@@ -84,6 +88,7 @@ def _failed(place: Place, record: Record, why: Refused) -> FailedEvent:
         seq=why.seq,
         material=why.material,
         firmware=why.firmware,
+        repair=_repair(record),
     )
 
 

@@ -9,6 +9,9 @@ from streams.batch import Batch, Floats, Instants, channel, peak
 from streams.cohorts import Measure
 from streams.physics import speed_m_per_s
 
+COLDEST_C = -50.0
+"""Below any place where a machine stands. Margins count from here: a garage may be near zero."""
+
 
 def _in_cycle(batch: Batch, figure: Floats) -> Floats:
     """Of uploads within a cycle: a plug meter's rest says nothing of a model."""
@@ -33,8 +36,9 @@ WASHER_MEASURES = (
         "temperature_c",
         "°C",
         lambda batch, when: _in_cycle(batch, peak(batch, "temperature_c", when)),
-        below=5.0,
-        above=1.35,
+        below=1.8,
+        above=1.2,
+        zero=COLDEST_C,
     ),
     Measure("water_l", "l", _water_of_cycle, below=2.0, above=2.0),
 )

@@ -27,6 +27,7 @@ SHOWN_CHARACTERS = 60
 LONGEST_INTEGER = 400
 """Digits; a double holds at most 309, and Python refuses to read more than 4,300."""
 _IDENTIFIER, _FIRMWARE = re.compile(IDENTIFIER), re.compile(FIRMWARE)
+_DIGITS = re.compile(r"[0-9]{1,16}")
 REASONS: frozenset[str] = frozenset(get_args(Reason))
 
 
@@ -108,6 +109,8 @@ def _version(value: dict[str, Any], versions: Sequence[type[Upload]]) -> type[Up
 def _of_itself(value: dict[str, Any]) -> dict[str, Any]:
     """Number, material and firmware, as far as they are what they should be."""
     seq = value.get("seq")
+    if isinstance(seq, str) and _DIGITS.fullmatch(seq):  # numbers in quotes count as numbers
+        seq = int(seq)
     itself: dict[str, Any] = {}
     if isinstance(seq, int) and not isinstance(seq, bool) and 0 <= seq <= LARGEST_EXACT_INTEGER:
         itself["seq"] = seq

@@ -22,7 +22,7 @@ from schemas.failures import FailedEvent
 from schemas.forms import arrow_schema
 from schemas.uploads import Upload
 from streams.admission import Doubt, Told, admitted, refused, without
-from streams.awaited import AWAITED, AWAITED_MS, Awaited, Hope, session_of, sure
+from streams.awaited import AWAITED, AWAITED_MS, Awaited, Hope, session_of, settle
 from streams.batch import Batch, Instants, Ints, Outputs, instants, nullable_number
 from streams.bodies import digests
 from streams.cohorts import COHORT, Cohorts
@@ -90,6 +90,7 @@ class State:
         received_ms = np.array([event.received_at_ms for event, _ in known])
         devices = self.devices.store.values
         np.maximum.at(devices["received_ms"], slot, received_ms)
+        self.devices.store.touch(slot)
         newest, window = devices["newest"][slot].tolist(), devices["window"][slot].tolist()
         return [
             Hope(own, event.seq or 0, label, event.received_at_ms, event.offset, top, bits)
@@ -123,10 +124,8 @@ def step(
     hopes = state.hopes(product.upload, [*refused_before, *impossible, *untrue])
     seq = batch.integers("seq")
     judged = state.devices.judge(slot, seq, batch.integers(start), batch.received_at_ms, digests(batch.original))
-    _settle(state.awaited, slot, seq, judged.verdict)
+    settle(state.awaited, hopes, slot, seq, batch.integers(start), batch.offset, judged.verdict)
     accepted = judged.verdict == Verdict.ACCEPTED
-    for hope in sure(hopes, slot[accepted], seq[accepted], batch.offset[accepted]):
-        state.awaited.add(hope)
 
     receipts = _receipts(product, batch, judged.verdict, when)
     changed = [_reported(product, state, batch, slot, judged, when)]
@@ -163,15 +162,6 @@ def _true(
     fallen = counted.fallen
     batch, falling = without(batch, [Doubt(fallen, "counter_fell", tell)])
     return batch, slot[~fallen], held + falling
-
-
-def _settle(awaited: Awaited, slot: Ints, seq: Ints, verdict: npt.NDArray[np.int8]) -> None:
-    """Accept the late uploads that were waited for, and wait no longer for what has come."""
-    if not len(awaited):
-        return
-    for row in np.flatnonzero(awaited.concerned(slot)).tolist():
-        if verdict[row] in (Verdict.ACCEPTED, Verdict.LATE) and awaited.take(int(slot[row]), int(seq[row])):
-            verdict[row] = Verdict.ACCEPTED
 
 
 def _unwanted(state: State, batch: Batch, slot: Ints, verdict: npt.NDArray[np.int8]) -> list[FailedEvent]:

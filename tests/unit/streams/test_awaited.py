@@ -5,9 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
+from aiokafka import ConsumerRecord
 
+from schemas.failures import FailedEvent
 from streams.awaited import AWAITED_MS, MOST_OF_A_DEVICE
-from streams.batch import Outputs
+from streams.batch import Batch, Outputs, Place
+from streams.decode import Decoder
+from streams.intake import taken_in as taken_from_kafka
 from streams.memory import Position, changes, restored
 from streams.product import WASHER
 from streams.step import State, step
@@ -18,6 +23,7 @@ from tests.unit.streams.building import (
     a_batch,
     a_plug_upload,
     a_washer_upload,
+    encoded,
     newest_sessions,
     taken_in,
 )
@@ -99,6 +105,41 @@ def test_what_came_late_or_under_anothers_name_or_as_a_power_curve_is_not_waited
     step(WASHER, state, batch)
     taken_in(WASHER, state, [a_plug_upload(seq=5, power_w=[9_999.0, 9_999.0])])
     assert len(state.awaited) == 0
+
+
+@pytest.mark.parametrize("sizes", [[], [1] * 106])
+def test_it_may_even_come_back_in_the_batch_in_which_it_was_refused(sizes: list[int]) -> None:
+    uploads = [part(1), spoiled(part(2)), part(3, cycle_ended=True), *long_after(4), part(2), part(2)]
+    state = State(WASHER)
+    said = taken_in(WASHER, state, uploads, sizes)
+    assert reasons(said) == ["out_of_physics", "late"]
+    assert newest_sessions(said)[f"w-1:{NOON_MS}"]["reading_count"] == 6
+
+
+def test_a_repair_that_names_another_session_comes_too_late_for_it() -> None:
+    """What the state knew of that session may be forgotten: it would begin anew."""
+    state = State(WASHER)
+    said = taken_in(WASHER, state, [part(1), part(2, cycle_ended=True), spoiled(part(3, 1)), *long_after(4)])
+    state.tidy()
+    said += taken_in(WASHER, state, [part(3)])
+    assert reasons(said) == ["out_of_physics", "late"]
+    said += taken_in(WASHER, state, [part(3, 1)])
+    assert reasons(said) == ["out_of_physics", "late"], "under its own session it is still waited for"
+
+
+def test_what_was_refused_with_its_number_in_quotes_or_a_clock_ahead_may_come_back_too() -> None:
+    soon_ms = NOON_MS + 12 * 60 * MINUTE_MS
+    ahead = part(3, cycle_ended=True) | {"cycle_started_ms": soon_ms, "start_ms": soon_ms, "sent_at_ms": NOON_MS}
+    quoted = encoded(spoiled(part(2))).replace(b'"seq": 2', b'"seq": "2"')
+    batch, refused = intake(quoted, encoded({**ahead, "power_w": "x"}))
+    state = State(WASHER)
+    step(WASHER, state, batch, refused)
+    assert len(state.awaited) == 2
+
+
+def intake(*values: bytes) -> tuple[Batch, list[FailedEvent]]:
+    records = [ConsumerRecord("t", 0, at, NOON_MS, 1, b"w-1", value, None, 0, 0, ()) for at, value in enumerate(values)]
+    return taken_from_kafka(Decoder(WASHER.versions), Place("t", 0), records)
 
 
 def test_nobody_waits_for_ever() -> None:

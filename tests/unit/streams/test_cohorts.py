@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from random import Random
 from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.catalogue import WASHER_BY_MATERIAL
 from schemas.units import CONVERSIONS
 from streams.batch import Outputs
 from streams.cohorts import KNOWN_AFTER, MOST_FIRMWARES
@@ -112,7 +112,7 @@ def test_what_is_repaired_passes_and_a_trusted_firmware_too() -> None:
     right = [{**upload, "seq": 1_000 + place} for place, upload in enumerate(rolled_out(rng, 6))]
     assert set(verdicts(right, state=state)) == {"cohort_differs"}, "the cohort is held as a whole"
     batch = a_batch(WASHER, right)
-    repaired = type(batch)(**{**vars(batch), "is_repaired": np.ones(6, dtype=bool)})
+    repaired = type(batch)(**{**vars(batch), "repairs": ["rule"] * 6})
     assert step(WASHER, state, repaired).failed == []
     trusting = State(WASHER)
     taken_in(WASHER, trusting, fleet)
@@ -125,6 +125,28 @@ def test_held_firmware_stays_held_over_a_restart() -> None:
     taken_in(WASHER, state, [*known_fleet(rng), *rolled_out(rng, power=0.001)])
     again, _ = restored(WASHER, dict(changes(state, Position("t", 1, 1))))
     assert set(verdicts(rolled_out(rng, 5), state=again)) <= {"cohort_differs", "late", "number_reused"}
+
+
+def test_a_machine_in_a_cold_garage_is_no_wrong_unit() -> None:
+    rng, state = Random(8), State(WASHER)
+    frosty: list[Upload] = [
+        {**upload, "temperature_c": [rng.choice([-10.0, 2.0, 40.0]), None]} for upload in known_fleet(rng)
+    ]
+    taken_in(WASHER, state, frosty)
+    again = [{**upload, "temperature_c": [rng.choice([-9.0, -5.0, 0.5]), None]} for upload in rolled_out(rng, 100)]
+    assert set(verdicts(again, state=state)) == {None}
+
+
+def test_new_models_and_firmware_may_come_in_any_number_and_order() -> None:
+    rng = Random(9)
+    for _ in range(5):
+        machine = Machine("w-1", "9.9.9", rng)
+        uploads = [
+            machine.upload()
+            | {"material": rng.choice(list(WASHER_BY_MATERIAL)), "firmware": f"1.0.{rng.randrange(90)}"}
+            for _ in range(600)
+        ]
+        assert set(verdicts(uploads, [rng.choice([1, 50, 200])])) == {None}
 
 
 def test_made_up_firmware_and_models_do_not_make_the_state_grow() -> None:

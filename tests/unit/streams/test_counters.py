@@ -93,12 +93,12 @@ def test_judged_as_a_plain_loop_would_however_cut(seed: int) -> None:
     for upload in uploads:
         newest, board, energy = known.get(upload["device_id"], (-1, 0, 0.0))
         said, own_board = upload["lifetime_energy_wh"], upload["board_no"]
-        falls = False
+        falls = is_new_board = False
         if upload["seq"] > newest:
             is_new_board = own_board is not None and own_board != board
             falls = said is not None and not is_new_board and round(said * 1_000) < round(energy * 1_000) - 1_000
             if not falls:
-                now = energy if said is None else said
+                now = said if said is not None else 0.0 if is_new_board else energy
                 known[upload["device_id"]] = (upload["seq"], board if own_board is None else own_board, now)
         expected.append(falls)
     found = outcomes(uploads, [rng.choice([0, 1, 2, 5, 20]) for _ in range(8)])

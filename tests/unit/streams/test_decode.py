@@ -185,6 +185,10 @@ ACCEPTED: list[tuple[str, bytes]] = [
     ("deep nesting in an unknown key", with_more(', "x": ' + "[" * 5_000 + "]" * 5_000)),
     ("an escaped key", PLAIN.replace('"seq"', '"s\\u0065q"').encode()),
     ("an escaped text", written(programme='"co\\u0074ton"')),
+    ("the first version, said", with_more(', "schema_version": 1')),
+    ("the first version, said in quotes", with_more(', "schema_version":"1" ')),
+    ("the first version, said as a float", with_more(', "schema_version": 1.0')),
+    ("another version in an unknown object", with_more(', "x": {"schema_version": 9}')),
     ("a quoted number", written(seq='"1"', power_w='["100.0", "2e2"]')),
     ("a quoted integer with an exponent", written(seq='"1e0"')),
     ("an integer with a point", written(seq="1.0", offset_ms="[0, 1e3]")),
@@ -297,7 +301,9 @@ def _mutated(upload: dict[str, Any], rng: Random) -> bytes:
         fragments = [json.dumps(value) for value in upload.values()] + FRAGMENTS[:17]
         fields[name] = rng.choice(fragments)
     if rng.random() < 0.05:
-        fields["schema_version"] = rng.choice(["1", "2", '"2"', "2.0", "3", "null", "true", "[2]", '"x"'])
+        fields["schema_version"] = rng.choice(
+            ["1", "1", '"1"', "1.0", "2", '"2"', "2.0", "3", "null", "true", "[2]", '"x"']
+        )
     value = ("{" + ", ".join(f'"{name}": {text}' for name, text in fields.items()) + "}").encode()
     for _ in range(rng.choice([0, 0, 1, 2])):
         at = rng.randrange(len(value))
