@@ -3,7 +3,7 @@
 In          uploads that are fit, and the folder of their repair
 Out         records of telemetry topics: key device_id, header `schemas.failures.REPAIRED_HEADER`
 Guarantee   what Kafka has acknowledged is written down, and not sent again; whatever is sent again has the device
-            and number it had, so the stream counts it once
+            and number it had, so the stream counts it once (the second is a duplicate, or a failed event: `readmit`)
 On failure  Kafka out of reach, or not acknowledging: UnreachableError; what was acknowledged is written down
 """
 
@@ -24,6 +24,7 @@ from schemas.topics import TELEMETRY
 from streams.crash_points import crash_point
 from streams.repair import Fit
 from streams.repair_folder import Acknowledgements, RepairFolder
+from streams.repair_rule import AS_IS
 
 _LOG = logging.getLogger(__name__)
 
@@ -34,6 +35,9 @@ GIVE_UP_AFTER_MS = 60_000
 """How long a record may wait for its acknowledgement."""
 
 WRITTEN_DOWN_AT_ONCE = 1_000
+WRITTEN_DOWN_AFTER_S = 1.0
+"""Or sooner: a slow replay may take hours for a thousand."""
+
 _SERVE_EVERY = 100
 
 SETTINGS: Mapping[str, str | int | float | bool] = {
@@ -98,46 +102,39 @@ def readmit(
     Order of durable effects:
         1. uploads to Kafka
         2. Kafka's acknowledgements to the folder
-    A crash between the two leaves up to `WRITTEN_DOWN_AT_ONCE` of them and whatever is under way unwritten: they are
-    sent again next time unless the lake has them by then, and the stream takes them for duplicates.
+    A crash between the two leaves those of the last `WRITTEN_DOWN_AFTER_S`, `WRITTEN_DOWN_AT_ONCE` at most, and
+    whatever is under way unwritten: they are sent again next time unless the lake has them by then. None of them
+    counts twice: to the stream the second is a duplicate while its number is in the window of its device's newest
+    ones (`streams.dedupe`), and beyond it a failed event, `late`, whose number the lake holds as accepted.
 
     Args:
         per_second: Highest rate of uploads; None: as fast as Kafka takes them.
     Raises:
         UnreachableError: an upload was not acknowledged in time, and may or may not be in Kafka.
     """
-    counts, errors, waiting = Readmitted(), list[KafkaError](), list[str]()
-
-    def reported(place: str, error: KafkaError | None) -> None:
-        if error is None:
-            counts.acknowledged += 1
-            waiting.append(place)
-        else:
-            errors.append(error)
-
-    started_s = time.monotonic()
     with folder.acknowledgements() as acknowledgements:
+        reports = _Reports(acknowledgements)
+        counts, errors, started_s = reports.counts, reports.errors, time.monotonic()
         try:
             for fit in fits:
                 if stop.is_set() or errors:
                     break
                 try:
-                    _hand_over(producer, fit, folder.name, reported)  # 1
+                    _hand_over(producer, fit, _named(fit, folder), reports.take)  # 1
                 except KafkaException as error:  # for good: idempotence is lost, or another took this producer's place
                     errors.append(error.args[0])
                     break
                 counts.sent += 1
-                if counts.sent % _SERVE_EVERY == 0:
+                if counts.sent % _SERVE_EVERY == 0 or reports.is_time():
                     producer.poll(0)
                     on_progress(counts)
-                if len(waiting) >= WRITTEN_DOWN_AT_ONCE:
-                    _write_down(acknowledgements, waiting)  # 2
+                reports.write_down_what_is_due()  # 2
                 if per_second is not None:
-                    _wait(producer, started_s + counts.sent / per_second, stop)
+                    _wait(producer, reports, started_s + counts.sent / per_second, stop)
         finally:
             producer.flush(GIVE_UP_AFTER_MS / 1000 + 5)  # 1
             crash_point("streams.before-acknowledged")
-            _write_down(acknowledgements, waiting)  # 2
+            reports.write_down()  # 2
     if errors:
         raise UnreachableError(
             f"Kafka stopped acknowledging: {errors[0].str()}. {counts.acknowledged} of {counts.sent} uploads were "
@@ -146,9 +143,41 @@ def readmit(
     return counts
 
 
-def _write_down(acknowledgements: Acknowledgements, waiting: list[str]) -> None:
-    acknowledgements.write(waiting)
-    waiting.clear()
+class _Reports:
+    """What Kafka says of the uploads that were handed to it; what it has acknowledged goes to the folder."""
+
+    def __init__(self, acknowledgements: Acknowledgements) -> None:
+        self.counts, self.errors = Readmitted(), list[KafkaError]()
+        self._acknowledgements, self._waiting = acknowledgements, list[str]()
+        self._written_s = time.monotonic()
+
+    def take(self, place: str, error: KafkaError | None) -> None:
+        """Kafka's answer for the upload of that place."""
+        if error is None:
+            self.counts.acknowledged += 1
+            self._waiting.append(place)
+        else:
+            self.errors.append(error)
+
+    def is_time(self) -> bool:
+        """Whether the last writing was a while ago."""
+        return time.monotonic() >= self._written_s + WRITTEN_DOWN_AFTER_S
+
+    def write_down_what_is_due(self) -> None:
+        if len(self._waiting) >= WRITTEN_DOWN_AT_ONCE or self.is_time():
+            self.write_down()
+
+    def write_down(self) -> None:
+        """On disk when this returns."""
+        if self._waiting:
+            self._acknowledgements.write(self._waiting)
+            self._waiting.clear()
+        self._written_s = time.monotonic()
+
+
+def _named(fit: Fit, folder: RepairFolder) -> str:
+    """The repair that the upload's header names: the one that rewrote it, also where it comes back as it is."""
+    return fit.held.repair or AS_IS if folder.name == AS_IS else folder.name
 
 
 def _hand_over(producer: Producer, fit: Fit, repair: str, report: Callable[[str, KafkaError | None], None]) -> None:
@@ -172,6 +201,7 @@ def _hand_over(producer: Producer, fit: Fit, repair: str, report: Callable[[str,
             return
 
 
-def _wait(producer: Producer, until_s: float, stop: Event) -> None:
+def _wait(producer: Producer, reports: _Reports, until_s: float, stop: Event) -> None:
     while (left_s := until_s - time.monotonic()) > 0.001 and not stop.is_set():
         producer.poll(min(left_s, 0.2))
+        reports.write_down_what_is_due()

@@ -15,7 +15,7 @@ from typing import Any
 from schemas.units import Conversion
 from streams.product import PRODUCTS
 from streams.refusal import Refused, examine
-from streams.repair_rule import KNOWN, Convert, Drop, Rename, Rule, Set, conversion
+from streams.repair_rule import AS_IS, KNOWN, Convert, Drop, Rename, Rule, Set, conversion
 
 ROUNDED_DIGITS = 9
 """Behind the point, in the contract's unit: finer than anything measures, coarser than the noise of a product."""
@@ -29,6 +29,7 @@ class Held:
 
     Attributes:
         key: The record's key, if it was readable text.
+        repair: The repair by which it had come back when it was refused, if it had.
     """
 
     topic: str
@@ -37,6 +38,7 @@ class Held:
     key: str | None
     reason: str
     original: bytes
+    repair: str | None = None
 
     @property
     def place(self) -> str:
@@ -58,7 +60,7 @@ class Fit:
 class Unfit:
     """An upload that stays where it is, and why: a reason of `schemas.failures`, or one of a rewrite's own.
 
-    A rewrite's own are `not_rewritable` and `unchanged`.
+    A rewrite's own are `repaired_before`, `not_rewritable` and `unchanged`.
     """
 
     held: Held
@@ -90,7 +92,13 @@ def as_it_is(held: Held, asked_for: str | None = None) -> Fit | Unfit:
 
 
 def rewritten(held: Held, rule: Rule) -> Fit | Unfit:
-    """The upload after all steps of the rule, if they change it and the contract lets the outcome in."""
+    """The upload after all steps of the rule, if they change it and the contract lets the outcome in.
+
+    What a repair has rewritten already, only a rule that says so rewrites again, and no rule its own work: litres
+    turned from millilitres twice would still be litres that the contract lets in.
+    """
+    if (told := _rewritten_before(held, rule)) is not None:
+        return Unfit(held, "repaired_before", told)
     try:
         upload = _parsed(held.original, rule)
         before = dict(upload)
@@ -107,6 +115,15 @@ def rewritten(held: Held, rule: Rule) -> Fit | Unfit:
     except ValueError as error:
         return Unfit(held, "not_rewritable", str(error))
     return _judged(held, value, rule.select.reason)
+
+
+def _rewritten_before(held: Held, rule: Rule) -> str | None:
+    if held.repair is None or held.repair == AS_IS:
+        return None
+    if held.repair == rule.folder_name:
+        return "this very rule has rewritten it already"
+    only = "a rule rewrites it once more only with `again = true` beside its name"
+    return None if rule.again else f"came back by {held.repair} and was refused again; {only}"
 
 
 def changed_fields(before: bytes, after: bytes) -> list[Changed]:

@@ -4,10 +4,15 @@ In          uploads that are fit, places that Kafka has acknowledged
 Out         the files of `schemas.repairs`
 Guarantee   a file of uploads is there whole or not at all; an acknowledgement is on disk when `write` returns
 On failure  OutsideError: what could not be read or written, and why
+            UsageError: somebody else brings the same repair back
+
+Locks are `flock`s, which the system drops with their process, however it ends: on the folder while uploads are
+repaired, on the file of acknowledgements while they are brought back.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -27,7 +32,7 @@ ROWS_AT_ONCE = 1_000
 
 
 class RepairFolder:
-    """One repair's folder. Two processes that bring back the same repair at once do no more than send twice."""
+    """One repair's folder."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -36,6 +41,19 @@ class RepairFolder:
     def name(self) -> str:
         """As the uploads that come back say it in their header."""
         return self.path.name
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Make the folder, and wait until nobody else adds to it: of two at once the second sees what the first did."""
+        with _on_disk(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+            directory = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            with _on_disk(self.path):
+                fcntl.flock(directory, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(directory)
 
     def keep_rule(self, text: str) -> None:
         """Make the folder and the rule in it, as it was written first: another spelling of it changes nothing."""
@@ -47,13 +65,14 @@ class RepairFolder:
                 part.replace(self.path / RULE_FILE)
 
     def add(self, fits: Iterable[Fit]) -> int:
-        """Write these uploads into a file of their own; returns how many. None make no file."""
+        """Write these uploads into a file of their own; returns how many. None make no file. While `alone`."""
         stream = iter(fits)
         first = list(islice(stream, 1))
         if not first:
             return 0
         with _on_disk(self.path):
-            file = self.path / UPLOADS_FILES.replace("*", f"{len(self._files()) + 1:04}")
+            number = int(self._files()[-1].stem.rpartition("-")[2]) + 1 if self._files() else 1
+            file = self.path / UPLOADS_FILES.replace("*", f"{number:04}")
             part = file.with_name(f"{file.name}.part")
             written = 0
             with pq.ParquetWriter(part, arrow_schema(RepairedUpload), compression="zstd") as writer:
@@ -93,13 +112,21 @@ class RepairFolder:
 
     @contextmanager
     def acknowledgements(self) -> Iterator[Acknowledgements]:
-        """The file of acknowledgements, open to be added to."""
+        """The file of acknowledgements, open to be added to, by one process at a time.
+
+        Raises:
+            UsageError: another brings this repair back right now.
+        """
         with _on_disk(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
             file = self.path / ACKNOWLEDGED_FILE
-            before = file.read_bytes() if file.exists() else b""
         with _on_disk(file), file.open("ab", buffering=0) as output:
-            output.truncate(len(_whole_lines(before)))
+            try:
+                fcntl.flock(output, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                told = f"another vaxel failed replay brings back {self.name} right now"
+                raise UsageError(f"{told}: wait until it is done, or stop it") from error
+            output.truncate(len(_whole_lines(file.read_bytes())))
             yield Acknowledgements(output.fileno())
 
     def _files(self) -> list[Path]:
@@ -128,6 +155,16 @@ def folder_of_rule(data_dir: Path, rule: Rule) -> RepairFolder:
 def folder_as_is(data_dir: Path) -> RepairFolder:
     """Where is written down what came back unchanged."""
     return RepairFolder(data_dir / REPAIRS_FOLDER / AS_IS)
+
+
+def acknowledged_by_any(data_dir: Path) -> dict[str, set[str]]:
+    """Places of all uploads that Kafka has acknowledged on their way back, and the repairs they came back by."""
+    found: dict[str, set[str]] = {}
+    for file in sorted((data_dir / REPAIRS_FOLDER).glob(f"*/{ACKNOWLEDGED_FILE}")):
+        folder = RepairFolder(file.parent)
+        for place in folder.acknowledged():
+            found.setdefault(place, set()).add(folder.name)
+    return found
 
 
 def find_folder(data_dir: Path, name: str) -> RepairFolder:

@@ -23,7 +23,9 @@ from vaxel.settings import Addresses
 ROWS_AT_ONCE = 100
 """Each may hold `KEPT_BYTES`."""
 _DECLARED = duckdb_columns(FailedEvent).split(", ")
-_PLACE = re.compile(r"(?P<topic>[^\[\]@:]+)(?:\[(?P<p1>\d+)\]@(?P<o1>\d+)|:(?P<p2>\d+):(?P<o2>\d+))")
+_PLACE = re.compile(
+    r"(?P<topic>[^\[\]@:\ud800-\udfff]+)(?:\[(?P<p1>\d{1,18})\]@(?P<o1>\d{1,18})|:(?P<p2>\d{1,18}):(?P<o2>\d{1,18}))"
+)
 
 
 @dataclass(frozen=True)
@@ -53,15 +55,18 @@ class FailedEvents:
         self._failed = f'(select {read} from "{FAILED_EVENTS.name}")'
 
     def groups(self, chosen: Selection, limit: int | None) -> Answer:
-        """How many there are of each kind, from how many devices, when, and how many have come back since."""
+        """How many there are of each kind, from how many devices, when, and how many have come back since.
+
+        Those that a repair had brought back before are a kind of their own.
+        """
         where, values = _condition(chosen)
         return self._ask(
             f"""
             with failed as (select * from {self._failed} where {where})
-            select reason, material, firmware, field, count(*) as events, count(distinct device_id) as devices,
+            select reason, material, firmware, field, repair, count(*) as events, count(distinct device_id) as devices,
                    min(received_at) as first_seen, max(received_at) as last_seen,
                    count(*) filter (where {_IS_BACK}) as came_back
-            from failed group by all order by events desc, reason, material, firmware, field {_limit(limit)}
+            from failed group by all order by events desc, reason, material, firmware, field, repair {_limit(limit)}
             """,
             values,
         )
@@ -73,7 +78,7 @@ class FailedEvents:
             f"""
             with failed as (select * from {self._failed} where {where})
             select {_PLACE_SQL} as place, received_at, device_id, seq, material, firmware, reason, field, found,
-                   accepted, detail, {_IS_BACK} as came_back
+                   accepted, detail, repair, {_IS_BACK} as came_back
             from failed order by received_at desc, topic, partition, "offset" desc {_limit(limit)}
             """,
             values,
@@ -125,7 +130,7 @@ class FailedEvents:
         return self._held(f"{where} and not {_IS_BACK}", values)
 
     def _held(self, where: str, values: dict[str, Any]) -> Iterator[Held]:
-        names = 'topic, partition, "offset", device_id, reason, original'
+        names = 'topic, partition, "offset", device_id, reason, original, repair'
         order = 'received_at, topic, partition, "offset"'
         cursor = self._lake.cursor()  # other questions may be asked in between
         with outside("read the failed events"):
@@ -166,6 +171,15 @@ class FailedEvents:
         accepted = set(rows)
         return [fit for fit in fits if (fit.device_id, fit.seq) not in accepted]
 
+    def refused_again(self) -> set[tuple[str, int, str]]:
+        """Device, number and repair of uploads that had come back and were refused again; not of the second of two."""
+        rows = self._ask(
+            f"""select distinct device_id, seq, repair from {self._failed}
+                where repair is not null and seq is not null and reason not in ('late', 'number_reused')""",
+            {},
+        ).rows
+        return {(device_id, seq, repair) for device_id, seq, repair in rows}
+
     def _ask(self, query: str, values: dict[str, Any]) -> Answer:
         with outside("read the failed events"):
             self._lake.execute(query, values)
@@ -175,8 +189,11 @@ class FailedEvents:
 _PLACE_SQL = """topic || '[' || partition || ']@' || "offset\""""
 _IS_BACK = f"""exists (
     from "{UPLOADS.name}" as back where back.outcome = 'accepted' and back.device_id = failed.device_id
-    and back.seq = failed.seq and back.received_at > failed.received_at)"""
-"""Accepted after it was refused; a number that was used before it came does not bring it back."""
+    and back.seq = failed.seq and (back.received_at > failed.received_at or failed.reason = 'late'
+    or (failed.reason = 'number_reused' and failed.repair is not null)))"""
+"""Accepted after it was refused, or before where it was refused as the second of two: late, or brought back under a
+number that is taken. Else a number that was used before does not bring it back: that was another upload.
+"""
 
 
 def failed_events(addresses: Addresses) -> FailedEvents:

@@ -47,7 +47,8 @@ def list_events(
 ) -> None:
     """List refused uploads by reason, model, firmware and field: how many, from how many devices, first and last seen.
 
-    `came_back` counts those whose device and number were accepted later on.
+    `came_back` counts those whose device and number were accepted later on; of late ones, earlier too. `repair` tells
+    by which repair they had come back when they were refused again.
     """
     from sinks.lake.answers import json_lines, table_lines  # noqa: PLC0415
 

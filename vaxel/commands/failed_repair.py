@@ -62,7 +62,8 @@ def repair(
 ) -> None:
     """Rewrite refused uploads by a rule, and keep those that the contract lets in then.
 
-    They come back with `vaxel failed replay`. The same rule again adds only what has failed since.
+    They come back with `vaxel failed replay`. The same rule again adds only what has failed since. What a repair has
+    rewritten before stays, unless the rule says `again = true`.
     """
     from streams.repair_rule import read_rule  # noqa: PLC0415
 
@@ -110,11 +111,12 @@ def _repair(events: FailedEvents, rule: Rule, text: str, data_dir: Path, *, quie
     from vaxel.commands import failed_report  # noqa: PLC0415
 
     folder, tally = folder_of_rule(data_dir, rule), Tally()
-    there = folder.places()
-    held = shown("repair", events, rule.select, quiet=quiet)
-    fits = fit_ones((rewritten(one, rule) for one in held if one.place not in there), tally)
-    folder.keep_rule(text)
-    added = folder.add(fits)
+    with folder.alone():
+        there = folder.places()
+        held = shown("repair", events, rule.select, quiet=quiet)
+        fits = fit_ones((rewritten(one, rule) for one in held if one.place not in there), tally)
+        folder.keep_rule(text)
+        added = folder.add(fits)
     report = {
         "repair": folder.name,
         "folder": str(folder.path),

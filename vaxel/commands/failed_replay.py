@@ -110,7 +110,7 @@ def _sent_back(
     from vaxel.settings import kafka_address  # noqa: PLC0415
 
     producer = connect({"bootstrap.servers": kafka_address(os.environ, data_dir)})
-    waiting = _not_back(events, fits, folder.acknowledged(), skipped)
+    waiting = not_back(events, fits, lambda: on_its_way(events, data_dir, folder), skipped)
     started_s = time.monotonic()
     with until_interrupted() as stop:
         counts = readmit(
@@ -120,13 +120,43 @@ def _sent_back(
     return vars(counts) | {"seconds": seconds, "interrupted": stop.is_set()}
 
 
-def _not_back(
-    events: FailedEvents, fits: Iterable[Fit], acknowledged: set[str], skipped: dict[str, int]
+def on_its_way(events: FailedEvents, data_dir: Path, folder: RepairFolder) -> Callable[[Fit], bool]:
+    """Tells which uploads Kafka has acknowledged before.
+
+    Of those that come back as they are also by any other repair: the lake does not know of it before the next run.
+    What such a repair brought back in vain, because it was refused again, is not on its way any more.
+    """
+    from streams.repair_folder import acknowledged_by_any  # noqa: PLC0415
+    from streams.repair_rule import AS_IS  # noqa: PLC0415
+
+    if folder.name != AS_IS:
+        acknowledged = folder.acknowledged()
+        return lambda fit: fit.held.place in acknowledged
+    repairs, refused_again = acknowledged_by_any(data_dir), events.refused_again()
+
+    def is_on_its_way(fit: Fit) -> bool:
+        by = repairs.get(fit.held.place, set())
+        return any(name == AS_IS or (fit.device_id, fit.seq, name) not in refused_again for name in by)
+
+    return is_on_its_way
+
+
+def not_back(
+    events: FailedEvents,
+    fits: Iterable[Fit],
+    looked_up: Callable[[], Callable[[Fit], bool]],
+    skipped: dict[str, int],
 ) -> Iterator[Fit]:
-    """Those that neither Kafka has acknowledged before nor the lake holds, each device and number once."""
+    """Those that neither Kafka has acknowledged before nor the lake holds, each device and number once.
+
+    Args:
+        looked_up: Tells whether an upload was acknowledged; called when the first one is asked for, since until then
+            another process may be bringing them back.
+    """
+    is_acknowledged = looked_up()
     stream, met = iter(fits), set[tuple[str, int]]()
     while chunk := list(islice(stream, ROWS_AT_ONCE)):
-        unsent = [fit for fit in chunk if fit.held.place not in acknowledged]
+        unsent = [fit for fit in chunk if not is_acknowledged(fit)]
         missing = events.not_accepted(unsent) if unsent else []
         skipped["back_before"] += len(chunk) - len(unsent)
         skipped["accepted_before"] += len(unsent) - len(missing)

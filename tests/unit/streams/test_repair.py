@@ -24,10 +24,14 @@ def a_rule(*steps: dict[str, Any], **select: Any) -> Rule:
     )
 
 
+def once_more(rule: Rule) -> Rule:
+    return rule.model_copy(update={"again": True})
+
+
 def held(original: dict[str, Any] | bytes, topic: str = TELEMETRY_WASHER, **more: Any) -> Held:
     value = original if isinstance(original, bytes) else encoded(original)
     key = "w-1" if isinstance(original, bytes) else original.get("device_id")
-    return Held(topic, 2, 17, more.get("key", key), more.get("reason", "out_of_range"), value)
+    return Held(topic, 2, 17, more.get("key", key), more.get("reason", "out_of_range"), value, more.get("repair"))
 
 
 def repaired(original: dict[str, Any], *steps: dict[str, Any], topic: str = TELEMETRY_WASHER) -> dict[str, Any]:
@@ -157,6 +161,30 @@ def test_what_the_contract_refuses_afterwards_stays_with_its_reason() -> None:
     reason, told = why(a_washer_upload(water_l=[2e6, 3e6], power_w=[1e6, 1]), IN_ML)
     assert reason == "out_of_range"
     assert "power_w" in told
+
+
+def test_what_a_repair_had_brought_back_is_converted_once_more_only_by_a_rule_that_says_so() -> None:
+    rule, repaired_before = a_rule(IN_ML), held(a_washer_upload(), repair="water-0123456789ab")
+    verdict = rewritten(repaired_before, rule)
+    assert isinstance(verdict, Unfit)
+    assert verdict.reason == "repaired_before"
+    assert verdict.detail == (
+        "came back by water-0123456789ab and was refused again; a rule rewrites it once more only with `again = true` "
+        "beside its name"
+    )
+    assert isinstance(rewritten(repaired_before, once_more(rule)), Fit)
+    assert isinstance(as_it_is(repaired_before), Fit)
+
+
+def test_no_rule_rewrites_its_own_work() -> None:
+    rule = once_more(a_rule(IN_ML))
+    verdict = rewritten(held(a_washer_upload(), repair=rule.folder_name), rule)
+    assert isinstance(verdict, Unfit)
+    assert (verdict.reason, verdict.detail) == ("repaired_before", "this very rule has rewritten it already")
+
+
+def test_what_came_back_as_it_was_has_been_rewritten_by_nobody() -> None:
+    assert isinstance(rewritten(held(a_washer_upload(water_l=[1_500.0, 2_000.0]), repair="as-is"), a_rule(IN_ML)), Fit)
 
 
 def test_an_upload_under_another_key_comes_back_only_if_that_was_asked_for() -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pyarrow.parquet as pq
 import pytest
@@ -12,7 +16,7 @@ from schemas.forms import arrow_schema
 from schemas.repairs import ACKNOWLEDGED_FILE, RULE_FILE, RepairedUpload
 from schemas.topics import TELEMETRY_WASHER
 from streams.repair import Fit, Held
-from streams.repair_folder import ROWS_AT_ONCE, RepairFolder, find_folder
+from streams.repair_folder import ROWS_AT_ONCE, RepairFolder, acknowledged_by_any, find_folder, folder_as_is
 
 
 def a_fit(offset: int, before: bytes = b"{}") -> Fit:
@@ -57,6 +61,59 @@ def test_a_repair_that_breaks_off_leaves_nothing_that_counts(tmp_path: Path) -> 
     assert folder.count() == 0
     assert folder.add([a_fit(7)]) == 1
     assert folder.places() == {"telemetry.washer.v1[1]@7"}
+
+
+def test_two_repairs_of_one_rule_at_once_repair_each_upload_once(tmp_path: Path) -> None:
+    fits = [a_fit(offset) for offset in range(20)]
+    together = Barrier(2, timeout=20)
+
+    def repair() -> int:
+        folder = RepairFolder(tmp_path / "repairs" / "a-rule-0123456789ab")
+        together.wait()
+        with folder.alone():
+            there = folder.places()
+            folder.keep_rule("x")
+            return folder.add(fit for fit in slowly(fits) if fit.held.place not in there)
+
+    with ThreadPoolExecutor(2) as pool:
+        added = [future.result(60) for future in [pool.submit(repair) for _ in range(2)]]
+    assert sorted(added) == [0, 20]
+    assert [fit.held.offset for fit in a_folder(tmp_path).uploads()] == list(range(20))
+
+
+def slowly(fits: list[Fit]) -> Iterator[Fit]:
+    for fit in fits:
+        time.sleep(0.005)
+        yield fit
+
+
+def test_a_file_that_somebody_took_away_makes_none_of_the_others_vanish(tmp_path: Path) -> None:
+    folder = a_folder(tmp_path)
+    for offset in range(3):
+        folder.add([a_fit(offset)])
+    (folder.path / "uploads-0001.parquet").unlink()
+    folder.add([a_fit(3)])
+    assert [fit.held.offset for fit in folder.uploads()] == [1, 2, 3]
+
+
+def test_a_repair_is_brought_back_by_one_process_at_a_time(tmp_path: Path) -> None:
+    folder = a_folder(tmp_path)
+    again = r"another vaxel failed replay brings back a-rule-0123456789ab.*wait until it is done, or stop it"
+    with folder.acknowledgements(), pytest.raises(UsageError, match=again), folder.acknowledgements():
+        pass
+    with folder.acknowledgements(), a_folder(tmp_path, "another-0123456789ab").acknowledgements(), folder.alone():
+        pass
+
+
+def test_what_any_repair_has_brought_back_is_known_by_its_repair(tmp_path: Path) -> None:
+    assert acknowledged_by_any(tmp_path) == {}
+    for folder, places in ((folder_as_is(tmp_path), ["t[0]@1"]), (a_folder(tmp_path), ["t[0]@1", "t[0]@2"])):
+        with folder.acknowledgements() as file:
+            file.write(places)
+    assert acknowledged_by_any(tmp_path) == {
+        "t[0]@1": {"as-is", "a-rule-0123456789ab"},
+        "t[0]@2": {"a-rule-0123456789ab"},
+    }
 
 
 def test_the_rule_stays_as_it_was_written_first(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ def fail(lake: duckdb.DuckDBPyConnection, offset: int, **more: Any) -> None:
         "topic": TELEMETRY_WASHER, "partition": 1, "offset": offset, "received_at_ms": NOON_MS + offset * MINUTE_MS,
         "device_id": "w-1", "reason": "out_of_range", "detail": "too much", "stage": "streams", "field": "water_l",
         "found": "5000", "accepted": "at most 1000", "seq": offset, "material": "WM-6010", "firmware": "2.4.0",
-        "original": b"{}",
+        "repair": None, "original": b"{}",
     } | more  # fmt: skip
     _insert(lake, "failed_events", FailedEvent, row)
 
@@ -68,7 +68,8 @@ def test_events_are_grouped_by_what_they_have_in_common(tables: duckdb.DuckDBPyC
     answer = FailedEvents(tables, COLUMNS).groups(Selection(), None)
     first, second = answer.objects()
     assert {name: str(value) for name, value in first.items()} == {
-        "reason": "out_of_range", "material": "WM-6010", "firmware": "2.4.0", "field": "water_l", "events": "2",
+        "reason": "out_of_range", "material": "WM-6010", "firmware": "2.4.0", "field": "water_l", "repair": "None",
+        "events": "2",
         "devices": "2", "first_seen": "2026-01-01 12:00:00", "last_seen": "2026-01-01 12:05:00", "came_back": "1",
     }  # fmt: skip
     assert (second["reason"], second["field"], second["events"], second["came_back"]) == ("not_json", None, 1, 0)
@@ -83,6 +84,43 @@ def test_only_what_is_accepted_later_and_not_as_a_duplicate_has_come_back(tables
     assert [row["came_back"] for row in events.each(Selection(), None).objects()] == [False]
     accept(tables, seq=5, minute=10)
     assert [row["came_back"] for row in events.each(Selection(), None).objects()] == [True]
+
+
+def test_what_is_refused_again_says_by_which_repair_it_had_come_back(tables: duckdb.DuckDBPyConnection) -> None:
+    fail(tables, 0)
+    fail(tables, 5, repair="water-0123456789ab")
+    events = FailedEvents(tables, COLUMNS)
+    known = [(group["repair"], group["events"]) for group in events.groups(Selection(), None).objects()]
+    assert sorted(known, key=str) == [("water-0123456789ab", 1), (None, 1)]
+    assert [row["repair"] for row in events.each(Selection(), None).objects()] == ["water-0123456789ab", None]
+    assert events.one("washer:1:5")["repair"] == "water-0123456789ab"
+    assert [held.repair for held in events.held(Selection())] == [None, "water-0123456789ab"]
+
+
+def test_what_was_sent_twice_is_settled_once_its_number_is_accepted(tables: duckdb.DuckDBPyConnection) -> None:
+    """The second of two is refused after the first was accepted: nothing of it is missing."""
+    fail(tables, 5, reason="late")
+    fail(tables, 6, reason="late", repair="x-1")
+    fail(tables, 7, reason="number_reused", repair="x-1")
+    fail(tables, 8, reason="number_reused")  # its device's own doing: another upload, and it is missing
+    fail(tables, 9, reason="out_of_range")
+    events = FailedEvents(tables, COLUMNS)
+    assert events.count_back(Selection()) == 0
+    for seq in range(5, 10):
+        accept(tables, seq=seq, minute=0)
+    assert [held.offset for held in events.still_held(Selection())] == [8, 9]
+    assert events.count_back(Selection()) == 3
+    assert [row["came_back"] for row in events.each(Selection(), None).objects()] == [False, False, True, True, True]
+
+
+def test_what_had_come_back_and_was_refused_again_is_known_unless_it_was_sent_twice(
+    tables: duckdb.DuckDBPyConnection,
+) -> None:
+    fail(tables, 5)
+    fail(tables, 6, repair="x-1")
+    fail(tables, 7, repair="x-1", reason="late")
+    fail(tables, 8, repair="x-1", reason="number_reused")
+    assert FailedEvents(tables, COLUMNS).refused_again() == {("w-1", 6, "x-1")}
 
 
 def test_what_has_come_back_is_no_longer_held(tables: duckdb.DuckDBPyConnection) -> None:
@@ -141,13 +179,13 @@ def test_an_event_is_shown_by_its_place(tables: duckdb.DuckDBPyConnection) -> No
         events.one("telemetry:1:7")
     with pytest.raises(UsageError, match=r"no failed event at 'washer:2:7'"):
         events.one("washer:2:7")
-    for place in ("washer", "washer[1]", "washer[1]7", "7", "", "washer[x]@7"):
+    for place in ("washer", "washer[1]", "washer[1]7", "7", "", "washer[x]@7", "washer:1:" + "9" * 5_000, "\udcff:1:7"):
         with pytest.raises(UsageError, match=r"is no place: TOPIC\[PARTITION\]@OFFSET or TOPIC:PARTITION:OFFSET"):
             events.one(place)
 
 
 def test_a_lake_that_does_not_know_the_newer_columns_yet_reads_as_null() -> None:
-    newer = ("field", "found", "accepted", "seq", "material", "firmware")
+    newer = ("field", "found", "accepted", "seq", "material", "firmware", "repair")
     with duckdb.connect() as lake:
         lake.execute(f"create table failed_events ({duckdb_columns(FailedEvent)})")
         lake.execute(f"create table uploads ({duckdb_columns(Receipt)})")

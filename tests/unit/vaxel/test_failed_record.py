@@ -10,7 +10,7 @@ from schemas.failures import HEADERS, FailedEvent
 from sinks.lake.decode import Record, failed_rows
 from streams.failed_record import headers_of, key_of
 
-OPTIONAL = ("field", "found", "accepted", "seq", "material", "firmware")
+OPTIONAL = ("field", "found", "accepted", "seq", "material", "firmware", "repair")
 
 
 def a_failed_event(**more: object) -> FailedEvent:
