@@ -32,15 +32,21 @@ VERSIONS = {TELEMETRY_WASHER: WASHER_VERSIONS, TELEMETRY_SHOE: SHOE_VERSIONS}
 MISTAKEN = roll_out("washer:3.3.0@2026-05-06*0.5!power_kw")
 
 
+def unwritten(fields: dict[str, Any]) -> bytes:
+    """For `encode`, where only the truth is looked at: writing takes most of the time."""
+    return b""
+
+
 @cache
-def stream(seed: int = 3, days: int = 4) -> list[Delivery]:
-    return list(deliveries(fleet(seed, 5, 5, START_MS, days), RATES))
+def stream() -> list[Delivery]:
+    return list(deliveries(fleet(3, 5, 5, START_MS, 4), RATES))
 
 
 def test_the_same_seed_gives_the_same_bytes() -> None:
     again = deliveries(fleet(3, 5, 5, START_MS, 4), RATES)
     assert [delivery.value for delivery in again] == [delivery.value for delivery in stream()]
-    assert [delivery.value for delivery in stream(4)] != [delivery.value for delivery in stream()]
+    other = deliveries(fleet(4, 2, 2, START_MS, 2), RATES)
+    assert {delivery.value for delivery in other}.isdisjoint(delivery.value for delivery in stream() if delivery.intact)
 
 
 def test_the_contract_accepts_every_intact_upload_and_refuses_the_others() -> None:
@@ -61,6 +67,7 @@ def test_deliveries_come_in_the_order_of_time_and_devices_end_with_an_intact_upl
         assert START_MS <= delivery.upload.sent_at_ms < START_MS + 4 * DAY_MS
 
 
+@cache
 def sent_in(days: range) -> list[list[Upload]]:
     """What each device sends on these days after the first."""
     chosen = fleet(3, 5, 5, START_MS + days.start * DAY_MS, len(days))
@@ -83,22 +90,25 @@ def test_later_days_go_on_with_the_numbers_and_counters_of_the_earlier_ones(cut:
     for uploads, before, after in zip(whole, first, later, strict=True):
         told = [upload.value for upload in uploads]
         assert told == [upload.value for upload in (*before, *after)]
-        assert [upload.seq for upload in uploads] == list(range(len(uploads)))
-        said = [json.loads(value) for value in told]
-        for earlier, next_one in pairwise(said):
-            if earlier.get("board_no") == next_one.get("board_no"):
-                assert all(next_one[name] >= earlier[name] for name in COUNTERS if name in earlier.keys() & next_one)
     assert sum(map(len, first)) > 5
     assert sum(map(len, later)) > 5
 
 
-CROWD, CROWD_DAYS = 400, 24
+def test_numbers_go_on_and_counters_never_fall() -> None:
+    for uploads in sent_in(range(6)):
+        assert [upload.seq for upload in uploads] == list(range(len(uploads)))
+        for earlier, next_one in pairwise(json.loads(upload.value) for upload in uploads):
+            if earlier.get("board_no") == next_one.get("board_no"):
+                assert all(next_one[name] >= earlier[name] for name in COUNTERS if name in earlier.keys() & next_one)
+
+
+CROWD, CROWD_DAYS = 400, 14
 """Washers and shoes each, of which the tests pick those to whom something happens."""
 
 
 @cache
 def crowd(start_day: int = 0, days: int = CROWD_DAYS) -> Fleet:
-    roll_outs = (MISTAKEN, roll_out("shoe:2.1.0@2026-05-12*0.5!distance_ft"))
+    roll_outs = (MISTAKEN, roll_out("shoe:2.1.0@2026-05-09*0.5!distance_ft"))
     return fleet(5, CROWD, CROWD, START_MS + start_day * DAY_MS, days, roll_outs)
 
 
@@ -126,7 +136,7 @@ def some() -> tuple[int, ...]:
     products: tuple[Product, ...] = ("washer", "shoe")
     numbers = {number for kind in kinds for product in products for number in touched(kind, product, 1)}
     return tuple(
-        sorted(numbers | {*touched("board_swapped", "washer", 2), *touched("lent", "shoe", 1), *offline()[:3]})
+        sorted(numbers | {*touched("board_swapped", "washer", 3), *touched("lent", "shoe", 1), *offline()[:3]})
     )
 
 
@@ -148,10 +158,10 @@ def offline() -> tuple[int, ...]:
     )
 
 
-@pytest.mark.parametrize("cut", [5, 11, 18])
+@pytest.mark.parametrize("cut", [4, 9])
 def test_events_roll_outs_and_phones_offline_change_nothing_of_that(cut: int) -> None:
     """The union of two runs is the whole, with the times at which uploads leave."""
-    whole = [[as_sent(upload) for upload in uploads] for _, uploads in lived()]
+    whole = [[as_sent(upload) for upload in uploads] for _, uploads, _ in lived()]
     first, later = (
         [[as_sent(upload) for upload in member_uploads(of, of.members[number])] for number in some()]
         for of in (crowd(0, cut), crowd(cut, CROWD_DAYS - cut))
@@ -182,26 +192,27 @@ def test_devices_are_the_same_whatever_days_are_simulated() -> None:
 
 
 @cache
-def lived() -> list[tuple[list[LifeEvent], list[Upload]]]:
-    """What happened to some devices, and what they sent."""
+def lived() -> list[tuple[list[LifeEvent], list[Upload], list[dict[str, Any]]]]:
+    """What happened to some devices, what they sent, and what that says."""
     members = [crowd().members[number] for number in some()]
-    return [(crowd().events_of(member), list(member_uploads(crowd(), member))) for member in members]
+    sent = [list(member_uploads(crowd(), member)) for member in members]
+    said = [[json.loads(upload.value) for upload in uploads] for uploads in sent]
+    return list(zip(map(crowd().events_of, members), sent, said, strict=True))
 
 
-def made_at_ms(upload: Upload) -> int:
+def made_at_ms(upload: Upload, said: dict[str, Any]) -> int:
     """When the session or heartbeat began that this upload tells of."""
-    return json.loads(upload.value)["sent_at_ms"] if upload.part is None else upload.part.session.started_at_ms
+    return int(said["sent_at_ms"]) if upload.part is None else upload.part.session.started_at_ms
 
 
 def test_every_upload_is_as_the_events_before_its_session_say() -> None:
     """Firmware, board and mistake; an event in the middle of a session waits for its end."""
     boards, firmwares = 0, 0
-    for events, uploads in lived():
-        for upload in uploads:
-            began_ms = made_at_ms(upload)
+    for events, uploads, said in lived():
+        for upload, told in zip(uploads, said, strict=True):
+            began_ms = made_at_ms(upload, told)
             held = [event for event in events if event.at_ms <= began_ms - 20 * 60_000]  # a door may stand open before
             soon = [event for event in events if event.at_ms <= began_ms]
-            told = json.loads(upload.value)
             assert told["firmware"] in {held[-1].firmware, *(event.firmware for event in soon[len(held) - 1 :])}
             if len(held) < len(soon):
                 continue
@@ -209,30 +220,32 @@ def test_every_upload_is_as_the_events_before_its_session_say() -> None:
             assert told.get("board_no") in (None, held[-1].board_no)
             assert upload.mistake == held[-1].mistake or not upload.reading_count
             assert (told.get("schema_version") == 2) == (held[-1].firmware == "4.0.0")
-        firmwares += len({json.loads(upload.value)["firmware"] for upload in uploads}) > 1
-        boards += len({json.loads(upload.value).get("board_no") for upload in uploads}) > 1
+        firmwares += len({told["firmware"] for told in said}) > 1
+        boards += len({told.get("board_no") for told in said}) > 1
     assert firmwares > 5
-    assert boards >= 3
+    assert boards >= 2
 
 
 def test_a_swapped_board_starts_again_or_jumps_while_numbers_go_on() -> None:
     swaps = 0
-    for events, uploads in lived():
+    for events, uploads, said in lived():
         assert [upload.seq for upload in uploads] == list(range(len(uploads)))
         for swapped in (event for event in events if event.kind == "board_swapped"):
-            before = [json.loads(upload.value) for upload in uploads if made_at_ms(upload) < swapped.at_ms]
-            after = [json.loads(upload.value) for upload in uploads if made_at_ms(upload) > swapped.at_ms + 1_200_000]
+            made = [(made_at_ms(upload, told), told) for upload, told in zip(uploads, said, strict=True)]
+            before = [told for at_ms, told in made if at_ms < swapped.at_ms]
+            after = [told for at_ms, told in made if at_ms > swapped.at_ms + 1_200_000]
             if before and after:
                 name = "lifetime_cycles" if "cycle_no" in before[0] else "lifetime_steps"
                 swaps += after[0][name] < before[-1][name] or after[0][name] > before[-1][name] + 5_000
-    assert swaps >= 3
+    assert swaps >= 2
 
 
-def test_after_a_resale_sessions_start_at_the_hours_of_the_new_owners_country() -> None:
+def test_after_a_resale_sessions_start_at_the_hours_of_the_new_owners_country(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody here runs between 0 and 4 at night: by the clock of the owner of then, not of the first."""
+    monkeypatch.setattr("producers.shoe_upload.encode", unwritten)
     hours: dict[bool, Counter[int]] = defaultdict(Counter)
     wrong_clock: Counter[int] = Counter()
-    chosen = fleet(5, 0, 2_000, START_MS, 20)
+    chosen = fleet(5, 0, 1_200, START_MS, 20)
     for member in chosen.members:
         first = member.device.time_zone
         events = [event for event in chosen.events_of(member) if event.kind == "resold"]
@@ -253,7 +266,8 @@ def local_hour(at_ms: int, time_zone: str) -> int:
     return datetime.fromtimestamp(at_ms / 1000, ZoneInfo(time_zone)).hour
 
 
-def test_both_shoes_of_a_pair_start_the_same_runs() -> None:
+def test_both_shoes_of_a_pair_start_the_same_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("producers.shoe_upload.encode", unwritten)
     chosen = fleet(5, 0, 300, START_MS, 8)
     by_id = {member.device.device_id: member for member in chosen.members}
     runs = 0
@@ -279,7 +293,7 @@ def test_a_phone_offline_tells_all_at_once_when_it_is_back() -> None:
             assert upload.sent_at_ms == leaves_at_ms(made_ms, spells) >= made_ms
             assert upload.sent_at_ms < crowd().end_ms
             held += upload.sent_at_ms > made_ms + 3_600_000
-    assert held > 50
+    assert held > 30
 
 
 @pytest.mark.parametrize("share", [1.0, 0.6])
