@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from dataclasses import replace
 from functools import cache
+from itertools import product
 from random import Random
 from typing import Any, get_args
 
@@ -55,6 +56,12 @@ def uploads(count: int, device_id: str = "wm-1-000001") -> list[Upload]:
     return [upload(seq, device_id) for seq in range(count)]
 
 
+def alike(count: int, device_id: str) -> list[Upload]:
+    """As `uploads`, but each with the text of the first one: for what is not about their texts."""
+    first = upload(0, device_id)
+    return [replace(first, seq=seq, sent_at_ms=first.sent_at_ms + seq * 1_000) for seq in range(count)]
+
+
 @cache
 def kinds() -> list[Upload]:
     """An upload of each product and version, within a session and outside one."""
@@ -77,11 +84,11 @@ RATES = st.lists(st.floats(0, 1), min_size=len(NAMES) + 1, max_size=len(NAMES) +
 )
 
 
-@examples(40)
+@examples(20)
 @given(shares=RATES, count=st.integers(0, 150), seed=st.integers(0, 2**32))
 def test_every_upload_is_delivered_once_and_in_reach_of_dedup(shares: list[float], count: int, seed: int) -> None:
     rates = FaultRates(*(share / sum(shares) * 0.999 for share in shares[:-1]))
-    made = uploads(count, f"wm-{seed}-000001")
+    made = alike(count, f"wm-{seed}-000001")
     sent = list(with_faults(made, rates))
     originals = [delivery for delivery in sent if not delivery.is_copy and delivery.fault != "unknown_device"]
     assert sorted(delivery.upload.seq for delivery in originals) == list(range(count))
@@ -102,7 +109,8 @@ def test_every_upload_is_delivered_once_and_in_reach_of_dedup(shares: list[float
 
 @pytest.mark.parametrize("fault", NAMES)
 def test_a_fault_leaves_an_upload_intact_or_breaks_it_as_declared(fault: Fault) -> None:
-    sent = [delivery for delivery in with_faults(uploads(200), only(fault)) if delivery.fault == fault]
+    made = uploads(150 if fault == "replayed" else 30)
+    sent = [delivery for delivery in with_faults(made, only(fault)) if delivery.fault == fault]
     assert sent
     for delivery in sent:
         assert delivery.intact == (fault in INTACT_FAULTS)
@@ -117,10 +125,10 @@ def only(fault: str, share: float = 1.0) -> FaultRates:
     return replace(NO_FAULTS, **{fault: share})
 
 
-@examples(300)
-@given(seed=st.integers(0, 2**63), fault=st.sampled_from(sorted(BROKEN)))
-def test_the_contract_refuses_everything_that_is_broken(seed: int, fault: Fault) -> None:
-    for made in kinds():
+@examples(8)
+@given(seed=st.integers(0, 2**63))
+def test_the_contract_refuses_everything_that_is_broken(seed: int) -> None:
+    for fault, made in product(BROKEN, kinds()):
         broken = BROKEN[fault](made.value, Random(seed))
         if fault == "clock_9999":
             fields = json.loads(broken)
@@ -132,7 +140,7 @@ def test_the_contract_refuses_everything_that_is_broken(seed: int, fault: Fault)
 def test_the_contract_refuses_every_hostile_upload() -> None:
     rng = Random(1)
     reasons = Counter[str]()
-    for _ in range(300):
+    for _ in range(100):
         for made in kinds():
             found = verdict(made, hostile(made.value, rng))
             assert isinstance(found, Refused), found
@@ -140,10 +148,10 @@ def test_the_contract_refuses_every_hostile_upload() -> None:
     assert {"bad_format", "not_json", "duplicate_key", "out_of_range", "wrong_type"} <= set(reasons)
 
 
-@examples(100)
-@given(seed=st.integers(0, 2**63), fault=st.sampled_from(sorted(HARMLESS)))
-def test_the_contract_lets_in_what_is_harmless(seed: int, fault: Fault) -> None:
-    for made in kinds():
+@examples(8)
+@given(seed=st.integers(0, 2**63))
+def test_the_contract_lets_in_what_is_harmless(seed: int) -> None:
+    for fault, made in product(HARMLESS, kinds()):
         assert is_accepted(made, HARMLESS[fault](made.value, Random(seed)))
 
 
@@ -196,7 +204,7 @@ def test_an_upload_with_a_mistake_of_its_firmware_meets_nothing_else() -> None:
 
 def test_faults_come_at_their_declared_rates() -> None:
     rates = FaultRates(duplicated=0.05, late=0.03, reordered=0.02, truncated=0.01, replayed=0.04, unknown_device=0.02)
-    counts = Counter(delivery.fault for delivery in with_faults(uploads(10_000), rates))
+    counts = Counter(delivery.fault for delivery in with_faults(alike(10_000, "wm-1-000001"), rates))
     for fault in ("duplicated", "late", "reordered", "truncated", "replayed", "unknown_device"):
         assert counts[fault] / 10_000 == pytest.approx(getattr(rates, fault), rel=0.25)
 
