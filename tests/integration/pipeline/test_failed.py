@@ -229,6 +229,8 @@ def test_a_firmware_in_another_unit_is_held_and_comes_back_by_the_rule_proposed_
     assert terminal.does("failed", "propose") == (terminal.folder / "proposed.toml").read_text()
     assert terminal.reports("failed", "repair", terminal.folder / "proposed.toml")["added"] == group["events"]
     assert terminal.reports("failed", "replay", "WM-8030-9.0.1-power_w")["acknowledged"] == group["events"]
+    as_they_are = terminal.reports("failed", "replay", "--reason", "cohort_differs")  # the lake knows nothing of it yet
+    assert (as_they_are["sent"], as_they_are["back_before"]) == (0, group["events"])
     terminal.does("run", "--until-idle")
     (group_after,) = terminal.reports("failed", "list", "--reason", "cohort_differs")
     assert group_after == group | {"came_back": group["events"]}
@@ -239,9 +241,45 @@ def test_a_firmware_in_another_unit_is_held_and_comes_back_by_the_rule_proposed_
     assert measured == {"readings": group["events"] * READINGS, "low": 120.0, "high": 120.0}
 
 
+def test_no_rule_converts_an_upload_twice(terminal: Terminal, rule_file: Path) -> None:
+    """In litres again, it is refused for its power; converted once more it would pass as a thousandth of its water."""
+    beyond = [upload | {"power_w": [9_000.0] * READINGS} for upload in a_cycle("w-again", "9.9.9", 1_000)]
+    publish(terminal, beyond)
+    terminal.does("run", "--until-idle")
+    assert terminal.reports("failed", "repair", rule_file)["added"] == 3
+    assert terminal.reports("failed", "replay", "water-in-ml")["acknowledged"] == 3
+    terminal.does("run", "--until-idle")
+    (first, again) = sorted(
+        terminal.reports("failed", "list", "--device", "w-again"), key=lambda row: row["repair"] or ""
+    )
+    assert (first["reason"], first["repair"]) == ("out_of_range", None)
+    assert (again["reason"], again["repair"][:12], again["events"]) == ("out_of_physics", "water-in-ml-", 3)
+
+    rule = rule_file.with_name("power.toml")
+    whole = RULE[: RULE.index("[select]")].replace("water-in-ml", "power") + '[select]\ndevice = "w-again"\n'
+    water = RULE[RULE.index("[[rewrite]]") :]
+    power = '[[rewrite]]\nstep = "convert"\nfield = "power_w"\nfrom = "factor 75"\nto = "W"\n'
+    rule.write_text(whole + water + power)
+    tried = terminal.reports("failed", "repair", rule, "--dry-run")
+    assert (tried["selected"], tried["fit"]) == (6, 3)
+    assert [(row["reason"], row["count"]) for row in tried["unfit"]] == [("repaired_before", 3)]
+    assert again["repair"] in tried["unfit"][0]["detail"]
+
+    rule.write_text("again = true\n" + whole + 'reason = "out_of_physics"\n' + power)
+    both = [terminal.begins("failed", "repair", rule, "--json") for _ in range(2)]
+    told = [json.loads(process.communicate(timeout=60)[0]) for process in both]
+    assert sorted((one["added"], one["before"]) for one in told) == [(0, 3), (3, 0)]
+    assert terminal.reports("failed", "replay", "power")["acknowledged"] == 3
+    terminal.does("run", "--until-idle")
+    assert outcomes(terminal, "w-again") == {"failed": 6, "accepted": 3}
+    assert figures(terminal, "w-again") == figures(terminal, "w-litres")
+
+
 def test_wrong_use_is_told_in_one_line(terminal: Terminal, rule_file: Path) -> None:
     bad = terminal.folder / "bad.toml"
     bad.write_text(RULE.replace('"water_l"\nfrom', '"seq"\nfrom'))
+    deep = terminal.folder / "deep.toml"
+    deep.write_text(RULE + "x = " + "[" * 20_000)
     for arguments, code, told in (
         (("replay",), 2, "name a repair, or choose uploads to replay as they are"),
         (("replay", "water-in-ml", "--reason", "late"), 2, "name a repair, or choose uploads to replay as they are"),
@@ -249,6 +287,9 @@ def test_wrong_use_is_told_in_one_line(terminal: Terminal, rule_file: Path) -> N
         (("list", "--reason", "because"), 2, "reason: Input should be 'empty'"),
         (("show", "washer"), 2, "'washer' is no place"),
         (("repair", str(bad)), 2, "seq is an upload's identity"),
+        (("repair", str(deep)), 2, "nested too deeply"),
+        (("list", "--since", "0001-01-01T00:00:00+14:00"), 2, "since: in UTC it is outside the years 1 to 9999"),
+        (("list", "--device", "w-\udcff"), 2, "is no text that an upload can hold"),
         (("repair", "nowhere.toml"), 2, "cannot read the rule in 'nowhere.toml'"),
         (("propose", "--model", "RS-100"), 1, "no firmware is held"),
     ):
