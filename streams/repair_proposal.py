@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from streams.repair_rule import KNOWN, conversion, read_rule
+from streams.repair_rule import KNOWN, conversion
+from streams.repair_toml import read_rule
 
 
 @dataclass(frozen=True)

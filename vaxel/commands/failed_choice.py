@@ -37,7 +37,7 @@ def selected(
     until: str | None,
 ) -> Selection:
     """What the options choose."""
-    from streams.repair_rule import selection  # noqa: PLC0415
+    from streams.repair_toml import selection  # noqa: PLC0415
 
     return selection(
         reason=reason, material=model, firmware=firmware, field=field, device=device, since=since, until=until

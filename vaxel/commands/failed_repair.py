@@ -65,7 +65,7 @@ def repair(
     They come back with `vaxel failed replay`. The same rule again adds only what has failed since. What a repair has
     rewritten before stays, unless the rule says `again = true`.
     """
-    from streams.repair_rule import read_rule  # noqa: PLC0415
+    from streams.repair_toml import read_rule  # noqa: PLC0415
 
     try:
         text = rule_file.read_text(encoding="utf-8")

@@ -6,7 +6,8 @@ import pytest
 
 from schemas.units import CONVERSIONS
 from streams.repair_proposal import Cohort, proposals
-from streams.repair_rule import KNOWN, Convert, read_rule
+from streams.repair_rule import KNOWN, Convert
+from streams.repair_toml import read_rule
 
 WATER = Cohort("WM-6010", "2.4.0", "water_l", "ml", "l", 30)
 

@@ -6,7 +6,8 @@ import pytest
 
 from schemas.errors import UsageError
 from schemas.units import CONVERSIONS
-from streams.repair_rule import KNOWN, Convert, Drop, Rename, Rule, Selection, Set, conversion, read_rule, selection
+from streams.repair_rule import KNOWN, Convert, Drop, Rename, Rule, Selection, Set, conversion
+from streams.repair_toml import read_rule, selection
 
 RULE = """
 name = "water-in-ml"

@@ -15,7 +15,8 @@ from schemas.failures import FailedEvent
 from schemas.forms import arrow_schema, columns, duckdb_columns, lake_types
 from schemas.topics import TELEMETRY_SHOE, TELEMETRY_WASHER
 from streams.repair import Fit, Held
-from streams.repair_rule import Selection, selection
+from streams.repair_rule import Selection
+from streams.repair_toml import selection
 from vaxel.failed_events import ROWS_AT_ONCE, FailedEvents
 
 NOON_MS = 1_767_268_800_000  # 2026-01-01T12:00:00Z
