@@ -131,9 +131,12 @@ def test_forgetting_changes_nothing_for_devices_that_are_not_idle(seed: int, res
 
     keeping, forgetting, kept = State(WASHER), State(WASHER), dict[bytes, bytes]()
     all_kept, all_forgetting, forgotten = list[Outputs](), list[Outputs](), 0
-    for number, upload in enumerate(uploads, 1):
-        all_kept += taken_in(WASHER, keeping, [upload])
-        all_forgetting += taken_in(WASHER, forgetting, [upload])
+    number = 0
+    while number < len(uploads):
+        batch = uploads[number : number + rng.choice([1, 1, 2, 3, 4])]
+        number += len(batch)
+        all_kept += taken_in(WASHER, keeping, batch)
+        all_forgetting += taken_in(WASHER, forgetting, batch)
         for state in (keeping, forgetting):
             state.tidy()
         forgotten += forgetting.forget_idle(LIMIT_MS)
