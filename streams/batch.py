@@ -14,6 +14,8 @@ import pyarrow.compute as pc
 from schemas.failures import FailedEvent
 from schemas.uploads import MAX_SPAN_MS
 
+MS_PER_MINUTE = 60_000
+
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 

@@ -68,17 +68,19 @@ class Measure:
     Attributes:
         field: The channel it is made of.
         unit: The contract's unit of it.
-        of: Its value in each upload; NaN where it has none.
+        of: Its value in each upload; NaN where it has none. Is told by how much the upload's main counter has risen.
         below, above: Margins around the range, as factors.
         zero: Where the factors count from.
+        subject: What is measured, where it is not the field itself but a ratio that tells scale or rate to be off.
     """
 
     field: str
     unit: str
-    of: Callable[[Batch, Instants], Floats]
+    of: Callable[[Batch, Instants, Floats], Floats]
     below: float
     above: float
     zero: float = 0.0
+    subject: str = ""
 
     def around(self, low: float, high: float, below: float, above: float) -> tuple[float, float]:
         """A range with margins around it."""
@@ -106,19 +108,25 @@ class Cohorts:
         self._firmwares = Counter(material for material, firmware, measure in self._rows if firmware and not measure)
 
     def judge(
-        self, batch: Batch, when: Instants, slot: Ints, trusted: frozenset[tuple[str, str]] = frozenset()
+        self,
+        batch: Batch,
+        when: Instants,
+        slot: Ints,
+        risen: Floats,
+        trusted: frozenset[tuple[str, str]] = frozenset(),
     ) -> list[Doubt]:
         """The uploads to hold, and why. Repaired ones are none of the cohort's.
 
         Args:
             slot: Device of each upload.
+            risen: By how much its main counter has risen since the upload before; NaN where that is not known.
             trusted: Materials and firmware that a person has found to be right.
         """
         if not len(batch.offset):
             return []
         names, code = self._named(batch)
         ours = np.ones(len(code), dtype=bool) if batch.is_repaired is None else ~batch.is_repaired
-        figures = [np.where(ours, measure.of(batch, when), np.nan) for measure in self._measures]
+        figures = [np.where(ours, measure.of(batch, when, risen), np.nan) for measure in self._measures]
         told: dict[int, Told] = {}
         for first, end in self._stretches(names, code):
             present = [number for number in np.unique(code[first:end]).tolist() if number != UNKNOWN]
@@ -239,12 +247,14 @@ class Cohorts:
         measure, (material, firmware) = self._measures[index], _texts(name)
         lowest, highest = float(known["low"]), float(known["high"])
         low, high = float(known["range_low"]), float(known["range_high"])
-        unit = _likely_unit(measure.unit, lowest, highest, low, high)
-        factor = f"factor {highest / high:.3g}"
+        unit = None if measure.subject else _likely_unit(measure.unit, lowest, highest, low, high)
+        factor = f"factor {highest / high:.3g}" if high else "factor 1"
         found = f"{lowest:.4g} to {highest:.4g}" if value is None else f"{value:.4g}"
+        looks = f"its scale or its rate is off, {factor}" if measure.subject else f"it looks like {unit or factor}"
+        what, measured = (measure.subject, "") if measure.subject else (measure.field, f" {measure.unit}")
         sentence = (
-            f"{measure.field} of firmware {firmware} on {material} is {found}, other firmware measures {low:.4g} to "
-            f"{high:.4g} {measure.unit}: it looks like {unit or factor}"
+            f"{what} of firmware {firmware} on {material} is {found}, other firmware measures {low:.4g} to {high:.4g}"
+            f"{measured}: {looks}"
         )
         return Told(sentence, measure.field, unit or factor, measure.unit)
 

@@ -14,9 +14,15 @@ import numpy.typing as npt
 COUNTERS = 3
 """Room for the counters of any product; the rest stays unknown."""
 
+NO_BOARD = -1
+"""Of an upload that does not say its board."""
+SEEN = np.dtype([("next_seq", "i8"), ("board", "i8"), ("counter", "f8")])
+"""Of the last upload of a device that came, accepted or not: the number after its own, 0 for none so far."""
+
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
+Records = npt.NDArray[np.void]
 
 
 @dataclass(frozen=True)
@@ -51,7 +57,7 @@ def count(
 
     Args:
         slot, seq: Device and number of each upload.
-        board: Its board; -1 where it does not say.
+        board: Its board; `NO_BOARD` where it does not say.
         counters: Its counters, shape (uploads, COUNTERS); NaN where it does not say.
         rounding: By how much each counter may be lower: devices round, each version of the contract in its way.
         newest: Highest number seen per device, below 0 for a new one.
@@ -97,3 +103,45 @@ def count(
             top, own_board = int(seq[place]), int(board[place]) if board[place] >= 0 else own_board
         board_after[index], counters_after[index] = own_board, own
     return Counted(fallen, against, device, board_after, counters_after)
+
+
+def growth(slot: Ints, seq: Ints, board: Ints, counter: Floats, seen: Records) -> Floats:
+    """By how much a counter has risen since its device's upload before, number by number. What is seen is noted.
+
+    NaN where that one did not come before it, was of another board, does not say, or says more. What comes again or
+    late is passed over.
+
+    Args:
+        slot, seq, board, counter: Of each upload, in order of arrival.
+        seen: Fields of `SEEN` per device, of the last upload that came; changed in place.
+    """
+    order = np.argsort(slot, kind="stable")
+    order = order[_rises(slot[order], seq[order], seen["next_seq"])]
+    device, number = slot[order], seq[order]
+    own = np.zeros(len(order), dtype=SEEN)
+    own["next_seq"], own["board"], own["counter"] = number + 1, board[order], counter[order]
+    before = np.empty_like(own)
+    before[1:] = own[:-1]
+    first = np.ones(len(order), dtype=bool)
+    first[1:] = device[1:] != device[:-1]
+    before[first] = seen[device[first]]
+    follows = (number == before["next_seq"]) & (before["next_seq"] > 0) & (own["board"] == before["board"])
+    risen = np.full(len(slot), np.nan)
+    with np.errstate(invalid="ignore"):
+        rises = follows & (own["counter"] >= before["counter"])
+    risen[order[rises]] = (own["counter"] - before["counter"])[rises]
+    seen[device] = own  # of several of one device the last one stays
+    return risen
+
+
+def _rises(device: Ints, number: Ints, next_seq: Ints) -> Mask:
+    """Which uploads have a higher number than all of their device before them; devices come one after the other."""
+    rank = np.unique(np.concatenate([number + 1, next_seq[device]]), return_inverse=True)[1]
+    own, before = rank[: len(device)], rank[len(device) :]
+    group = np.cumsum(np.diff(device, prepend=device[:1]) != 0) * (2 * len(device) + 1)
+    highest = np.maximum.accumulate(group + np.maximum(own, before))
+    so_far = np.empty_like(highest)
+    so_far[1:] = highest[:-1]
+    so_far[:1] = -1
+    rises: Mask = (own > before) & (group + own > so_far)
+    return rises

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from streams.bodies import Digests, altered, remember
-from streams.counters import COUNTERS, Counted, count
+from streams.counters import COUNTERS, SEEN, Counted, count, growth
 from streams.dedupe import NEVER, WINDOW, Deduped, Verdict, dedupe
 from streams.names import UNKNOWN, NameIndex
 from streams.store import Store
@@ -27,11 +27,13 @@ DEVICE = np.dtype(
         ("board_no", "i8"),
         ("counters", "f8", (COUNTERS,)),
         ("bodies", "u2", (WINDOW,)),
+        ("seen", SEEN),
     ]
 )
 """A device in the state: its name; for dedup its highest number, the window below it, that upload's label, and digests
 of the bodies in the window; when Kafka took in the last upload of it, 0 where that is not known
-(`streams.store.FIELDS_SINCE`); and board and lifetime counters of its newest upload."""
+(`streams.store.FIELDS_SINCE`); board and lifetime counters of its newest upload; and
+what the last one that came said."""
 
 
 class Devices:
@@ -66,6 +68,10 @@ class Devices:
     def name(self, slot: int) -> str:
         """The device in a slot."""
         return str(self.store.values["device_id"][slot].decode())
+
+    def growth(self, slot: Ints, seq: Ints, board: Ints, counter: Floats) -> Floats:
+        """By how much a counter has risen since the device's upload before (`streams.counters.growth`)."""
+        return growth(slot, seq, board, counter, self.store.values["seen"])
 
     def count(self, slot: Ints, seq: Ints, board: Ints, counters: Floats, rounding: Floats) -> Counted:
         """Which uploads of a batch have lifetime counters that fall; what the others say is remembered."""

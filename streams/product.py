@@ -34,6 +34,7 @@ class Product:
         rules: What such a device cannot have measured.
         measures: Figures that a firmware is judged by.
         counters: Lifetime counters, which only rise, and by how much rounding may lower each.
+        main_counter: The one that what was measured must add up to.
         fact: A session row as its contract writes it.
     """
 
@@ -51,6 +52,7 @@ class Product:
     rules: Rules
     measures: tuple[Measure, ...]
     counters: Mapping[str, float]
+    main_counter: str
 
     @property
     def upload(self) -> type[Upload]:
@@ -73,6 +75,7 @@ WASHER = Product(
     washer_doubts,
     WASHER_MEASURES,
     MappingProxyType({"lifetime_cycles": 0.5, "lifetime_energy_mwh": 1_000.0, "lifetime_water_l": 0.5}),
+    "lifetime_energy_mwh",
 )
 SHOE = Product(
     topics.TELEMETRY_SHOE,
@@ -89,5 +92,6 @@ SHOE = Product(
     shoe_doubts,
     SHOE_MEASURES,
     MappingProxyType({"lifetime_distance_m": 1.0, "lifetime_steps": 1.0}),
+    "lifetime_steps",
 )
 PRODUCTS = (WASHER, SHOE)

@@ -13,12 +13,11 @@ import numpy as np
 import pyarrow as pa
 
 from schemas.facts import Run
-from streams.batch import Batch, Floats, Instants, Ints, channel, highest, nullable, peak, per_upload
+from streams.batch import MS_PER_MINUTE, Batch, Floats, Instants, Ints, channel, highest, nullable, peak, per_upload
 from streams.groups import Groups, grouped
 from streams.reported import SESSION_FIELDS, fields, shared_facts
 from streams.store import Rows, Store
 
-MS_PER_MINUTE = 60_000
 MILLI = 1_000
 
 RUN = np.dtype(

@@ -23,10 +23,10 @@ from schemas.forms import arrow_schema
 from schemas.uploads import Upload
 from streams.admission import Doubt, Told, admitted, refused, without
 from streams.awaited import AWAITED, AWAITED_MS, Awaited, Hope, session_of, settle
-from streams.batch import Batch, Instants, Ints, Outputs, instants, nullable_number
+from streams.batch import Batch, Floats, Instants, Ints, Outputs, instants, nullable_number
 from streams.bodies import digests
 from streams.cohorts import COHORT, Cohorts
-from streams.counters import COUNTERS
+from streams.counters import COUNTERS, NO_BOARD
 from streams.dedupe import WINDOW, Deduped, Verdict
 from streams.detected import Curves, add_curves, forget_settled
 from streams.devices import DEVICE, Devices
@@ -143,14 +143,16 @@ def _true(
 ) -> tuple[Batch, Ints, list[FailedEvent]]:
     """Uploads, and their devices, whose firmware measures as its model does and whose lifetime counters do not fall."""
     slot = state.devices.slots(batch.uploads.column("device_id"))
-    batch, held = without(batch, state.cohorts.judge(batch, when, slot, trusted))
+    seq, board = batch.integers("seq"), batch.integers("board_no", NO_BOARD)
+    risen = state.devices.growth(slot, seq, board, _floats(batch, product.main_counter))
+    batch, held = without(batch, state.cohorts.judge(batch, when, slot, risen, trusted))
     if held:
         slot = state.devices.slots(batch.uploads.column("device_id"))
     counters, rounding = np.full((len(slot), COUNTERS), np.nan), np.zeros(COUNTERS)
     names = list(product.counters)
     for index, name in enumerate(names):
-        counters[:, index], rounding[index] = batch.uploads.column(name).to_numpy(), product.counters[name]
-    counted = state.devices.count(slot, batch.integers("seq"), batch.integers("board_no", -1), counters, rounding)
+        counters[:, index], rounding[index] = _floats(batch, name), product.counters[name]
+    counted = state.devices.count(slot, batch.integers("seq"), batch.integers("board_no", NO_BOARD), counters, rounding)
 
     def tell(row: int) -> Told:
         known, said = counted.against[row], counters[row]
@@ -162,6 +164,10 @@ def _true(
     fallen = counted.fallen
     batch, falling = without(batch, [Doubt(fallen, "counter_fell", tell)])
     return batch, slot[~fallen], held + falling
+
+
+def _floats(batch: Batch, name: str) -> Floats:
+    return np.asarray(batch.uploads.column(name).to_numpy(), dtype=np.float64)
 
 
 def _unwanted(state: State, batch: Batch, slot: Ints, verdict: npt.NDArray[np.int8]) -> list[FailedEvent]:

@@ -20,7 +20,7 @@ from streams.texts import padded, trimmed
 
 PAGES = 64
 SCHEMA_VERSION = 3
-FIELDS_SINCE = {"received_ms": 2, "bodies": 3, "board_no": 3, "counters": 3}
+FIELDS_SINCE = {"received_ms": 2, "bodies": 3, "board_no": 3, "counters": 3, "seen": 3}
 """Fields that came after schema version 1, and with which. In state written before they are zero: not known."""
 PART_ROWS = 25_000
 """Rows in one record at most: of a few hundred bytes each, so that Kafka takes it."""
@@ -158,7 +158,7 @@ def to_frame(part: Slice) -> pa.Table:
     fields = {"row": pa.array(part.rows), "used": pa.array(part.used)}
     for name in names:
         values = np.ascontiguousarray(part.values[name])
-        if values.ndim > 1:
+        if values.ndim > 1 or values.dtype.names:
             fields[name] = _packed(values)
         else:
             fields[name] = trimmed(values) if values.dtype.kind == "S" else pa.array(values)
@@ -183,7 +183,7 @@ def from_frame(table: pa.Table, dtype: np.dtype[np.void]) -> Slice:
     values = np.zeros(table.num_rows, dtype=dtype)
     for name in names:
         column = table.column(name)
-        if dtype[name].shape:
+        if dtype[name].shape or dtype[name].names:
             values[name] = _unpacked(column.combine_chunks(), dtype[name])
             continue
         is_text = dtype[name].kind == "S"
@@ -197,9 +197,9 @@ def from_frame(table: pa.Table, dtype: np.dtype[np.void]) -> Slice:
 
 
 def _packed(values: npt.NDArray[Any]) -> pa.Array:
-    """A field of several numbers a row as one value of their bytes, little-endian."""
+    """A field of several numbers a row, or of several fields, as one value of their bytes, little-endian."""
     raw = values.astype(values.dtype.newbyteorder("<"), copy=False).tobytes()
-    row_bytes = values.dtype.itemsize * values.shape[1]
+    row_bytes = values.dtype.itemsize * (values.shape[1] if values.ndim > 1 else 1)
     return pa.Array.from_buffers(pa.binary(row_bytes), len(values), [None, pa.py_buffer(raw)])
 
 
