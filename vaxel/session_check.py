@@ -60,43 +60,55 @@ _MEANS_DIFFER = " or ".join(_differ(mean, channel, THOUSANDTH / 2) for mean, cha
 SESSION_CHECKS: dict[str, tuple[str, ...]] = {
     "sessions_wrong": (
         """select 'missing: ' || expected from session_pairs where found is null""",
-        """select 'invented: ' || found from session_pairs where expected is null and not is_in_doubt""",
+        # Of a device that no truth tells, or not all of, uploads may be unknown; but there is no session without one.
+        """select 'invented: ' || found from session_pairs
+           where expected is null and (is_told and not is_in_doubt or not has_upload)""",
+        """select 'invented: ' || session_id from wash_cycles
+           anti join (select device_id from uploads where outcome = 'accepted' and session_no is null) using (device_id)
+           where source = 'power_curve'""",
+        """select 'invented, or the one before it: ' || session_id from wash_cycles where source = 'power_curve'
+           qualify started_at < lag(ended_at) over (partition by device_id order by started_at, ended_at)""",
         """select 'differs: ' || expected || ', found ' || found from session_pairs
            where is_different and not is_in_doubt""",
     ),
     # Sessions against their readings: cycles of plug meters too, which no truth tells.
     "sums_wrong": (
         f"""select 'does not add up: cycle ' || session_no || ' of ' || device_id from (
-             select device_id, session_no, sum(energy_wh) as wh, max(peak_w) as top_w, max(water_l) as l
+             select device_id, session_no, sum(reading_count) as readings, sum(energy_wh) as wh, max(peak_w) as top_w,
+               max(water_l) as l
              from wash_cycles where source = 'reported' group by all having bool_and(status <> 'open')
-           ) join (
-             select device_id, session_no, sum(energy_wh) as read_wh, max(power_w) as read_w, max(water_l) as read_l
+           ) left join (
+             select device_id, session_no, count(*) as found, sum(energy_wh) as read_wh, max(power_w) as read_w,
+               max(water_l) as read_l
              from readings_washer group by all
            ) using (device_id, session_no)
-           where {_differ("wh", "read_wh", 0)} or top_w <> read_w or {_differ("l", "read_l", MILLILITRE / 2)}""",
+           where readings <> coalesce(found, 0) or {_differ("wh", "coalesce(read_wh, 0)", 0)}
+             or top_w <> coalesce(read_w, 0) or {_differ("l", "read_l", MILLILITRE / 2)}""",
         # A reading at the very start belongs to what was before, or, after a silence, is the first one and has no span.
         f"""select 'does not add up: ' || session_id from (
              select c.session_id, c.energy_wh as wh, c.peak_w as top_w, max(r.power_w) as read_w,
                coalesce(sum(r.energy_wh) filter (r.measured_at > c.started_at), 0) as read_wh
-             from wash_cycles c join readings_washer r on r.device_id = c.device_id and r.session_no is null
+             from wash_cycles c left join readings_washer r on r.device_id = c.device_id and r.session_no is null
                and r.measured_at >= c.started_at and r.measured_at <= c.ended_at
              where c.source = 'power_curve' group by all
-           ) where {_differ("wh", "read_wh", 0)} or top_w <> read_w""",
+           ) where {_differ("wh", "read_wh", 0)} or top_w is distinct from read_w""",
         f"""select 'does not add up: run ' || session_no || ' of ' || device_id from (
-             select device_id, session_no, count(*) as parts, max(distance_m) as m, any_value(steps) as steps,
-               any_value(max_heart_rate_bpm) as top_bpm, {_TOLD_MEANS}
+             select device_id, session_no, count(*) as parts, sum(reading_count) as readings, max(distance_m) as m,
+               any_value(steps) as steps, any_value(max_heart_rate_bpm) as top_bpm, {_TOLD_MEANS}
              from runs group by all having bool_and(status <> 'open')
-           ) join (
-             select device_id, session_no, max(distance_m) as read_m, max(heart_rate_bpm) as read_bpm,
-               sum(cadence_spm * span_ms) / 60000 as read_steps,
+           ) left join (
+             select device_id, session_no, count(*) as found, max(distance_m) as read_m,
+               max(heart_rate_bpm) as read_bpm, sum(cadence_spm * span_ms) / 60000 as read_steps,
                sum(span_ms) filter (cadence_spm is not null) / 60000 as cadence_min, {_READ_MEANS}
              from readings_shoe group by all
            ) using (device_id, session_no)
            -- Of runs that share a number, the readings do not say to which of them they belong.
-           where {_differ("m", "read_m", MILLIMETRE / 2)} or parts = 1 and (
-             top_bpm is distinct from read_bpm or {_MEANS_DIFFER}
-             or abs(steps - read_steps) > 0.5 + {THOUSANDTH} / 2 * cadence_min + {TOLERANCE}
-           )""",
+           where readings <> coalesce(found, 0) or {_differ("m", "coalesce(read_m, 0)", MILLIMETRE / 2)}
+             or parts = 1 and (
+               top_bpm is distinct from read_bpm or {_MEANS_DIFFER}
+               or (steps is null) <> (coalesce(cadence_min, 0) = 0)
+               or abs(steps - read_steps) > 0.5 + {THOUSANDTH} / 2 * cadence_min + {TOLERANCE}
+             )""",
     ),
 }
 
@@ -137,7 +149,7 @@ with pairs as (
     coalesce(s.ended_at_ms, e.ended_at_ms) as expected_ended_at_ms,
     coalesce(s.amount, e.amount) as expected_amount,
     coalesce(s.reading_count, e.reading_count) as expected_reading_count,
-    f.ended_at_ms, f.amount, f.reading_count, f.rounded, f.status,
+    f.session_no, f.ended_at_ms, f.amount, f.reading_count, f.rounded, f.status,
     concat_ws(' ', e.material, e.programme, 'number ' || e.session_no) as expected_kind,
     -- What the truth does not know is not compared.
     concat_ws(' ', f.material, case when e.programme is not null then coalesce(f.programme, 'no programme') end,
@@ -154,6 +166,9 @@ select
   found_device_id || ' at ' || make_timestamp_ms(started_at_ms) || ': ' || found_kind || ', ' || amount || ' in '
     || reading_count || ' readings until ' || make_timestamp_ms(ended_at_ms) || ', ' || status as found,
   coalesce(found_device_id, expected_device_id) in (select device_id from devices_in_doubt) as is_in_doubt,
+  coalesce(found_device_id, expected_device_id) in (select device_id from truth_uploads) as is_told,
+  (found_device_id, session_no) in (select (device_id, session_no) from uploads where outcome = 'accepted')
+    as has_upload,
   expected_device_id is not null and found_device_id is not null and (
     ended_at_ms <> expected_ended_at_ms
     or reading_count <> expected_reading_count
@@ -163,5 +178,4 @@ select
     or found_kind <> expected_kind
   ) as is_different
 from pairs
-where expected_device_id is not null or found_device_id in (select device_id from truth_uploads)
 """

@@ -26,13 +26,17 @@ class Verdict:
             reached Kafka.
         twice: Records with two outcomes, uploads accepted twice, readings beyond those sent.
         misjudged: Intact uploads refused, broken ones let in, outcomes of records that were never sent, uploads of
-            a device in the truth that the truth does not know, refused bytes that are not the ones sent. An intact
-            upload may be refused as late where its very bytes were accepted before; else it is misjudged, not lost:
-            its readings are in no session, but its bytes are kept with the reason.
+            a device in the truth that the truth does not know, refused bytes that are not the ones sent; and accepted
+            uploads with another material than the truth tells of their device, sent at an instant that cannot be,
+            or, in a session, with another last reading, energy or distance than the truth tells. An intact upload
+            may be refused as late where its very bytes were accepted before; else it is misjudged, not lost: its
+            readings are in no session, but its bytes are kept with the reason.
         waiting: Uploads that no worker has committed yet; they count as lost until `vaxel run --until-idle`.
         sessions_wrong: Sessions missing, invented, or with other numbers, product or programme than the truth tells of
-            their accepted uploads.
-        sums_wrong: Sessions whose energy, distance, peak, water or means are not those of their readings.
+            their accepted uploads. Invented is, whatever the truth tells, a session without any accepted upload of its
+            device and number, and of a power curve also one that shares time with another.
+        sums_wrong: Sessions whose energy, distance, peak, water, means or count are not those of their readings, and
+            uploads with a reading whose energy is not its power times its span.
         record_rows_wrong: Rows in the record systems whose fields differ from what the truth gives.
         records_skipped: Why record rows were not compared with the truth; None when they were, or there are none.
         examples: For each count that is not 0, a few of the cases.

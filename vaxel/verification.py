@@ -14,6 +14,7 @@ import duckdb
 from vaxel.sent import Sent
 from vaxel.session_check import EXPECTED_SESSIONS, SESSION_CHECKS, SESSION_PAIRS
 from vaxel.told import killed_runs, load_told
+from vaxel.upload_check import READINGS_ADD_UP, READINGS_PER_UPLOAD, UPLOADS_MISJUDGED
 
 
 def load_truth(lake: duckdb.DuckDBPyConnection, data_dir: Path, sent: Sent) -> None:
@@ -37,7 +38,7 @@ CHECKS: dict[str, tuple[str, ...]] = {
              union
              select device_id, seq from seen where outcome = 'duplicate'
            ) where (device_id, seq) not in (select (device_id, seq) from seen where outcome = 'accepted')""",
-        """select 'readings missing: ' || device_id || ' seq ' || seq from reading_counts where found < expected""",
+        """select 'readings missing: ' || device_id || ' seq ' || seq from upload_readings where found < expected""",
         # Two devices under one name, say. Told as long as Kafka holds both: only bytes sent again are duplicates.
         """select 'judged a duplicate, but other bytes: ' || device_id || ' seq ' || seq from accepted_bytes a
            join (select * from seen join sent_in_kafka using (topic, partition, "offset") where outcome = 'duplicate') d
@@ -51,7 +52,7 @@ CHECKS: dict[str, tuple[str, ...]] = {
         """select 'version written twice: ' || session_id || ' version ' || version from (
              select session_id, version from wash_cycle_versions union all select session_id, version from run_versions
            ) group by session_id, version having count(*) > 1""",
-        """select 'readings too many: ' || device_id || ' seq ' || seq from reading_counts where found > expected""",
+        """select 'readings too many: ' || device_id || ' seq ' || seq from upload_readings where found > expected""",
     ),
     "misjudged": (
         """select 'broken but let in: ' || topic || '[' || partition || '] offset ' || "offset" from truth_records
@@ -72,8 +73,10 @@ CHECKS: dict[str, tuple[str, ...]] = {
            join seen using (topic, partition, "offset") where intact and t.reading_count <> seen.reading_count""",
         """select 'unknown to the truth: ' || device_id || ' seq ' || seq from untold
            anti join devices_in_doubt using (device_id)""",
+        *UPLOADS_MISJUDGED,
     ),
     **SESSION_CHECKS,
+    "sums_wrong": (*SESSION_CHECKS["sums_wrong"], READINGS_ADD_UP),
 }
 
 
@@ -83,7 +86,7 @@ def check(lake: duckdb.DuckDBPyConnection, tell: Callable[[str], None] = lambda 
     Args:
         tell: Gets each kind before it is looked for.
     """
-    lake.execute(_READING_COUNTS)
+    lake.execute(READINGS_PER_UPLOAD)
     lake.execute(SESSION_PAIRS)
     found = {}
     for kind, queries in CHECKS.items():
@@ -145,19 +148,4 @@ where outcome = 'accepted'
 -- The truth does not know these, or not all that they sent: a run did not live to tell, and may have sent the rest.
 create or replace temp table devices_in_doubt as
 select distinct device_id from untold where $is_any_killed or device_id not in (select device_id from truth_uploads)
-"""
-
-_READING_COUNTS = """
-create or replace temp table reading_counts as
-select device_id, seq, coalesce(u.expected, 0) as expected, coalesce(r.readings, 0) as found
-from (
-  -- The truth knows better than the receipt how many there were.
-  select u.device_id, u.seq, max(coalesce(t.reading_count, u.reading_count)) as expected
-  from uploads u left join truth_records t using (topic, partition, "offset") where outcome = 'accepted' group by all
-) u
-full join (
-  select device_id, seq, count(*) as readings from (
-    select device_id, seq from readings_washer union all select device_id, seq from readings_shoe
-  ) group by all
-) r using (device_id, seq)
 """

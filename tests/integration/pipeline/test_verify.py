@@ -124,7 +124,7 @@ SPOILED = {
     "other bytes": (f"update failed_events set original = 'x'::blob where {ONE_FAILED}", {"misjudged": 1}),
     "another power": (
         f"update readings_washer set energy_wh = energy_wh + 1 where {ONE_UPLOAD}",
-        {"sums_wrong": 1},
+        {"misjudged": 1, "sums_wrong": 2},  # not what was sent; neither power times span nor its session's
     ),
 }
 
