@@ -15,10 +15,12 @@ from schemas.fleet import Product
 ACCEPTED = "PRODUCT:FIRMWARE@DAY, then *SHARE and !MISTAKE if wanted, such as washer:3.3.0@2026-05-10*0.5!power_kw"
 
 _FORM = re.compile(
-    r"(?P<product>washer|shoe):(?P<firmware>[0-9]{1,4}\.[0-9]{1,4}\.[0-9]{1,4})@(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})"
-    r"(?:\*(?P<share>[0-9]*\.?[0-9]+))?(?:!(?P<mistake>[a-z_]+))?",
-    re.ASCII,
+    r"(?P<product>[^:]*):(?P<firmware>[^@]*)@(?P<day>[^*!]*)(?:\*(?P<share>[^!]*))?(?:!(?P<mistake>.*))?", re.DOTALL
 )
+_PRODUCT = re.compile("washer|shoe")
+_FIRMWARE = re.compile(r"[0-9]{1,4}\.[0-9]{1,4}\.[0-9]{1,4}")
+_DAY = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_SHARE = re.compile(r"[0-9]*\.?[0-9]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,11 @@ class RollOut:
     share: float = 1.0
     mistake: str | None = None
 
+    def __str__(self) -> str:
+        """As `roll_out` reads it; equal ones are the same text."""
+        mistake = "" if self.mistake is None else f"!{self.mistake}"
+        return f"{self.product}:{self.firmware}@{self.day}*{self.share}{mistake}"
+
     def installed_at_ms(self, device_id: str) -> int | None:
         """When a device of this product installs it; null if it is not among them."""
         rng = Random(f"{device_id}/roll-out/{self.firmware}@{self.day}")
@@ -51,19 +58,41 @@ def roll_out(text: str) -> RollOut:
     Raises:
         UsageError: Another form, a day that does not exist, a share outside (0, 1], a mistake the product cannot make.
     """
-    found = _FORM.fullmatch(text)
-    if found is None:
-        raise UsageError(f"--roll-out {text!r}: accepted is {ACCEPTED}")
-    product: Product = "washer" if found["product"] == "washer" else "shoe"
+    parts = _FORM.fullmatch(text)
+    if parts is None:
+        raise _refused(text, "a part is missing")
+    if not _PRODUCT.fullmatch(parts["product"]):
+        raise _refused(text, f"there is no product {parts['product']!r}")
+    if not _FIRMWARE.fullmatch(parts["firmware"]):
+        raise _refused(text, f"the firmware {parts['firmware']!r} is not three numbers, each below 10000")
+    product: Product = "washer" if parts["product"] == "washer" else "shoe"
+    day, share = _day(text, parts["day"]), _share(text, parts["share"])
+    return RollOut(product, parts["firmware"], day, share, _mistake(text, product, parts["mistake"]))
+
+
+def _day(text: str, day: str) -> date:
+    if not _DAY.fullmatch(day):
+        raise _refused(text, f"the day {day!r} is not of the form YYYY-MM-DD")
     try:
-        day = date.fromisoformat(found["day"])
-    except ValueError as error:
-        raise UsageError(f"--roll-out {text!r}: there is no day {found['day']}; accepted is {ACCEPTED}") from error
-    share = 1.0 if found["share"] is None else float(found["share"])
-    if not 0 < share <= 1:
-        raise UsageError(f"--roll-out {text!r}: the share is {share}; above 0 to 1 is accepted")
-    mistake = found["mistake"]
+        return date.fromisoformat(day)
+    except ValueError:
+        raise _refused(text, f"there is no day {day}") from None
+
+
+def _share(text: str, share: str | None) -> float:
+    if share is None:
+        return 1.0
+    if not _SHARE.fullmatch(share) or not 0 < float(share) <= 1:
+        raise _refused(text, f"the share is {share!r}, above 0 to 1 is accepted")
+    return float(share)
+
+
+def _mistake(text: str, product: Product, mistake: str | None) -> str | None:
     if mistake is not None and mistake not in mistakes_of(product):
         known = ", ".join(mistakes_of(product))
         raise UsageError(f"--roll-out {text!r}: a {product} cannot make the mistake {mistake!r}; accepted is {known}")
-    return RollOut(product, found["firmware"], day, share, mistake)
+    return mistake
+
+
+def _refused(text: str, why: str) -> UsageError:
+    return UsageError(f"--roll-out {text!r}: {why}; accepted is {ACCEPTED}")

@@ -23,17 +23,20 @@ from schemas.errors import UsageError
 )
 def test_a_roll_out_is_read(text: str, expected: RollOut) -> None:
     assert roll_out(text) == expected
+    assert roll_out(str(expected)) == expected
 
 
 @pytest.mark.parametrize(
     ("text", "accepted"),
     [
         ("", "washer:3.3.0@2026-05-10*0.5!power_kw"),
-        ("dryer:3.3.0@2026-05-10", "PRODUCT:FIRMWARE@DAY"),
-        ("washer:3.3@2026-05-10", "PRODUCT:FIRMWARE@DAY"),
+        ("dryer:3.3.0@2026-05-10", "there is no product 'dryer'; accepted is PRODUCT:FIRMWARE@DAY"),
+        ("washer:3.3@2026-05-10", "the firmware '3.3' is not three numbers"),
+        ("washer:3.3.0@10 May", "the day '10 May' is not of the form YYYY-MM-DD"),
         ("washer:3.3.0", "PRODUCT:FIRMWARE@DAY"),
-        ("washer:3.3.0@2026-05-10!power_kw*0.5", "*SHARE and !MISTAKE"),
-        ("washer:3.3.0@2026-05-10*half", "*SHARE"),
+        ("washer:3.3.0@2026-05-10!power_kw*0.5", "cannot make the mistake 'power_kw*0.5'"),
+        ("washer:3.3.0@2026-05-10*half", "the share is 'half', above 0 to 1 is accepted"),
+        ("washer:3.3.0@2026-05-10*", "the share is ''"),
         ("washer:3.3.0@2026-02-30", "there is no day 2026-02-30"),
         ("washer:3.3.0@2026-05-10*1.5", "above 0 to 1 is accepted"),
         ("washer:3.3.0@2026-05-10*0", "above 0 to 1 is accepted"),
