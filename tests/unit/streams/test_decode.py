@@ -22,11 +22,12 @@ from schemas.uploads import (
     ShoeUpload,
     Upload,
     WasherUpload,
+    WasherUploadV2,
 )
 from streams.decode import Decoded, Decoder
 from streams.refusal import Refused, examine
 from tests.unit.examples import examples
-from tests.unit.streams.building import a_second_washer_upload, a_shoe_upload, a_washer_upload, encoded
+from tests.unit.streams.building import a_second_washer_upload, a_shoe_upload, a_washer_upload, encoded, taken_by_duckdb
 
 UPLOADS: dict[type[Upload], dict[str, Any]] = {WasherUpload: a_washer_upload(), ShoeUpload: a_shoe_upload()}
 PLACE = {"location_consent": True, "latitude_deg": [57.7, None], "longitude_deg": [11.9, None]}
@@ -53,13 +54,14 @@ def decoder(model: type[Upload]) -> Decoder:
     return Decoder(VERSIONS[model])
 
 
-def as_newest(upload: Upload) -> dict[str, Any]:
-    """An upload's fields after it was lifted to the newest version."""
-    version = type(upload)
-    versions = next(known for known in VERSIONS.values() if version in known)
-    rows = pa.Table.from_pylist([upload.model_dump()], schema=arrow_schema(version))
-    found: list[dict[str, Any]] = lifted(rows, version, versions).to_pylist()
-    return found[0]
+def as_newest(uploads: dict[int, Upload], versions: tuple[type[Upload], ...]) -> dict[int, dict[str, Any]]:
+    """The fields of uploads after they were lifted to the newest version, by the same numbers."""
+    newest: dict[int, dict[str, Any]] = {}
+    for version in versions:
+        mine = {row: upload.model_dump() for row, upload in uploads.items() if type(upload) is version}
+        rows = pa.Table.from_pylist(list(mine.values()), schema=arrow_schema(version))
+        newest |= zip(mine, lifted(rows, version, versions).to_pylist(), strict=True)
+    return newest
 
 
 def decoded(*values: bytes | None, model: type[Upload] = WasherUpload) -> Decoded:
@@ -81,11 +83,29 @@ def with_more(more: str) -> bytes:
     return (PLAIN[:-1] + more + "}").encode()
 
 
-def reason_of(value: bytes | None) -> str | None:
-    """Why the upload is refused; None when it is let in. Judged between two good ones, whose verdict may not change."""
-    result = decoded(PLAIN.encode(), value, PLAIN.encode())
-    assert {0, 2} <= set(result.rows.to_pylist())
-    return result.refused[0][1].reason if result.refused else None
+@cache
+def reasons() -> dict[str, set[str | None]]:
+    """Why each upload is refused, by its name; None when it is let in.
+
+    Each is judged between two good ones, whose verdict may not change. They come all at once, and once more without
+    those by which DuckDB's strict parse fails.
+    """
+    cases = {name: value for name, value, _ in REFUSED} | dict(ACCEPTED)
+    found: dict[str, set[str | None]] = {name: set() for name in cases}
+    for names in (list(cases), taken_as(WasherUpload, cases), taken_as(WasherUploadV2, cases)):
+        good = PLAIN.encode()
+        result = decoded(good, *(value for name in names for value in (cases[name], good)))
+        assert set(range(0, 2 * len(names) + 1, 2)) <= set(result.rows.to_pylist())
+        refused = {row: why.reason for row, why in result.refused}
+        for row, name in enumerate(names):
+            found[name].add(refused.get(2 * row + 1))
+    return found
+
+
+def taken_as(version: type[Upload], cases: dict[str, bytes | None]) -> list[str]:
+    like = a_washer_upload() if version is WasherUpload else a_second_washer_upload()
+    rows = taken_by_duckdb(version, like, list(cases.values()))
+    return [name for row, name in enumerate(cases) if row in rows]
 
 
 WITHOUT_SEQ = encoded({name: value for name, value in a_washer_upload().items() if name != "seq"})
@@ -199,14 +219,21 @@ ACCEPTED: list[tuple[str, bytes]] = [
 ]
 
 
-@pytest.mark.parametrize(("value", "reason"), [pytest.param(*case[1:], id=case[0]) for case in REFUSED])
-def test_an_upload_that_breaks_the_contract_is_refused_with_its_reason(value: bytes | None, reason: str) -> None:
-    assert reason_of(value) == reason
+@pytest.mark.parametrize(("name", "reason"), [pytest.param(case[0], case[2], id=case[0]) for case in REFUSED])
+def test_an_upload_that_breaks_the_contract_is_refused_with_its_reason(name: str, reason: str) -> None:
+    assert reasons()[name] == {reason}
 
 
-@pytest.mark.parametrize("value", [pytest.param(case[1], id=case[0]) for case in ACCEPTED])
-def test_an_odd_upload_that_keeps_the_contract_is_let_in(value: bytes) -> None:
-    assert reason_of(value) is None
+@pytest.mark.parametrize("name", [case[0] for case in ACCEPTED])
+def test_an_odd_upload_that_keeps_the_contract_is_let_in(name: str) -> None:
+    assert reasons()[name] == {None}
+
+
+def test_many_of_them_get_past_the_strict_parse() -> None:
+    """And so are for the checks on columns; the others are for the explaining twin."""
+    cases = {name: value for name, value, _ in REFUSED}
+    assert len(taken_as(WasherUpload, cases)) > 30
+    assert {"phases that do not add up", "a phase that lacks its sum"} <= set(taken_as(WasherUploadV2, cases))
 
 
 def test_a_refusal_names_the_field_what_it_held_and_what_is_accepted() -> None:
@@ -226,7 +253,7 @@ def test_an_odd_way_of_writing_gives_the_same_columns() -> None:
 @pytest.mark.parametrize("model", FORMS)
 def test_each_upload_keeps_its_additions_whatever_form_its_neighbours_have(model: type[Upload]) -> None:
     uploads = [upload for upload in FORMS[model] for _ in range(3)] * 2
-    for order in range(5):
+    for order in range(2):
         Random(order).shuffle(uploads)
         found = decoded(*(encoded(upload) for upload in uploads), model=model).uploads.to_pylist()
         for upload, row in zip(uploads, found, strict=True):
@@ -291,7 +318,7 @@ def mutated_uploads(draw: st.DrawFn) -> tuple[type[Upload], list[bytes]]:
     model = draw(st.sampled_from(list(UPLOADS)))
     rng = Random(draw(st.integers(0, 2**32)))
     forms = rng.sample(FORMS[model], rng.randint(1, len(FORMS[model])))
-    return model, [_mutated(rng.choice(forms), rng) for _ in range(25)]
+    return model, [_mutated(rng.choice(forms), rng) for _ in range(60)]
 
 
 def _mutated(upload: dict[str, Any], rng: Random) -> bytes:
@@ -311,7 +338,7 @@ def _mutated(upload: dict[str, Any], rng: Random) -> bytes:
     return value
 
 
-@examples(20)
+@examples(8)
 @given(mutated_uploads())
 def test_the_batch_lets_in_exactly_what_the_contract_lets_in(drawn: tuple[type[Upload], list[bytes]]) -> None:
     model, values = drawn
@@ -319,7 +346,8 @@ def test_the_batch_lets_in_exactly_what_the_contract_lets_in(drawn: tuple[type[U
     found: dict[int, object] = dict(zip(result.rows.to_pylist(), result.uploads.to_pylist(), strict=True))
     found.update(result.refused)
     assert sorted(found) == list(range(len(values))), "each upload is in exactly one of both"
+    verdicts = dict(enumerate(examine(value, VERSIONS[model]) for value in values))
+    sound = {row: verdict for row, verdict in verdicts.items() if not isinstance(verdict, Refused)}
+    expected: dict[int, object] = {**verdicts, **as_newest(sound, VERSIONS[model])}
     for row, value in enumerate(values):
-        verdict = examine(value, VERSIONS[model])
-        expected = verdict if isinstance(verdict, Refused) else as_newest(verdict)
-        assert found[row] == expected, value
+        assert found[row] == expected[row], value

@@ -15,24 +15,27 @@ from itertools import permutations
 from random import Random
 from typing import Any
 
-import duckdb
-import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.failures import FailedEvent
-from schemas.forms import columns
 from schemas.uploads import ShoeUpload, Upload
 from streams.batch import Place
 from streams.decode import Decoder
-from streams.form import form
 from streams.intake import taken_in
 from streams.product import SHOE, WASHER, Product
 from streams.refusal import DEEPEST, REASONS
 from streams.step import State, step
 from tests.unit.examples import examples
-from tests.unit.streams.building import NOON_MS, a_second_washer_upload, a_shoe_upload, a_washer_upload, encoded
+from tests.unit.streams.building import (
+    NOON_MS,
+    a_second_washer_upload,
+    a_shoe_upload,
+    a_washer_upload,
+    encoded,
+    taken_by_duckdb,
+)
 
 UPLOADS: list[tuple[Product, dict[str, Any]]] = [
     (WASHER, a_washer_upload()),
@@ -351,7 +354,7 @@ def test_a_batch_of_nothing_else_is_refused_for_the_same_reasons(product: Produc
 def test_each_malformed_upload_is_refused_when_it_comes_alone() -> None:
     """Those that DuckDB takes unless worse ones stand beside them, and a few of all others."""
     cases = n_cases(a_shoe_upload())
-    taken = taken_by_duckdb([value for value, _ in cases.values()])
+    taken = taken_by_duckdb(ShoeUpload, a_shoe_upload(), [value for value, _ in cases.values()])
     assert len(cases) > 250
     assert 20 < len(taken) < 60
     for row, (name, (value, reason)) in enumerate(cases.items()):
@@ -359,19 +362,6 @@ def test_each_malformed_upload_is_refused_when_it_comes_alone() -> None:
             found = decoder(SHOE.versions).decode([value])
             assert [row for row, _ in found.refused] == [0], name
             assert reason in (None, found.refused[0][1].reason), name
-
-
-def taken_by_duckdb(values: Sequence[bytes | None]) -> set[int]:
-    """Which of these bytes DuckDB's strict parse makes something of, or of none of its fields."""
-    absent = frozenset(column.name for column in columns(ShoeUpload) if column.is_addition)
-    texts = pa.array([(value or b"").decode("utf-8", "replace") for value in values], pa.string())
-    batch = pa.table({"row": range(len(values)), "value": texts})
-    with duckdb.connect(config={"threads": 1}) as connection:
-        connection.register("batch", batch)
-        taken = connection.sql(
-            f"select row from batch where {form(ShoeUpload, absent).row_by_row} is not null or value = 'null'"
-        )
-        return {row for (row,) in taken.fetchall()}
 
 
 @pytest.mark.parametrize(("product", "upload"), KINDS)

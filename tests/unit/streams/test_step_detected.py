@@ -105,8 +105,9 @@ def test_neither_cut_nor_order_nor_repeats_nor_restarts_change_the_cycles(seed: 
     shuffled = [upload for _, upload in sorted(due, key=lambda entry: entry[0])]
     assert found(taken_in(WASHER, State(WASHER), shuffled)) == expected
     state, records, said = State(WASHER), dict[bytes, bytes](), list[Outputs]()
-    for checkpoint, start in enumerate(range(0, len(shuffled), 9), 1):
-        said += taken_in(WASHER, state, shuffled[start : start + 9], [rng.randrange(5)])
+    size = max(9, len(shuffled) // 15)
+    for checkpoint, start in enumerate(range(0, len(shuffled), size), 1):
+        said += taken_in(WASHER, state, shuffled[start : start + size], [rng.randrange(5)])
         state.tidy()
         records.update(changes(state, Position("topic", start, checkpoint)))
         if rng.random() < 0.3:
@@ -171,10 +172,10 @@ def test_a_machine_that_names_its_cycles_and_idles_in_between_has_no_others() ->
 )
 def test_the_state_of_a_plug_stays_bounded(day: str) -> None:
     state, said, seq, most = State(WASHER), list[Outputs](), 0, 0
-    for number in range(25):
+    for number in range(0, 24, 2):
         uploads = [
             dict(upload) | {name: upload[name] + number * len(day) * MINUTE_MS for name in ("start_ms", "sent_at_ms")}
-            for upload in uploads_of(day, 1 if " " in day else 2, first_seq=seq)
+            for upload in uploads_of(day * 2, 1 if " " in day else 2, first_seq=seq)
         ]
         seq += len(uploads)
         said += taken_in(WASHER, state, uploads)
@@ -183,7 +184,7 @@ def test_the_state_of_a_plug_stays_bounded(day: str) -> None:
         assert len(state.sessions) < MANY_PIECES
     assert most <= (MANY_PIECES if "H" in day or ".." * 20 in day else 24 * 30 + WINDOW + 1)
     if "H" in day:
-        assert len(cycles(said)) == 25
+        assert len(cycles(said)) == 24
         assert len(state.sessions) < 10
 
 
@@ -240,10 +241,10 @@ def running_back(uploads: int) -> list[Upload]:
 @pytest.mark.parametrize("sent", [repeating_clock(1_500, 33), running_back(1_500)], ids=["repeats", "runs back"])
 def test_what_is_kept_of_a_device_whose_clock_goes_wrong_is_bounded(sent: list[Upload]) -> None:
     state = State(WASHER)
-    for start in range(0, len(sent), 50):
-        taken_in(WASHER, state, sent[start : start + 50])
+    for start in range(0, len(sent), 100):
+        taken_in(WASHER, state, sent[start : start + 100])
         state.tidy()
-        assert kept_pieces(state) <= MOST_PIECES + 50 * 4
+        assert kept_pieces(state) <= MOST_PIECES + 100 * 4
         assert len(state.sessions) <= MOST_PIECES
 
 
