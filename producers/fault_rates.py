@@ -17,7 +17,9 @@ from schemas.truth import Fault
 class FaultRates:
     """Share of uploads that meet each fault of `schemas.truth.Fault`; an upload meets one at most.
 
-    All faults but a wrong unit, which comes with a firmware and not by chance.
+    All faults but a wrong unit, which comes with a firmware and not by chance. What is replayed comes again after about
+    100 later uploads of its device, too late for the stream to remember it: of a device that sends fewer in the run,
+    or of its last 100, nothing comes again, and the share of all uploads is smaller than declared.
 
     Raises:
         UsageError: A share outside 0 to 1, or all together above 1.

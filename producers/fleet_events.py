@@ -10,7 +10,7 @@ from random import Random
 
 from producers.fleet_calendar import DAY_MS, born_ms, local_ms
 from producers.fleet_firmware import is_newer, updates
-from producers.fleet_homes import home, next_home
+from producers.fleet_homes import Home, home, next_home
 from producers.fleet_pairs import pair_id
 from producers.fleet_routines import Tenure
 from producers.roll_out import RollOut
@@ -92,17 +92,17 @@ def _told(device: FleetDevice, owners: Owners, turns: list[_Turn], *, is_used: b
     """The turns that can happen, each with all that holds from then on."""
     place = home(owners.seed, owners.first)
     resales = Random(f"{pair_id(device)}/resales")
-    customer_id: str | None = None
+    owner: Home | None = None
     firmware, mistake, board_no, is_lent = device.firmware, None, 0, False
     for turn in turns:
         match turn.kind:
             case "activated":
-                customer_id = place.customer_id
+                owner = place
             case "resold":
                 if is_lent or owners.customers < 2:
                     continue
                 place, is_used = next_home(owners.seed, owners.customers, place, resales), True
-                customer_id = place.customer_id
+                owner = place
             case "lent":
                 if not is_used:
                     continue
@@ -123,7 +123,8 @@ def _told(device: FleetDevice, owners: Owners, turns: list[_Turn], *, is_used: b
             device_id=device.device_id,
             at_ms=turn.at_ms,
             kind=turn.kind,
-            customer_id=customer_id,
+            customer_id=None if owner is None else owner.customer_id,
+            health_consent=None if owner is None or device.product != "shoe" else owner.health_consent,
             country=place.country,
             time_zone=place.time_zone,
             firmware=firmware,

@@ -11,7 +11,6 @@ from producers.training import LEVEL_WEIGHTS, LEVELS, Level
 
 _HAS_HEART_STRAP = 0.7
 _HAS_GPS = 0.55
-_AGREES_TO_HEALTH = 0.8
 _AGREES_TO_LOCATION = 0.6
 _GETS_INJURED = 0.25
 
@@ -43,14 +42,12 @@ class Runner:
     """A person with a body, a plan, and what the phone may know of both.
 
     Attributes:
-        health_consent: The answer of a runner who is asked by us; the first owner's is in the fleet's books.
         loop: Where the phone has GPS on; None where it has not.
     """
 
     level: Level
     body: Body
     has_heart_strap: bool
-    health_consent: bool
     location_consent: bool
     injury: Injury | None
     home: Home | None
@@ -81,7 +78,6 @@ def a_runner(nature: Random, country: str, friend_of: Runner | None = None) -> R
         left_share_pct=min(max(nature.gauss(50.0, 0.6), 48.5), 51.5),
     )
     has_heart_strap = nature.random() < _HAS_HEART_STRAP
-    health_consent = nature.random() < _AGREES_TO_HEALTH
     location_consent = nature.random() < _AGREES_TO_LOCATION
     injury = an_injury(nature) if friend_of is None and nature.random() < _GETS_INJURED else None
     has_gps = nature.random() < _HAS_GPS
@@ -94,7 +90,6 @@ def a_runner(nature: Random, country: str, friend_of: Runner | None = None) -> R
         level=level,
         body=body,
         has_heart_strap=has_heart_strap,
-        health_consent=health_consent,
         location_consent=location_consent,
         injury=injury,
         home=home,

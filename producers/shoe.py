@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from math import exp
+from math import exp, expm1
 from random import Random
 from zoneinfo import ZoneInfo
 
@@ -26,6 +26,12 @@ RUNS_PER_DAY = (0.75, 1.0)
 
 HOUR_WEIGHTS = (0, 0, 0, 0, 0, 3, 8, 9, 6, 4, 3, 3, 4, 3, 2, 3, 5, 9, 10, 7, 4, 2, 1, 0)
 """How likely a run starts in each local hour."""
+
+RETIRED_M = (500_000.0, 1_100_000.0)
+"""Lowest and highest distance at which a pair is worn out, and its runner buys the next one."""
+
+_SIMULATED_WEEKS = 2
+"""Of its owner's running, what a pair has left at the first upload at least: the days that are usually simulated."""
 
 _STEPS_PER_M = 0.925
 
@@ -60,7 +66,8 @@ class Shoe:
         """A shoe at its first upload.
 
         Args:
-            earlier_runs: Chances to run that the owner has had until then, as `session` is called for.
+            earlier_runs: Chances to run that the owner has had until then, as `session` is called for. How many of
+                them were runs in this pair, is for its lifetime to say.
         """
         self._device = device
         self._pair = pair_id(device)
@@ -79,7 +86,7 @@ class Shoe:
             has_contact_sensor=SHOE_BY_MATERIAL[device.material].has_contact_sensor,
             loop=self._owner.loop,
         )
-        runs = earlier_runs * self._owner.level.runs_a_week // 7
+        runs = _earlier_runs(earlier_runs, self._owner, nature.uniform(*RETIRED_M))
         self._foam_m = runs * self._owner.typical_run_m
         self._counters = Counters(0, runs, self._foam_m, self._foam_m * _STEPS_PER_M)
 
@@ -117,7 +124,7 @@ class Shoe:
             self._wear(self._owner)
             self._pod = replace(
                 self._pod,
-                health_consent=self._owner.health_consent,
+                health_consent=event.health_consent is True,
                 location_consent=self._owner.location_consent,
             )
         elif event.kind == "lent":
@@ -185,3 +192,14 @@ class Shoe:
     def _wear(self, runner: Runner) -> None:
         self._wearer = runner
         self._pod = replace(self._pod, has_heart_strap=runner.has_heart_strap, loop=runner.loop)
+
+
+def _earlier_runs(chances: int, owner: Runner, retired_m: float) -> int:
+    """Runs in this pair before its first upload: fewer than all, the nearer all of them come to what a pair lasts.
+
+    Whoever runs that far has other pairs too. What is left lasts for the weeks that are usually simulated; in months
+    of simulated life a pair goes on beyond its end, since devices are not replaced.
+    """
+    week = owner.level.runs_a_week
+    lasts = retired_m / owner.typical_run_m - _SIMULATED_WEEKS * week
+    return int(lasts * -expm1(-chances * week / 7 / lasts))

@@ -37,7 +37,9 @@ def deliveries(fleet: Fleet, rates: FaultRates) -> Iterator[Delivery]:
     """What every device of the fleet sends in the simulated days, faults included, ascending in `due_ms`.
 
     The same fleet and rates give the same bytes. Days that two fleets of one seed share are the same in both, faults
-    included, except for each device's last upload, which is intact. Memory holds at most one session per device.
+    included, except at the end of the shorter one: there each device's last upload is intact, and what would leave
+    after it (late and reordered uploads, echoes) leaves with it, or, if it is replayed, not at all. Later days know
+    nothing of it. Memory holds at most one session per device.
     """
     streams = (with_faults(member_uploads(fleet, member), rates) for member in fleet.members)
     return heapq.merge(*streams, key=attrgetter("due_ms"))

@@ -15,7 +15,7 @@ class Recipe:
     Attributes:
         suds_c: Temperature the suds are heated to.
         hold_minutes: How long the thermostat keeps them there; they cool afterwards.
-        minutes: Duration with a nominal load.
+        minutes: Duration with a nominal load in a machine without wear.
         load_share: Share of the nominal load that people put in.
         spin_share: Share of the machine's highest drum speed.
     """
@@ -33,7 +33,7 @@ RECIPES: dict[Programme, Recipe] = {
     "cotton": Recipe(56.0, 12, 130, 3, 52, 1.0, 1.0),
     "synthetics": Recipe(40.0, 12, 95, 3, 48, 0.6, 0.65),
     "eco": Recipe(37.0, 10, 190, 2, 50, 1.0, 0.95),
-    "quick": Recipe(30.5, 4, 36, 2, 52, 0.4, 0.85),
+    "quick": Recipe(30.5, 4, 45, 2, 52, 0.4, 0.85),
     "wool": Recipe(29.5, 5, 48, 2, 30, 0.35, 0.45),
 }
 

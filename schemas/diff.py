@@ -32,6 +32,7 @@ def differences(old: Snapshot, new: Snapshot) -> list[Change]:
     """Every difference, in the order of the old snapshot, then what is new."""
     return [
         *_of_named("contract", old.contracts, new.contracts),
+        *_of_sums(old, new),
         *_of_named("table", old.tables, new.tables),
         *_of_topics(old.topics, new.topics),
     ]
@@ -108,6 +109,28 @@ def _of_fields(name: str, old: Mapping[str, FieldForm], new: Mapping[str, FieldF
                 yield Change(f"{name}.{field}", "field is new and may be left out", NEITHER)
 
 
+def _of_sums(old: Snapshot, new: Snapshot) -> Iterator[Change]:
+    """Sums that have to hold, of contracts that are in both.
+
+    Total and parts go together: data that say none of them keep the rule, all others may not.
+    """
+    for name in (name for name in old.contracts if name in new.contracts):
+        before, after = old.sums.get(name, {}), new.sums.get(name, {})
+        for total in dict.fromkeys([*before, *after]):
+            where, was, now = f"{name}.{total}", before.get(total), after.get(total)
+            if was is not None and now is not None:
+                if set(was) != set(now):
+                    yield Change(where, f"the sum of {_listed(was)} became the sum of {_listed(now)}", BOTH)
+            elif now is not None:
+                is_said = not old.contracts[name].keys().isdisjoint([total, *now])
+                why = "old data need not add up" if is_said else "old data say none of them"
+                yield Change(where, f"has to be the sum of {_listed(now)} now: {why}", _if(is_said, "backward"))
+            elif was is not None:
+                is_said = not new.contracts[name].keys().isdisjoint([total, *was])
+                why = "new data need not add up" if is_said else "new data say none of them"
+                yield Change(where, f"was the sum of {_listed(was)}: {why}", _if(is_said, "forward"))
+
+
 def _of_topics(old: Mapping[str, TopicForm], new: Mapping[str, TopicForm]) -> Iterator[Change]:
     for name, topic in old.items():
         if name not in new:
@@ -129,3 +152,11 @@ def _of_topics(old: Mapping[str, TopicForm], new: Mapping[str, TopicForm]) -> It
 
 def _type(field: FieldForm) -> str:
     return f"list of {field.kind}" if field.is_list else field.kind
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return ", ".join(names)
+
+
+def _if(breaks: bool, direction: Direction) -> frozenset[Direction]:
+    return frozenset([direction]) if breaks else NEITHER

@@ -58,6 +58,13 @@ class LifeEvent(Contract):
     at_ms: Annotated[int, described("When", "usage", "ms since 1970 UTC")]
     kind: Annotated[LifeEventKind, described("What happened", "usage")]
     customer_id: Annotated[str | None, described("Owner from then on", "personal", pattern=IDENTIFIER)]
+    health_consent: Annotated[
+        bool | None,
+        described(
+            "That owner agreed to keep heart rate and contact time; null for washers, and while nobody owns it",
+            "personal",
+        ),
+    ]
     country: Annotated[str, described("Where it is from then on: ISO 3166 code", "usage", pattern=r"^[A-Z]{2}$")]
     time_zone: Annotated[str, described("Where it stands: name in the IANA time zone database", "usage")]
     firmware: Firmware

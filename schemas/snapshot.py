@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import MISSING, asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from decimal import Decimal
 from typing import Any
 
@@ -12,7 +12,10 @@ from schemas.fields import Contract
 from schemas.forms import Column, columns
 from schemas.records import RecordTable
 from schemas.topics import Topic
+from schemas.uploads import Upload
 from schemas.versions import contracts_of
+
+Sums = Mapping[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True)
@@ -62,12 +65,17 @@ class TopicForm:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """All contracts of one release: contracts of topics and lake, topics, tables of record systems."""
+    """All contracts of one release: contracts of topics and lake, topics, tables of record systems.
+
+    Attributes:
+        sums: By contract, for those that have some: fields with the parts that have to add up to them.
+    """
 
     release: str
     contracts: Mapping[str, Mapping[str, FieldForm]]
     topics: Mapping[str, TopicForm]
     tables: Mapping[str, Mapping[str, FieldForm]]
+    sums: Mapping[str, Sums] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """As a file holds it; what is as by default is left out."""
@@ -76,6 +84,7 @@ class Snapshot:
             "contracts": {name: _json_fields(held) for name, held in self.contracts.items()},
             "topics": {name: asdict(topic) for name, topic in self.topics.items()},
             "tables": {name: _json_fields(held) for name, held in self.tables.items()},
+            "sums": {name: {total: list(parts) for total, parts in held.items()} for name, held in self.sums.items()},
         }
 
     @classmethod
@@ -94,6 +103,10 @@ class Snapshot:
                     for name, topic in found["topics"].items()
                 },
                 {name: _fields(held) for name, held in found["tables"].items()},
+                {
+                    name: {total: tuple(parts) for total, parts in held.items()}
+                    for name, held in found.get("sums", {}).items()
+                },
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise UsageError(
@@ -105,9 +118,10 @@ def snapshot(
     release: str, contracts: Iterable[type[Contract]], topics: Iterable[Topic], tables: Iterable[RecordTable]
 ) -> Snapshot:
     """The contracts as they are, under the name of a release."""
+    models = list(contracts)
     return Snapshot(
         release,
-        {model.__name__: {column.name: field_form(column) for column in columns(model)} for model in contracts},
+        {model.__name__: {column.name: field_form(column) for column in columns(model)} for model in models},
         {
             topic.name: TopicForm(topic.key, topic.form, tuple(model.__name__ for model in contracts_of(topic)))
             for topic in topics
@@ -126,6 +140,7 @@ def snapshot(
             }
             for table in tables
         },
+        {model.__name__: dict(model.sums) for model in models if issubclass(model, Upload) and model.sums},
     )
 
 
@@ -149,7 +164,7 @@ def field_form(column: Column) -> FieldForm:
 
 
 def _json_fields(held: Mapping[str, FieldForm]) -> dict[str, Any]:
-    defaults = {field.name: field.default for field in fields(FieldForm) if field.default is not MISSING}
+    defaults = {own.name: own.default for own in fields(FieldForm) if own.default is not MISSING}
     return {
         name: {key: value for key, value in asdict(form).items() if key == "kind" or value != defaults[key]}
         for name, form in held.items()

@@ -46,6 +46,8 @@ Extents = dict[int, tuple[int, int]]
 def bound_of(text: str | None, option: str) -> Bound:
     """A bound as somebody types it: an offset, or an ISO 8601 time (UTC where it names no zone).
 
+    Kafka's stamps begin in 1970, and it takes negative ones for words: an earlier time is that beginning.
+
     Raises:
         UsageError: it is neither.
     """
@@ -59,7 +61,8 @@ def bound_of(text: str | None, option: str) -> Bound:
         raise UsageError(
             f"{option} {text!r} is neither an offset nor a time; 1200 and 2026-05-03T07:00Z are accepted"
         ) from error
-    return Instant(round((at if at.tzinfo is not None else at.replace(tzinfo=UTC)).timestamp() * 1000))
+    at_ms = round((at if at.tzinfo is not None else at.replace(tzinfo=UTC)).timestamp() * 1000)
+    return Instant(max(at_ms, 0))
 
 
 class Segment:

@@ -70,6 +70,22 @@ def partition_count(producer: Producer, topic: str) -> int:
     return len(known[topic].partitions)
 
 
+def require_whole(captures: Sequence[Capture], *, stop: Event, on_progress: Callable[[int], None]) -> None:
+    """Read every record of every capture once, or as many as there are before `stop`: damage is told before a replay.
+
+    Raises:
+        RecordingError: a capture is damaged.
+    """
+    read = 0
+    for capture in captures:
+        for _record in () if stop.is_set() else capture.records():
+            read += 1
+            if read % _SERVE_EVERY == 0:
+                on_progress(read)
+                if stop.is_set():
+                    break
+
+
 def play(
     captures: Sequence[Capture],
     producer: Producer,
@@ -87,7 +103,7 @@ def play(
     Raises:
         UnreachableError: a record was not acknowledged, and may or may not be in Kafka.
         UsageError: a topic is missing.
-        RecordingError: a capture is damaged.
+        RecordingError: a capture is damaged, and was not when `require_whole` read it.
     """
     played, errors = Played(), list[KafkaError]()
 

@@ -99,6 +99,10 @@ def _replay_captures(
     for target in {capture.about.topic if topic is None else topic for capture in captures}:
         replaying.require_open(target)
     total = sum(capture.record_count for capture in captures)
+    with until_interrupted() as stop, progress("read", "records", quiet=quiet or as_json) as show:
+        replaying.require_whole(captures, stop=stop, on_progress=lambda read: show(read / total, read))
+        if stop.is_set():
+            raise typer.Exit(INTERRUPTED)
     producer = connect({"message.max.bytes": str(replaying.LARGEST_RECORD_BYTES), **kafka_settings(data_dir)})
     started_s = time.monotonic()
     with until_interrupted() as stop, progress("replay", "records", quiet=quiet or as_json) as show:

@@ -18,8 +18,8 @@ _FIRST_DAY = datetime(2026, 5, 4)  # noqa: DTZ001  (typer reads days as naive da
 def seed(
     *,
     seed: Annotated[int, typer.Option(min=0, max=999_999_999, help="The seed of `vaxel simulate`.")] = 7,
-    washers: Annotated[int, typer.Option(min=0, max=999_999, help="Washing machines.")] = 300,
-    shoes: Annotated[int, typer.Option(min=0, max=999_999, help="Pairs of running shoes.")] = 300,
+    washers: Annotated[int, typer.Option(min=0, max=1_000_000, help="Washing machines.")] = 300,
+    shoes: Annotated[int, typer.Option(min=0, max=1_000_000, help="Pairs of running shoes.")] = 300,
     days: Annotated[int, typer.Option(min=1, max=400, help="Days of life.")] = 14,
     start: Annotated[
         datetime, typer.Option(formats=["%Y-%m-%d"], help="First day, from midnight UTC.", show_default="2026-05-04")

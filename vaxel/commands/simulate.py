@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import json
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from schemas.errors import OutsideError, UsageError
+from schemas.errors import UsageError
 from vaxel.commands.options import DEFAULT_DATA_DIR, AsJson, DataDir
 from vaxel.commands.publishing import Quiet, Rate, listed, publish_and_tell, tell
 from vaxel.commands.showing import progress
+from vaxel.commands.upload_file import require_new, write
 
 if TYPE_CHECKING:
+    from producers.fault_rates import FaultRates
+    from producers.roll_out import RollOut
     from producers.uploads import Delivery
 
-_SHOW_EVERY = 100
 _DAYS = 14
 _FIRST_DAY = datetime(2026, 5, 4)  # noqa: DTZ001  (typer reads days as naive datetimes; `simulate` takes them as UTC)
 
@@ -53,7 +54,8 @@ RollOuts = Annotated[
         "--roll-out",
         metavar="PRODUCT:FIRMWARE@DAY",
         help="A firmware that devices install that day; then *SHARE of them and the unit it mistakes, if wanted: "
-        "washer:3.3.0@2026-05-10*0.5!power_kw. Can be given several times.",
+        "washer:3.3.0@2026-05-10*0.5!power_kw. Mistakes of a washer: temperature_f power_kw power_dw water_ml "
+        "rate_double; of a shoe: distance_ft distance_km cadence_one_foot. Can be given several times.",
         show_default=False,
     ),
 ]
@@ -89,8 +91,13 @@ def simulate(
     templates: Annotated[int, typer.Option(min=1, max=1_000, help="Sessions that a --load is made of.")] = 64,
     to: Annotated[
         Path | None,
-        typer.Option(dir_okay=False, help="Write one upload a line to this file instead of Kafka, without a truth."),
+        typer.Option(
+            dir_okay=False,
+            help="Write one upload a line to this file instead of Kafka, without a truth: to look at, or for other "
+            "tools; `vaxel replay` does not read it.",
+        ),
     ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file of --to if it is there.")] = False,
     data_dir: DataDir = DEFAULT_DATA_DIR,
     quiet: Quiet = False,
     as_json: AsJson = False,
@@ -98,13 +105,19 @@ def simulate(
     """Simulate a fleet and publish its uploads, faults included; the ground truth goes to DATA_DIR/truth.
 
     Seeds share no device. A seed's devices live from 2026-05-04 on: a later --start goes on with their numbers and
-    counters, and days sent before are the same uploads again, taken as sent twice or as too late, as long as --washers
-    and --shoes are the same: in a larger fleet devices have other owners. Ctrl-C stops, and keeps the truth of
+    counters, and days sent before are the same uploads again, taken as sent twice or as too late. Other --washers,
+    --shoes, faults or roll-outs would be other uploads under the same numbers: a seed that DATA_DIR/truth holds with
+    others is refused (of --load: with other --washers, --shoes or --templates). Ctrl-C stops, and keeps the truth of
     what Kafka acknowledged.
 
-    What an upload meets depends on its device and number alone. The last one of a device is always intact. Of --rate
+    What an upload meets depends on its device and number alone. The last one of a device is always intact. A replayed
+    one comes again after about 100 later uploads of its device, and not at all if fewer follow in this run. Of --rate
     and --speed, the slower one counts.
     """
+    if not washers and not shoes:
+        raise UsageError("--washers 0 with --shoes 0: at least one device is needed")
+    if overwrite and to is None:
+        raise UsageError("--overwrite is for the file of --to, which is not given")
     if load is not None:
         given: dict[str, object] = {
             "--speed": speed,
@@ -123,9 +136,12 @@ def simulate(
     from producers.roll_out import roll_out as parsed  # noqa: PLC0415
     from producers.simulation import deliveries  # noqa: PLC0415
 
+    if to is not None and not overwrite:
+        require_new(to)
     rates = declared(fault or (), is_rest_without=no_faults)
+    orders = list(map(parsed, roll_out or ()))
     start_ms = first_ms(start.date(), days, int(time.time() * 1000))  # noqa: TID251  (a shell)
-    members = fleet(seed, washers, shoes, start_ms, days, list(map(parsed, roll_out or ())))
+    members = fleet(seed, washers, shoes, start_ms, days, orders)
     stream = deliveries(members, rates)
     name, is_quiet = f"simulate-{seed}", quiet or as_json
 
@@ -136,10 +152,9 @@ def simulate(
         typer.echo(f"{name}: the devices live from {FIRST_DAY} to {start.date()} first", err=True)
     if to is not None:
         with progress(name, "uploads", quiet=is_quiet) as show:
-            written = _write(to, stream, lambda delivery, sent: show(share_done(delivery, sent), sent))
-        told = (
-            f"{written['sent']} uploads written to {to} in {written['seconds']} s; faults: {listed(written['faults'])}"
-        )
+            written = write(to, stream, lambda delivery, sent: show(share_done(delivery, sent), sent))
+        sent = f"{written['sent']:,} uploads written to {to} in {written['seconds']} s"
+        told = f"{sent}; faults: {listed(written['faults'])}"
         typer.echo(json.dumps(written) if as_json else told, err=not as_json)  # the file may be /dev/stdout
         return
     summary = publish_and_tell(
@@ -153,8 +168,15 @@ def simulate(
         quiet=is_quiet,
         devices=members.devices,
         events=members.events,
+        options=_options(seed, washers, shoes, rates, orders),
     )
     tell(summary, as_json=as_json)
+
+
+def _options(seed: int, washers: int, shoes: int, rates: FaultRates, orders: list[RollOut]) -> dict[str, int | str]:
+    """What decides which uploads there are, whenever the run begins and ends."""
+    shares = {f"--fault {name}": f"{share:g}" for name, share in asdict(rates).items()}
+    return {"--seed": seed, "--washers": washers, "--shoes": shoes, "--roll-out": " ".join(map(str, orders)), **shares}
 
 
 def _tell_load(
@@ -182,24 +204,3 @@ def _tell_load(
         quiet=quiet,
     )
     tell(summary, as_json=as_json)
-
-
-def _write(path: Path, stream: Iterator[Delivery], on_progress: Callable[[Delivery, int], None]) -> dict[str, Any]:
-    """Write one upload a line, and sum up."""
-    started_s = time.monotonic()
-    faults: Counter[str] = Counter()
-    sent = 0
-    try:
-        with path.open("wb") as lines:
-            for number, delivery in enumerate(stream):
-                if delivery.fault is not None:
-                    faults[delivery.fault] += 1
-                if not delivery.is_lost:
-                    lines.write(delivery.value.replace(b"\n", b" ") + b"\n")
-                    sent += 1
-                if number % _SHOW_EVERY == 0:
-                    on_progress(delivery, sent)
-    except OSError as error:
-        raise OutsideError(f"Cannot write {str(path)!r}: {error.strerror}") from error
-    seconds = round(time.monotonic() - started_s, 1)
-    return {"sent": sent, "faults": dict(sorted(faults.items())), "seconds": seconds, "file": str(path)}

@@ -53,12 +53,14 @@ def an_event(
     country: str = "SE",
     customer_id: str = "cu-1-000001",
     mistake: str | None = None,
+    health_consent: bool = True,
 ) -> LifeEvent:
     return LifeEvent(
         device_id=LEFT,
         at_ms=at_ms,
         kind=kind,
         customer_id=customer_id,
+        health_consent=health_consent,
         country=country,
         time_zone=COUNTRIES[country],
         firmware=firmware,

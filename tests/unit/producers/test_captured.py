@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from contextlib import suppress
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pyarrow as pa
@@ -130,15 +131,40 @@ def test_what_is_no_capture_is_told_in_one_line(
     assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_a_damaged_capture_is_told_when_its_records_are_read(tmp_path: Path) -> None:
+def a_damaged_capture(path: Path) -> Path:
     many = [CapturedRecord(0, offset, 0, b"k", bytes([offset % 251]) * 90, []) for offset in range(3_000)]
-    path = a_capture(tmp_path / "a", many)
-    spoiled = bytearray(path.read_bytes())
+    spoiled = bytearray(a_capture(path, many).read_bytes())
     middle = len(spoiled) // 2
     spoiled[middle] ^= 1
     path.write_bytes(spoiled)
+    return path
+
+
+def test_a_damaged_capture_is_told_when_its_records_are_read(tmp_path: Path) -> None:
+    path = a_damaged_capture(tmp_path / "a")
     with pytest.raises(RecordingError, match="it is damaged"):
         list(opened(path).records())
+
+
+def test_captures_are_read_through_before_anything_is_sent(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing listens at that data directory: a damage that is told first was found without Kafka."""
+    whole = a_capture(tmp_path / "whole", [RECORD])
+    damaged = a_damaged_capture(tmp_path / "damaged")
+    assert run(["replay", str(whole), str(damaged), "--data-dir", str(tmp_path)]) == 2
+    told = capsys.readouterr().err
+    assert f"Cannot replay '{damaged}'" in told
+    assert "it is damaged" in told
+
+
+def test_reading_through_counts_records_and_stops_when_told(tmp_path: Path) -> None:
+    captures = [opened(a_capture(tmp_path / name, [RECORD] * 250)) for name in "ab"]
+    seen: list[int] = []
+    replaying.require_whole(captures, stop=Event(), on_progress=seen.append)
+    assert seen == [100, 200, 300, 400, 500]
+    stop = Event()
+    stop.set()
+    replaying.require_whole([opened(a_damaged_capture(tmp_path / "c"))], stop=stop, on_progress=seen.append)
+    assert len(seen) == 5
 
 
 @pytest.mark.parametrize(
@@ -151,6 +177,8 @@ def test_a_damaged_capture_is_told_when_its_records_are_read(tmp_path: Path) -> 
         ("2026-01-01T12:00:00.250+01:00", Instant(1_767_265_200_250)),
         ("2026-01-01T11:00", Instant(1_767_265_200_000)),
         ("2026-01-01", Instant(1_767_225_600_000)),
+        ("1969-12-31T23:59:59.999Z", Instant(0)),  # -1 and -2 ms are words of Kafka's: the end, the beginning
+        ("0001-01-01T00:00+14:00", Instant(0)),
     ],
 )
 def test_a_bound_is_an_offset_or_a_time(text: str | None, bound: object) -> None:

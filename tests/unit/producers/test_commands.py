@@ -20,8 +20,13 @@ from vaxel.commands.simulate import DEFAULT_FAULTS
         (["simulate", "--fault", "late=2"], "--fault late=2.0: a share of uploads from 0 to 1 is accepted"),
         (["simulate", "--fault", "late=0.6", "--fault", "lost=0.6"], "an upload meets one fault at most"),
         (["simulate", "--fault", "corrupt=0.1"], "NAME being one of lost, duplicated, altered, late, "),
-        (["simulate", "--roll-out", "washer"], "--roll-out 'washer': accepted is PRODUCT:FIRMWARE@DAY, "),
+        (
+            ["simulate", "--roll-out", "washer"],
+            "--roll-out 'washer': a part is missing; accepted is PRODUCT:FIRMWARE@DAY, ",
+        ),
         (["simulate", "--washers", "1000001"], "--washers"),
+        (["seed", "--washers", "1000001"], "1000000"),
+        (["seed", "--shoes", "1000001"], "1000000"),
         (["simulate", "--speed", "0"], "--speed"),
         (["simulate", "--speed", "nan"], "--speed"),
         (["simulate", "--start", "2999-01-01"], "--start 2999-01-01 with --days 14 ends in the future"),
@@ -58,7 +63,7 @@ def test_uploads_go_to_a_file_instead_of_kafka(tmp_path: Path) -> None:
     uploads = [ShoeUpload.model_validate_json(line) for line in path.read_bytes().splitlines()]
     assert len(uploads) > 2
     first = path.read_bytes()
-    assert run(call) == 0
+    assert run([*call, "--overwrite"]) == 0
     assert path.read_bytes() == first
 
 
@@ -72,7 +77,7 @@ def test_a_lost_upload_is_not_in_the_file(tmp_path: Path, capsys: pytest.Capture
     call = ["simulate", "--washers", "5", "--shoes", "5", "--days", "2", "--no-faults", "--json", "--to", str(path)]
     assert run(call) == 0
     sent = json.loads(capsys.readouterr().out)["sent"]
-    assert run([*call, "--fault", "lost=0.5"]) == 0
+    assert run([*call, "--fault", "lost=0.5", "--overwrite"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["sent"] == len(path.read_bytes().splitlines()) == sent - told["faults"]["lost"]
     assert told["faults"]["lost"] > 10

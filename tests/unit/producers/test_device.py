@@ -44,6 +44,7 @@ def event(at_ms: int) -> LifeEvent:
         at_ms=at_ms,
         kind="board_swapped",
         customer_id=None,
+        health_consent=None,
         country="SE",
         time_zone="Europe/Stockholm",
         firmware="3.2.1",

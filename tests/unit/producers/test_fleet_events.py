@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from producers.fleet import DAY_MS, FIRST_DAY_MS, Fleet, fleet
 from producers.fleet_events import tenures
 from producers.fleet_firmware import is_newer
+from producers.fleet_homes import home
 from producers.roll_out import RollOut, roll_out
 from schemas.fleet import LifeEvent
 from tests.unit.examples import examples
@@ -84,14 +85,14 @@ def local_day(event: LifeEvent) -> object:
 
 def test_each_event_changes_what_it_is_about_and_nothing_else() -> None:
     about: dict[str, set[str]] = {
-        "activated": {"customer_id"},
-        "resold": {"customer_id", "country", "time_zone"},
+        "activated": {"customer_id", "health_consent"},
+        "resold": {"customer_id", "country", "time_zone", "health_consent"},
         "lent": set(),
         "returned": set(),
         "board_swapped": {"board_no"},
         "firmware_installed": {"firmware", "mistake"},
     }
-    held = {"customer_id", "country", "time_zone", "board_no", "firmware", "mistake"}
+    held = {"customer_id", "health_consent", "country", "time_zone", "board_no", "firmware", "mistake"}
     seen: Counter[str] = Counter()
     for events in lives(120, (MISTAKEN,)).values():
         assert events[0].kind == "sold"
@@ -109,6 +110,26 @@ def test_each_event_changes_what_it_is_about_and_nothing_else() -> None:
                 assert is_newer(after.firmware, before.firmware)
     assert set(seen) == {*about, "moved"}
     assert seen["moved"] > 10
+
+
+def test_a_customer_gives_one_answer_whichever_shoe_it_is_asked_for() -> None:
+    """Whoever bought it new or used; before somebody owns it, and of washers, nobody was asked."""
+    asked = 0
+    for device_id, events in lives(120).items():
+        for event in events:
+            if device_id.startswith("wm") or event.customer_id is None:
+                assert event.health_consent is None
+            else:
+                assert event.health_consent is home(7, int(event.customer_id[-6:])).health_consent
+                asked += event.kind == "resold"
+    assert asked > 10
+    of_books = {device.device_id: device.health_consent for device in a_fleet(120).devices}
+    assert all(
+        event.health_consent is of_books[event.device_id]
+        for events in lives(120).values()
+        for event in events
+        if event.kind == "activated"
+    )
 
 
 def test_devices_without_a_connection_are_neither_updated_nor_sold_on() -> None:

@@ -98,6 +98,16 @@ def test_the_next_owner_runs_elsewhere_and_in_another_way() -> None:
     assert after[0]["seq"] > before[-1]["seq"]
 
 
+@pytest.mark.parametrize("consent", [True, False])
+def test_the_next_owner_s_answer_is_the_one_in_the_books(consent: bool) -> None:
+    for number in range(12):
+        shoe = a_shoe(nature=number)
+        shoe.happen(an_event("resold", customer_id=f"cu-1-{number:06d}", health_consent=consent))
+        shoe.happen(an_event("lent", health_consent=consent))
+        (heartbeat,) = told(shoe.heartbeat(MONDAY_MS))
+        assert heartbeat["health_consent"] is consent
+
+
 def test_a_swapped_board_counts_from_zero_or_from_where_it_stood_and_the_phones_numbers_go_on() -> None:
     counters = []
     for number in range(40):

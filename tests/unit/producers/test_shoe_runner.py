@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from producers.runner import a_runner
+from producers.shoe import RETIRED_M
 from tests.unit.producers.shoes import (
     COUNTRIES,
     DAY_MS,
@@ -100,6 +101,30 @@ def test_foam_wears_over_the_kilometres() -> None:
     )
     assert contact_ms[0] + 3 < contact_ms[1] < contact_ms[0] + 12
     assert heart_bpm[0] < heart_bpm[1] < heart_bpm[0] + 6
+
+
+@pytest.mark.parametrize("level", ["novice", "regular", "ambitious"])
+def test_a_pair_lasts_as_long_as_pairs_do(level: str) -> None:
+    """A year old, after the fortnight that is simulated unless somebody says otherwise."""
+    lifetimes_m, seed = [], -1
+    for _ in range(20):
+        seed = nature_of(lambda runner: runner.level.name == level, starting=seed + 1)
+        shoe = a_shoe(nature=seed, earlier_runs=365)
+        for day in range(14):
+            shoe.session(MONDAY_MS + day * DAY_MS)
+        (last,) = told(shoe.heartbeat(MONDAY_MS + 15 * DAY_MS))
+        lifetimes_m.append(last["lifetime_distance_m"])
+        assert last["lifetime_steps"] == pytest.approx(last["lifetime_distance_m"] * 0.925, rel=0.2)
+    assert max(lifetimes_m) < RETIRED_M[1]
+    assert min(lifetimes_m) > 150_000
+    assert max(lifetimes_m) > 1.4 * min(lifetimes_m)
+
+
+def test_a_young_pair_has_run_nearly_all_that_its_owner_has_run() -> None:
+    seed = nature_of(lambda runner: runner.level.name == "regular")
+    runner = a_runner(Random(seed), "SE")
+    (first,) = told(a_shoe(nature=seed, earlier_runs=21).heartbeat(MONDAY_MS))
+    assert 0.8 * 12 * runner.typical_run_m < first["lifetime_distance_m"] <= 12 * runner.typical_run_m
 
 
 def test_the_phones_track_is_as_long_as_the_run() -> None:

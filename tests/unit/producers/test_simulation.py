@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
+from collections.abc import Collection
 from datetime import UTC, datetime
 from functools import cache
 from itertools import islice, pairwise
@@ -15,6 +16,7 @@ import pytest
 from producers.connection import leaves_at_ms, offline_spells
 from producers.fault_rates import FaultRates
 from producers.fleet import DAY_MS, Fleet, fleet
+from producers.fleet_homes import home
 from producers.fleet_pairs import pair_id
 from producers.ledger import Ledger
 from producers.roll_out import roll_out
@@ -59,9 +61,9 @@ def test_the_contract_accepts_every_intact_upload_and_refuses_the_others() -> No
 def test_deliveries_come_in_the_order_of_time_and_devices_end_with_an_intact_upload() -> None:
     due = [delivery.due_ms for delivery in stream()]
     assert due == sorted(due)
-    last = {delivery.upload.device_id: delivery for delivery in stream()}
+    last = by_device(stream())
     assert len(last) >= 5
-    for delivery in last.values():
+    for delivery in last:
         assert delivery.fault is None
         assert delivery.upload.part is None or delivery.upload.part.ends_session
         assert START_MS <= delivery.upload.sent_at_ms < START_MS + 4 * DAY_MS
@@ -184,6 +186,35 @@ def test_days_that_overlap_earlier_ones_are_the_same_uploads_again() -> None:
     assert len(whole) > 20
 
 
+def test_what_would_leave_after_the_last_day_leaves_on_it_or_if_replayed_not_at_all() -> None:
+    """The same deliveries in one run and in two, but for each device's last upload, what comes again, and when."""
+    rates = FaultRates(duplicated=0.1, late=0.1, reordered=0.1, replayed=0.1)
+    whole, first, later = (
+        list(deliveries(fleet(3, 5, 5, START_MS + days.start * DAY_MS, len(days)), rates))
+        for days in (range(6), range(3), range(3, 6))
+    )
+    last = {(delivery.upload.device_id, delivery.upload.seq) for part in (first, later) for delivery in by_device(part)}
+
+    def compared(stream: list[Delivery], *names: str) -> Counter[tuple[Any, ...]]:
+        return Counter(
+            (delivery.value, delivery.fault, *(getattr(delivery, name) for name in names))
+            for delivery in stream
+            if (delivery.upload.device_id, delivery.upload.seq) not in last and delivery.fault != "replayed"
+        )
+
+    assert compared(whole) == compared(first) + compared(later)
+    elsewhen = compared(first, "due_ms") - compared(whole, "due_ms")
+    assert {fault for _, fault, _ in elsewhen} <= {"late", "reordered", "duplicated", "altered"}
+    assert sum(elsewhen.values()) > 3
+    again = [Counter(d.value for d in part if d.fault == "replayed") for part in (whole, first, later)]
+    assert again[0] > again[1] + again[2]
+
+
+def by_device(stream: list[Delivery]) -> Collection[Delivery]:
+    """The last delivery of each device."""
+    return {delivery.upload.device_id: delivery for delivery in stream}.values()
+
+
 def test_devices_are_the_same_whatever_days_are_simulated() -> None:
     earlier, later = fleet(3, 40, 40, START_MS, 4).devices, fleet(3, 40, 40, START_MS + 30 * DAY_MS, 9).devices
     for device, same in zip(earlier, later, strict=True):
@@ -264,6 +295,20 @@ def test_after_a_resale_sessions_start_at_the_hours_of_the_new_owners_country(mo
 
 def local_hour(at_ms: int, time_zone: str) -> int:
     return datetime.fromtimestamp(at_ms / 1000, ZoneInfo(time_zone)).hour
+
+
+def test_a_customer_s_shoes_all_say_what_that_customer_answered() -> None:
+    answers: dict[str, set[bool]] = defaultdict(set)
+    chosen = fleet(5, 0, 500, START_MS, 30)
+    for member in chosen.members:
+        owners = [event for event in chosen.events_of(member) if event.customer_id is not None]
+        if any(event.kind == "resold" for event in owners):
+            for upload in member_uploads(chosen, member):
+                said = json.loads(upload.value)
+                owner = [event.customer_id for event in owners if event.at_ms <= made_at_ms(upload, said)][-1]
+                answers[str(owner)].add(said["health_consent"])
+    assert len(answers) > 10
+    assert answers == {customer: {home(5, int(customer[-6:])).health_consent} for customer in answers}
 
 
 def test_both_shoes_of_a_pair_start_the_same_runs(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -54,6 +54,7 @@ def an_event(kind: Any, *, firmware: str = "3.2.1", board_no: int = 0, customer_
         at_ms=START_MS,
         kind=kind,
         customer_id=customer_id,
+        health_consent=None,
         country="FI",
         time_zone="Europe/Helsinki",
         firmware=firmware,
@@ -95,10 +96,11 @@ def unwritten(fields: dict[str, Any]) -> bytes:
 
 @cache
 def a_fleet(firmware: str) -> list[list[Upload]]:
-    """Sixteen machines of all models and ages, a week each, with many power cuts."""
+    """Sixteen machines of all models and ages, a week each, with many power cuts and lopsided loads."""
     told = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("producers.washer._POWER_CUT", 0.5)
+        patch.setattr("producers.washer._MEAN_UNBALANCE_KG", 0.4)
         for number in range(16):
             device = a_device(firmware, WASHERS[number % len(WASHERS)].material, number)
             washer = a_washer(device, number, earlier_cycles=75 * number)

@@ -18,6 +18,7 @@ from schemas.diff import BOTH, NEITHER, differences, obstacles
 from schemas.errors import UsageError
 from schemas.published import CURRENT, RELEASES, current, release_text, releases
 from schemas.snapshot import FieldForm, Snapshot, TopicForm
+from schemas.uploads import WasherUploadV2
 
 PLAIN = FieldForm("int", minimum=0, maximum=10, unit="1", data_class="usage", meaning="How many")
 ANNOTATED: Any = Annotated
@@ -70,6 +71,43 @@ def test_a_field_may_not_go() -> None:
     assert told(a_snapshot(), a_snapshot(None)) == [("A.x", ["backward", "forward"])]
     optional = replace(PLAIN, is_required=False)
     assert told(a_snapshot(optional), a_snapshot(None)) == [("A.x", ["backward"])]
+
+
+PARTS = {"x": ("y", "z")}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "breaks"),
+    [
+        ({}, PARTS, ["backward"]),
+        (PARTS, {}, ["forward"]),
+        (PARTS, {"x": ("y",)}, ["backward", "forward"]),
+        (PARTS, {"x": ("z", "y")}, []),
+    ],
+)
+def test_a_sum_that_has_to_hold_is_part_of_the_contract(
+    old: dict[str, tuple[str, ...]], new: dict[str, tuple[str, ...]], breaks: list[str]
+) -> None:
+    before, after = (replace(a_snapshot(y=PLAIN, z=PLAIN), sums={"A": sums}) for sums in (old, new))
+    assert told(before, after) == ([("A.x", breaks)] if breaks else [])
+
+
+def test_a_sum_of_fields_that_all_are_new_breaks_nobody() -> None:
+    """Old data say none of them, and old readers read over them."""
+    new = replace(PLAIN, is_required=False, is_nullable=True)
+    after = replace(a_snapshot(t=new, u=new, v=new), sums={"A": {"t": ("u", "v")}})
+    assert [breaks for where, breaks in told(a_snapshot(), after) if where == "A.t"] == [[], []]
+    partly = replace(after, sums={"A": {"t": ("u", "x")}})
+    assert ("A.t", ["backward"]) in told(a_snapshot(), partly)
+
+
+def test_the_sums_of_a_contract_are_in_its_snapshot_and_in_a_release_s_file() -> None:
+    parts = WasherUploadV2.sums["cycle_energy_wh"]
+    assert current().sums == {"WasherUploadV2": {"cycle_energy_wh": parts}}
+    found = json.loads(release_text(CURRENT))
+    assert found["sums"] == {"WasherUploadV2": {"cycle_energy_wh": list(parts)}}
+    del found["sums"]
+    assert {change.breaks for change in differences(Snapshot.from_json(found), current())} == {frozenset(["backward"])}
 
 
 def test_a_choice_more_is_unknown_to_old_readers() -> None:
