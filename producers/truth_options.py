@@ -15,7 +15,7 @@ from schemas.truth import TRUTH_FOLDER
 OPTIONS_FILE = "options.json"
 
 Options = Mapping[str, int | str]
-"""Every option that decides what the uploads are, by its name on the command line. `--seed` is one, `--days` is none."""
+"""Options that decide what the uploads are, by their names on the command line: `--seed` is one, `--days` is none."""
 
 
 def keep_options(folder: Path, kind: str, options: Options) -> None:

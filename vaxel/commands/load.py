@@ -35,13 +35,14 @@ def load(
         template_count: Sessions of the simulated fleet that the devices of each product play, >= 1.
         per_second: Highest rate; None: as fast as Kafka takes them.
     Raises:
-        UsageError: No devices, or their uploads would lie in the future.
+        UsageError: No devices, their uploads would lie in the future, or the seed was loaded here with other options.
         UnreachableError: Kafka does not answer, or stopped acknowledging.
     """
     from producers.load import Load  # noqa: PLC0415
     from producers.load_uploads import devices  # noqa: PLC0415
     from producers.publish import connect  # noqa: PLC0415
     from producers.truth_folder import new_truth_folder  # noqa: PLC0415
+    from producers.truth_options import keep_options, require_same_options  # noqa: PLC0415
 
     if not washers and not shoes:
         raise UsageError("--load with --washers 0 and --shoes 0: at least one device is needed")
@@ -50,8 +51,11 @@ def load(
     groups = [devices(product, count, template_count, seed) for product, count in counts.items() if count]
     now = datetime.now(UTC)  # noqa: TID251  (a shell)
     _require_past(groups, upload_count, now)
+    options = {"--seed": seed, "--washers": washers, "--shoes": shoes, "--templates": template_count}
+    require_same_options(data_dir, "load", options)
     producer = connect(kafka_settings(data_dir))
     run = Load(groups, producer, new_truth_folder(data_dir, f"{now:%Y%m%dT%H%M%SZ}-{name}"))
+    keep_options(run.folder.path, "load", options)
     started_s = time.monotonic()
     with until_interrupted() as stop, progress(name, "uploads", quiet=quiet) as show:
         run.send(

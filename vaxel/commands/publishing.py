@@ -18,6 +18,7 @@ from vaxel.commands.stopping import INTERRUPTED, until_interrupted
 from vaxel.settings import VARIABLES, addresses
 
 if TYPE_CHECKING:
+    from producers.truth_options import Options
     from producers.uploads import Delivery
     from schemas.fleet import FleetDevice, LifeEvent
 
@@ -47,21 +48,30 @@ def publish_and_tell(
     quiet: bool,
     devices: Iterable[FleetDevice] = (),
     events: Iterable[LifeEvent] = (),
+    options: Options | None = None,
 ) -> dict[str, Any]:
     """Publish until the end or Ctrl-C, write the truth, and return the summary.
 
     Args:
         share_done: How far along the run is, 0 to 1, from a delivery and the number of those sent.
         per_second, speed, first_ms: As in `producers.publish.Pace`.
+        options: Of a simulation, whose seed must not have been simulated here with others.
+    Raises:
+        UsageError: It has.
     """
     from producers.publish import Pace, connect, publish  # noqa: PLC0415
     from producers.truth_folder import new_truth_folder  # noqa: PLC0415
+    from producers.truth_options import keep_options, require_same_options  # noqa: PLC0415
 
+    if options is not None:
+        require_same_options(data_dir, "simulate", options)
     producer = connect(kafka_settings(data_dir))
     stream = iter(deliveries)
     first = list(islice(stream, 1))  # devices may have to live long before it: until here Ctrl-C just ends
     now = datetime.now(UTC)  # noqa: TID251  (a shell: names the run)
     folder = new_truth_folder(data_dir, f"{now:%Y%m%dT%H%M%SZ}-{name}")
+    if options is not None:
+        keep_options(folder.path, "simulate", options)
     started_s = time.monotonic()
     with until_interrupted() as stop, progress(name, "uploads", quiet=quiet) as show:
         ledger = publish(
@@ -97,15 +107,16 @@ def tell(summary: dict[str, Any], *, as_json: bool) -> None:
         typer.echo(json.dumps(summary))
     else:
         stopped = "interrupted: " if summary["interrupted"] else ""
-        rate = f"{summary['seconds']} s, {summary['uploads_per_second']}/s"
-        typer.echo(
-            f"{stopped}{summary['acknowledged']} of {summary['sent']} uploads acknowledged in {rate}; "
-            f"faults: {listed(summary['faults'])}; sessions: {summary['sessions']}; truth: {summary['truth']}"
-        )
+        rate = f"{summary['seconds']} s, {summary['uploads_per_second']:,}/s"
+        made = [f"faults: {listed(summary['faults'])}", f"sessions: {summary['sessions']:,}"]
+        if "recordings" in summary:  # what sessions they hold, the stream finds
+            made = []
+        sent = f"{summary['acknowledged']:,} of {summary['sent']:,} uploads acknowledged in {rate}"
+        typer.echo(stopped + "; ".join([sent, *made, f"truth: {summary['truth']}"]))
     if summary["interrupted"]:
         raise typer.Exit(INTERRUPTED)
 
 
 def listed(faults: Mapping[str, int]) -> str:
     """Counts of faults for people."""
-    return ", ".join(f"{count} {kind}" for kind, count in faults.items()) or "none"
+    return ", ".join(f"{count:,} {kind}" for kind, count in faults.items()) or "none"

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 import typer
 
 LINE_EVERY_S = 10.0
+_LEFT_FROM_SHARE = 0.01
+_LEFT_FROM_S = 10.0
 
 Show = Callable[[float, int], None]
 """Takes the share that is done, 0 to 1, and the number of things done."""
@@ -35,11 +37,8 @@ def _lines(name: str, things: str) -> Show:
         now_s = time.monotonic()
         if now_s - told_s >= LINE_EVERY_S:
             told_s = now_s
-            typer.echo(
-                f"{name}: {share * 100:.0f} %, {count:,} {things}, {_rate(count, now_s - started_s)}/s"
-                f"{_left(share, now_s - started_s)}",
-                err=True,
-            )
+            how_fast = _how_fast(share, count, things, now_s - started_s)
+            typer.echo(f"{name}: {share * 100:.0f} %, {how_fast}", err=True)
 
     return show
 
@@ -47,28 +46,34 @@ def _lines(name: str, things: str) -> Show:
 @contextmanager
 def _bar(name: str, things: str) -> Iterator[Show]:
     from rich.console import Console  # noqa: PLC0415
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+    from rich.progress import BarColumn, Progress, TextColumn  # noqa: PLC0415
 
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
-        TextColumn(
-            "{task.percentage:>3.0f} %  {task.fields[count]} {task.fields[things]}, {task.fields[rate]}/s, left"
-        ),
-        TimeRemainingColumn(),
+        TextColumn("{task.percentage:>3.0f} %  {task.fields[how_fast]}"),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(name, total=1.0, count=0, things=things, rate=0)
+        task = bar.add_task(name, total=1.0, how_fast="")
         started_s = time.monotonic()
         yield lambda share, count: bar.update(
-            task, completed=share, count=count, rate=_rate(count, time.monotonic() - started_s)
+            task, completed=share, how_fast=_how_fast(share, count, things, time.monotonic() - started_s)
         )
 
 
-def _rate(count: int, seconds: float) -> int:
-    return round(count / max(seconds, 0.001))
+def _how_fast(share: float, count: int, things: str, seconds: float) -> str:
+    """How many there are, how fast that was, and how long it will still take if it goes on like that, if that is known.
+
+    The share is that of the time a run is slowed down to, if it is: so what is left is right from the first minute on.
+    """
+    told = f"{count:,} {things}, {count / max(seconds, 0.001):,.0f}/s"
+    if share > _LEFT_FROM_SHARE or (share > 0 and seconds >= _LEFT_FROM_S):
+        told += f", {_duration(seconds * (1 - share) / share)} left"
+    return told
 
 
-def _left(share: float, seconds: float) -> str:
-    """How long it will still take, if it goes on like that; nothing while that cannot be told."""
-    return f", {seconds * (1 - share) / share:,.0f} s left" if share > 0.01 else ""
+def _duration(seconds: float) -> str:
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 100 else f"{minutes // 60:,} h {minutes % 60} min"

@@ -27,6 +27,31 @@ def test_without_a_terminal_there_is_a_line_now_and_then(
     assert line.endswith("/s, 0 s left")
 
 
+@pytest.mark.parametrize(
+    ("share", "seconds", "left"),
+    [
+        (0.5, 60.0, ", 60 s left"),
+        (0.1, 60.0, ", 9 min left"),
+        (0.002, 60.0, ", 8 h 19 min left"),  # 14 days at --speed 40
+        (0.002, 0.1, ""),
+        (0.0, 60.0, ""),
+        (1.0, 60.0, ", 0 s left"),
+    ],
+)
+def test_time_left_is_told_once_it_can_be_known(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], share: float, seconds: float, left: str
+) -> None:
+    monkeypatch.setattr(showing, "LINE_EVERY_S", 0.0)
+    now_s = 100.0
+    monkeypatch.setattr("time.monotonic", lambda: now_s)
+    with showing.progress("replay", "uploads", quiet=False) as show:
+        now_s += seconds
+        show(share, 1_200)
+    monkeypatch.undo()
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith(f"/s{left}")
+
+
 def test_quiet_shows_nothing(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(showing, "LINE_EVERY_S", 0.0)
     with showing.progress("replay", "uploads", quiet=True) as show:
@@ -57,11 +82,11 @@ def test_a_file_of_uploads_is_summed_up_and_its_making_shown(
     assert summary["sent"] == len(path.read_bytes().splitlines()) > 5
     assert summary["faults"]["duplicated"] > 0
     assert (summary["file"], said.err) == (str(path), "")
-    assert run([*LIFE, "--to", str(path), "--fault", "duplicated=0.5"]) == 0
+    assert run([*LIFE, "--to", str(path), "--fault", "duplicated=0.5", "--overwrite"]) == 0
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err.startswith("simulate-7: ")
-    assert said.err.splitlines()[-1].startswith(f"{summary['sent']} uploads written to {path} in ")
+    assert said.err.splitlines()[-1].startswith(f"{summary['sent']:,} uploads written to {path} in ")
 
 
 def test_days_that_are_lived_before_the_first_one_sent_are_told(
