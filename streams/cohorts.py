@@ -25,8 +25,6 @@ from streams.store import Records, Store
 
 KNOWN_AFTER = 500
 """Uploads that make a range. About twenty cycles, or ten runs."""
-ROOM = 1.3
-"""How much further the range of all models reaches where that of one is not known yet."""
 MOST_FIRMWARES = 100
 """Of one model. What comes after that counts as one more."""
 OTHERS = b"*"
@@ -71,6 +69,7 @@ class Measure:
         of: Its value in each upload; NaN where it has none. Is told by how much the upload's main counter has risen.
         below, above: Margins around the range, as factors.
         zero: Where the factors count from.
+        room: How much further the range of all models reaches where that of one is not known yet.
         subject: What is measured, where it is not the field itself but a ratio that tells scale or rate to be off.
     """
 
@@ -80,6 +79,7 @@ class Measure:
     below: float
     above: float
     zero: float = 0.0
+    room: float = 1.3
     subject: str = ""
 
     def around(self, low: float, high: float, below: float, above: float) -> tuple[float, float]:
@@ -185,7 +185,7 @@ class Cohorts:
             return
         for index in range(len(self._measures)):
             row = self._row((material, firmware, index))
-            for key, room in (((material, b"", index), 1.0), ((b"", b"", index), ROOM)):
+            for key, room in (((material, b"", index), 1.0), ((b"", b"", index), self._measures[index].room)):
                 source = self._row(key)  # before its values: a new row may move them all
                 known = self._store.values[source]
                 if known["uploads"] >= KNOWN_AFTER:

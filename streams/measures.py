@@ -63,12 +63,14 @@ WASHER_MEASURES = (
     Measure("power_w", "W", _of_peak_in_cycle("power_w"), below=5.0, above=1.5),
     Measure("temperature_c", "°C", _of_peak_in_cycle("temperature_c"), below=1.8, above=1.2, zero=COLDEST_C),
     Measure("water_l", "l", _water_of_cycle, below=2.0, above=2.0),
-    Measure("power_w", "W", _energy_by_counter, 1.6, 1.6, subject="power_w over the machine's own counter"),
+    Measure("power_w", "W", _energy_by_counter, 1.6, 1.6, room=1.0, subject="power_w over the machine's own counter"),
 )
 SHOE_MEASURES = (
     Measure("distance_m", "m", _speed, below=50.0, above=1.7),
     Measure("cadence_spm", "1/min", _of_peak("cadence_spm"), below=1.6, above=1.6),
     Measure("ground_contact_ms", "ms", _of_peak("ground_contact_ms"), below=3.0, above=3.0),
-    Measure("cadence_spm", "1/min", _steps_by_counter, 1.6, 1.6, subject="cadence_spm over the shoe's own steps"),
+    Measure(
+        "cadence_spm", "1/min", _steps_by_counter, 1.6, 1.6, room=1.0, subject="cadence_spm over the shoe's own steps"
+    ),
 )
 """Margins: wide where people differ or pause, narrow where a wrong unit is only twice the right one."""
