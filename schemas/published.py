@@ -37,16 +37,19 @@ def published_contracts() -> dict[str, type[Contract]]:
     return {model.__name__: model for model in models}
 
 
-def contract_named(name: str) -> type[Contract]:
-    """The published contract of that name, in whatever case.
+def contracts_named(name: str) -> tuple[type[Contract], ...]:
+    """The published contract of that name, or all that a topic of that name holds; in whatever case.
 
     Raises:
         UsageError: there is none.
     """
     known = published_contracts()
-    found = next((contract for own, contract in known.items() if own.lower() == name.lower()), None)
+    by_name = {topic.name.lower(): contracts for topic in TOPICS if (contracts := contracts_of(topic))}
+    by_name |= {own.lower(): (contract,) for own, contract in known.items()}
+    found = by_name.get(name.lower())
     if found is None:
-        raise UsageError(f"there is no contract {name!r}; accepted are {', '.join(known)}")
+        accepted = ", ".join(known)
+        raise UsageError(f"there is no contract and no topic {name!r}; accepted are topics and {accepted}")
     return found
 
 

@@ -48,10 +48,10 @@ class FieldForm:
             return f"one of {' '.join(self.choices)}"
         if self.pattern is not None:
             return self.pattern
-        ends = (self.minimum, self.maximum)
-        return (
-            "" if ends == (None, None) else " to ".join("any" if end is None else f"{Decimal(end):f}" for end in ends)
-        )
+        least, most = (None if end is None else f"{Decimal(end):f}" for end in (self.minimum, self.maximum))
+        if least is None:
+            return "" if most is None else f"{most} or less"
+        return f"{least} or more" if most is None else f"{least} to {most}"
 
 
 @dataclass(frozen=True)

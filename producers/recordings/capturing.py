@@ -65,6 +65,13 @@ def bound_of(text: str | None, option: str) -> Bound:
     return Instant(max(at_ms, 0))
 
 
+def is_reversed(first: Bound, end: Bound) -> bool:
+    """Whether a segment would end before it begins, as far as the bounds are of one kind."""
+    if isinstance(first, Instant) and isinstance(end, Instant):
+        return first.at_ms > end.at_ms
+    return isinstance(first, int) and isinstance(end, int) and first > end
+
+
 class Segment:
     """A part of a topic, fixed when it is opened. Use it as a context manager."""
 

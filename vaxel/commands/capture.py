@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from schemas.errors import UsageError
-from vaxel.commands.options import DEFAULT_DATA_DIR, AsJson, DataDir
+from vaxel.commands.options import DEFAULT_DATA_DIR, AsJson, DataDir, command
 from vaxel.commands.publishing import Quiet, kafka_settings
 from vaxel.commands.showing import progress
 from vaxel.commands.stopping import INTERRUPTED, until_interrupted
@@ -51,9 +51,11 @@ def capture(
     topic, path = _topic_and_file(words, product)
     if path.exists() and not overwrite:
         raise UsageError(f"{str(path)!r} is there already: another name, or --overwrite, is accepted")
-    from producers.recordings.capturing import Segment, bound_of  # noqa: PLC0415
+    from producers.recordings.capturing import Segment, bound_of, is_reversed  # noqa: PLC0415
 
     first, end = bound_of(from_, "--from"), bound_of(to, "--to")
+    if is_reversed(first, end):
+        raise UsageError(f"--from {from_} --to {to} is reversed: --from is the first, --to the first one left out")
     with Segment(kafka_settings(data_dir), topic, first, end) as segment:
         if not segment.extents:
             raise UsageError(f"{topic} holds nothing there; by partition it holds the offsets {_listed(segment.held)}")
@@ -63,8 +65,8 @@ def capture(
     else:
         stopped = "interrupted: " if summary["interrupted"] else ""
         typer.echo(
-            f"{stopped}{summary['records']} records of {topic} in {summary['seconds']} s: {path} "
-            f"({summary['bytes']} bytes); play it with `vaxel replay {path}`"
+            f"{stopped}{summary['records']:,} records of {topic} in {summary['seconds']} s: {path} "
+            f"({summary['bytes']:,} bytes); play it with `{command('replay', path, data_dir=data_dir)}`"
         )
     if summary["interrupted"]:
         raise typer.Exit(INTERRUPTED)
@@ -75,8 +77,9 @@ def _topic_and_file(words: list[str], product: TelemetryOf | None) -> tuple[str,
 
     wanted = 1 if product is not None else 2
     if len(words) != wanted:
-        accepted = "--product PRODUCT FILE" if product is not None else "TOPIC FILE"
-        raise UsageError(f"{len(words)} names found, `vaxel capture {accepted}` is accepted")
+        found = f"{len(words)} name{'s' * (len(words) != 1)} found"
+        other = "" if product is not None else "`vaxel capture TOPIC FILE` or "
+        raise UsageError(f"{found}, {other}`vaxel capture --product PRODUCT FILE` is accepted")
     by_product = {TelemetryOf.WASHER: topics.TELEMETRY_WASHER, TelemetryOf.SHOE: topics.TELEMETRY_SHOE}
     return (words[0] if product is None else by_product[product]), Path(words[-1])
 

@@ -28,6 +28,7 @@ By = Annotated[str | None, typer.Option("--by", help="Who asks for it; goes into
 def plan(
     flow: Annotated[str | None, typer.Argument(help="Flow to plan.", show_default="all flows")] = None,
     *,
+    everything: Annotated[bool, typer.Option("--all", help="Plan all flows, as without FLOW.")] = False,
     snapshot: Annotated[
         int | None, typer.Option(min=0, help="Lake snapshot to plan from.", show_default="newest")
     ] = None,
@@ -44,6 +45,8 @@ def plan(
     from vaxel.commands import gearbox_report as report  # noqa: PLC0415
     from vaxel.settings import addresses  # noqa: PLC0415
 
+    if flow is not None and everything:
+        raise UsageError(f"Cannot tell what to plan: give either the flow {flow!r} or --all.")
     chosen = [flows.load(name) for name in ([flow] if flow is not None else flows.names())]
     known, who = addresses(os.environ, data_dir), by or _user()
     tell = _silent if as_json else report.tell

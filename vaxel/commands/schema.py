@@ -14,6 +14,7 @@ from vaxel.commands.options import AsJson
 
 if TYPE_CHECKING:
     from schemas.diff import Change
+    from schemas.fields import Contract
     from schemas.snapshot import Snapshot
 
 app = typer.Typer(help="The contracts: shown, and compared with those of another release.", no_args_is_help=True)
@@ -63,18 +64,27 @@ def list_contracts(*, as_json: AsJson = False) -> None:
 
 @app.command()
 def show(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A contract of `vaxel schema list`.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A contract or topic of `vaxel schema list`.")],
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the JSON Schema.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the JSON Schema; of a topic, a list of them.")] = False,
 ) -> None:
-    """One contract: each field with type, unit, range, class of personal data and meaning."""
-    from schemas.forms import columns  # noqa: PLC0415
-    from schemas.published import contract_named, json_schema_document  # noqa: PLC0415
+    """A contract, or all versions that a topic holds: each field with type, unit, range, data class and meaning."""
+    from schemas.published import contracts_named, json_schema_document  # noqa: PLC0415
 
-    contract = contract_named(name)
+    contracts = contracts_named(name)
     if as_json:
-        typer.echo(json.dumps(json_schema_document(contract), indent=1, ensure_ascii=False))
+        documents = [json_schema_document(contract) for contract in contracts]
+        is_one = contracts[0].__name__.lower() == name.lower()
+        typer.echo(json.dumps(documents[0] if is_one else documents, indent=1, ensure_ascii=False))
         return
+    for number, contract in enumerate(contracts):
+        if number:
+            typer.echo()
+        _tell_contract(contract)
+
+
+def _tell_contract(contract: type[Contract]) -> None:
+    from schemas.forms import columns  # noqa: PLC0415
     from schemas.snapshot import field_form  # noqa: PLC0415
 
     typer.echo(f"{contract.__name__}: {(contract.__doc__ or '').splitlines()[0]}")

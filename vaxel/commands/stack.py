@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
@@ -59,7 +60,7 @@ def down(*, data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
 def status(*, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False) -> None:
     """Show where the local stack answers. Exit code 0 when it runs, 3 when not.
 
-    --json also holds the password of PostgreSQL, as part of the two addresses of databases.
+    The password of PostgreSQL is shown nowhere; it is in the file DATA_DIR/password.
     """
     from deploy import stack  # noqa: PLC0415
 
@@ -86,4 +87,10 @@ def _as_line(running: Stack) -> str:
 
 
 def _as_json(running: Stack) -> str:
-    return json.dumps({"running": True} | asdict(running))
+    told = asdict(running) | {"catalog": _shown(running.catalog), "records": _shown(running.records)}
+    return json.dumps({"running": True} | told)
+
+
+def _shown(dsn: str) -> str:
+    """The address without its password: what is printed ends up in logs."""
+    return re.sub(r"(?<=//)([^:@/]*):[^@/]*@", r"\1@", dsn)

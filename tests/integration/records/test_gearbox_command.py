@@ -62,6 +62,8 @@ def test_all_flows_are_planned_applied_and_looked_back_at(call: Call) -> None:
         ("crm.customer_usage", "go"),
         ("erp.sales_usage", "go"),
     ]
+    assert [entry["flow"] for entry in reported(call, "gearbox", "plan", "--all")] == [row["flow"] for row in planned]
+    assert call("gearbox", "plan", "--all", "erp.sales_usage")[0] == 2
     applied = reported(call, "gearbox", "apply", "--all", "--by", "anna")
     assert [entry["changes"] for entry in applied] == [entry["changes"] for entry in planned]
     assert [entry["changes"] for entry in reported(call, "gearbox", "apply", "--all")] == [0, 0]

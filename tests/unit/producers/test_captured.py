@@ -220,11 +220,13 @@ def test_captures_are_replayed_on_their_own(tmp_path: Path, capsys: pytest.Captu
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["telemetry.washer.v1"], "1 names found, `vaxel capture TOPIC FILE` is accepted"),
+        (["a.parquet"], "1 name found, `vaxel capture TOPIC FILE` or `vaxel capture --product PRODUCT FILE` is "),
         (["telemetry.washer.v1", "a", "b"], "3 names found"),
         (["--product", "shoe", "telemetry.shoe.v1", "a"], "`vaxel capture --product PRODUCT FILE` is accepted"),
         (["--product", "fridge", "a"], "fridge"),
         (["t", "a.parquet", "--from", "noon"], "--from 'noon' is neither an offset nor a time"),
+        (["t", "a.parquet", "--from", "5", "--to", "3"], "--from 5 --to 3 is reversed: --from is the first, --to "),
+        (["t", "a.parquet", "--from", "2026-05-03", "--to", "2026-05-02T23:59"], "is reversed"),
     ],
 )
 def test_a_wrong_call_of_capture_is_one_line(

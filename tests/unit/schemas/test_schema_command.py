@@ -46,7 +46,18 @@ def test_show_tells_unit_range_class_and_meaning_of_each_field(capsys: pytest.Ca
     assert "  power_w [W]: list of float, 0 to 10000 (usage). Power over time\n" in shown
     assert "  seq [1]: int, 0 to 9007199254740991 (technical)." in shown
     assert "  alert: str or null, may be left out, one of door_open drain_slow unbalance power_cut (usage)." in shown
+    assert "  version [1]: int, 1 or more (" in said(capsys, "show", "WashCycle")[1]
     assert json.loads(said(capsys, "show", "Run", "--json")[1])["title"] == "Run"
+
+
+def test_show_of_a_topic_tells_every_version_that_it_holds(capsys: pytest.CaptureFixture[str]) -> None:
+    code, shown = said(capsys, "show", "telemetry.washer.v1")
+    assert code == 0
+    parts = shown.split("\n\n")
+    assert [part.partition(":")[0] for part in parts] == ["WasherUpload", "WasherUploadV2"]
+    assert parts[1] == said(capsys, "show", "WasherUploadV2")[1]
+    documents = json.loads(said(capsys, "show", "telemetry.washer.v1", "--json")[1])
+    assert [document["title"] for document in documents] == ["WasherUpload", "WasherUploadV2"]
 
 
 def test_asyncapi_is_the_document(capsys: pytest.CaptureFixture[str]) -> None:
@@ -79,7 +90,7 @@ def test_diff_in_one_direction_minds_that_one_only(capsys: pytest.CaptureFixture
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["show", "Toaster"], "there is no contract 'Toaster'; accepted are WasherUpload, "),
+        (["show", "Toaster"], "there is no contract and no topic 'Toaster'; accepted are topics and WasherUpload, "),
         (["diff", "9.9.9"], "'9.9.9' is no release and no file that can be read"),
     ],
 )
