@@ -77,4 +77,4 @@ def test_judged_as_a_dictionary_of_bodies_would(seed: int) -> None:
         else:
             bodies[number] = body
             expected.append("accepted")
-    assert outcomes(uploads, [rng.choice([0, 1, 2, 5, 40]) for _ in range(8)]) == expected
+    assert outcomes(uploads, [rng.choice([0, 1, 1, 2, 3, 40]) for _ in range(15)]) == expected
