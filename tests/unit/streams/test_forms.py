@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import types
+from collections.abc import Iterator
 from typing import Annotated, Any, Union, get_args, get_origin
 
 import duckdb
@@ -26,6 +27,12 @@ CONTRACTS: list[type[Contract]] = [
 ]
 
 
+@pytest.fixture(scope="module")
+def connection() -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect(config={"threads": 1}) as connection:
+        yield connection
+
+
 def allows_none(annotation: Any) -> bool:
     if get_origin(annotation) is Annotated:
         return allows_none(get_args(annotation)[0])
@@ -44,13 +51,14 @@ def test_every_field_says_what_it_means(contract: type[Contract]) -> None:
 
 
 @pytest.mark.parametrize("contract", CONTRACTS)
-def test_a_duckdb_table_of_the_contract_takes_its_arrow_columns(contract: type[Contract]) -> None:
-    with duckdb.connect() as connection:
-        connection.execute(f"create table facts ({duckdb_columns(contract)})")
-        rows = lake_types(contract).empty_table()
-        connection.register("rows", rows)
-        connection.execute("insert into facts by name select * from rows")
-        assert connection.sql("from facts").to_arrow_table().column_names == rows.column_names
+def test_a_duckdb_table_of_the_contract_takes_its_arrow_columns(
+    connection: duckdb.DuckDBPyConnection, contract: type[Contract]
+) -> None:
+    connection.execute(f"create or replace table facts ({duckdb_columns(contract)})")
+    rows = lake_types(contract).empty_table()
+    connection.register("rows", rows)
+    connection.execute("insert into facts by name select * from rows")
+    assert connection.sql("from facts").to_arrow_table().column_names == rows.column_names
 
 
 UPLOADS: list[tuple[type[Contract], dict[str, Any]]] = [
@@ -65,13 +73,12 @@ UPLOADS: list[tuple[type[Contract], dict[str, Any]]] = [
 
 @pytest.mark.parametrize(("contract", "upload"), UPLOADS)
 def test_duckdb_reads_an_upload_by_its_structure_as_the_contract_reads_it(
-    contract: type[Contract], upload: dict[str, Any]
+    connection: duckdb.DuckDBPyConnection, contract: type[Contract], upload: dict[str, Any]
 ) -> None:
     left_out = frozenset(column.name for column in columns(contract) if column.name not in upload)
     structure = duckdb_structure(contract, without=left_out)
-    with duckdb.connect() as connection:
-        query = f"select unnest(json_transform_strict($1, '{structure}'))"
-        table = connection.sql(query, params=[encoded(upload).decode()]).to_arrow_table()
+    query = f"select unnest(json_transform_strict($1, '{structure}'))"
+    table = connection.sql(query, params=[encoded(upload).decode()]).to_arrow_table()
     expected = contract.model_validate(upload).model_dump(exclude=set(left_out))
     known = [field.with_nullable(True) for field in arrow_schema(contract) if field.name not in left_out]
     assert table.cast(pa.schema(known)).to_pylist() == [expected]
