@@ -22,7 +22,7 @@ from schemas.uploads import Upload
 from schemas.versions import contracts_of
 from sinks.lake.decode import Record, failed_rows, frame_batches, frame_rows, json_rows
 from streams.batch import Batch, Place
-from streams.decode import Decoder
+from streams.decode import Decoded, Decoder
 from streams.product import PRODUCTS
 from streams.refusal import Refused, examine
 from streams.step import State, step
@@ -67,10 +67,20 @@ def decoder(versions: tuple[type[Upload], ...]) -> Decoder:
     return Decoder(versions)
 
 
-def outcome(path: Path, original: bytes) -> str:
+@cache
+def decoded_alone(path: Path) -> Decoded:
+    return decoder(versions_of(path)).decode([message(path)])
+
+
+@cache
+def explained(path: Path) -> Upload | Refused:
+    return examine(message(path), versions_of(path))
+
+
+def outcome(path: Path) -> str:
     """What the stream makes of it as a device's first upload, received a second after it was sent: word or reason."""
     product = next(product for product in PRODUCTS if product.telemetry == path.parts[-3])
-    decoded = decoder(product.versions).decode([original])
+    decoded = decoded_alone(path)
     if decoded.refused:
         return decoded.refused[0][1].reason
     (upload,) = decoded.uploads.to_pylist()
@@ -83,7 +93,7 @@ def outcome(path: Path, original: bytes) -> str:
             pa.array([upload["device_id"]], pa.string()),
             np.array([0], dtype=np.int64),
             np.array([upload["sent_at_ms"] + 1_000], dtype=np.int64),
-            [original],
+            [message(path)],
         ),
     )
     return said.failed[0].reason if said.failed else str(said.receipts.column("outcome")[0])
@@ -111,45 +121,42 @@ def test_every_reason_that_one_upload_s_bytes_can_give_has_an_example() -> None:
 
 @pytest.mark.parametrize("path", of(*TELEMETRY, good=True))
 def test_a_good_upload_is_read_as_its_version_and_every_field_of_it_comes_through(path: Path) -> None:
-    versions, original = versions_of(path), message(path)
-    upload = examine(original, versions)
+    upload, decoded = explained(path), decoded_alone(path)
     assert not isinstance(upload, Refused), upload
     assert f"v{type(upload).version}" == path.parts[-2]
-    decoded = decoder(versions).decode([original])
     assert (decoded.rows.to_pylist(), decoded.refused) == ([0], [])
     (row,) = decoded.uploads.to_pylist()
     assert {name: value for name, value in upload.model_dump().items() if name in row} == {
         name: value for name, value in row.items() if name in type(upload).model_fields
     }
-    assert set(row) == {column.name for column in columns(versions[-1])}
+    assert set(row) == {column.name for column in columns(versions_of(path)[-1])}
 
 
 @pytest.mark.parametrize("path", of(*TELEMETRY, good=False))
 def test_a_bad_upload_is_refused_with_the_reason_in_its_name(path: Path) -> None:
-    assert outcome(path, message(path)) == named(path)[1]
+    assert outcome(path) == named(path)[1]
 
 
 @pytest.mark.parametrize("path", of(*TELEMETRY, good=False))
 def test_a_bad_upload_is_told_by_the_explaining_twin_as_the_decoder_tells_it(path: Path) -> None:
-    versions, original = versions_of(path), message(path)
-    decoded, explained = decoder(versions).decode([original]), examine(original, versions)
-    if isinstance(explained, Refused):
-        assert explained.detail
-        assert (len(decoded.uploads), decoded.refused) == (0, [(0, explained)])
+    decoded, why = decoded_alone(path), explained(path)
+    if isinstance(why, Refused):
+        assert why.detail
+        assert (len(decoded.uploads), decoded.refused) == (0, [(0, why)])
     else:  # well-formed, and refused for what it means
         assert (len(decoded.uploads), decoded.refused) == (1, [])
 
 
 @pytest.mark.parametrize("path", of(*TELEMETRY, good=True))
 def test_a_good_upload_is_accepted_by_the_stream(path: Path) -> None:
-    assert outcome(path, message(path)) == "accepted"
+    assert outcome(path) == "accepted"
 
 
 @pytest.mark.parametrize("topic", TELEMETRY)
 def test_all_examples_in_one_batch_are_judged_as_each_alone(topic: str) -> None:
     paths = [path for path in PATHS if path.parts[-3] == topic]
     decoded = decoder(versions_of(paths[0])).decode([message(path) for path in paths])
-    alone = [examine(message(path), versions_of(path)) for path in paths]
+    alone = [explained(path) for path in paths]
     assert decoded.rows.to_pylist() == [row for row, one in enumerate(alone) if not isinstance(one, Refused)]
     assert decoded.refused == [(row, one) for row, one in enumerate(alone) if isinstance(one, Refused)]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import duckdb
@@ -24,22 +25,38 @@ MINUTE_MS = 60_000
 COLUMNS = [column.lake_name for column in columns(FailedEvent)]
 
 
+@pytest.fixture(scope="module")
+def tables_of_all() -> Iterator[duckdb.DuckDBPyConnection]:
+    with two_tables() as lake:
+        yield lake
+
+
 @pytest.fixture
-def tables() -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect() as lake:
+def tables(tables_of_all: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+    tables_of_all.execute("delete from failed_events")
+    tables_of_all.execute("delete from uploads")
+    return tables_of_all
+
+
+@contextmanager
+def two_tables() -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect(config={"threads": 1}) as lake:
         lake.execute(f"create table failed_events ({duckdb_columns(FailedEvent)})")
         lake.execute(f"create table uploads ({duckdb_columns(Receipt)})")
         yield lake
 
 
-def fail(lake: duckdb.DuckDBPyConnection, offset: int, **more: Any) -> None:
-    row = {
+def fail(lake: duckdb.DuckDBPyConnection, *offsets: int, **more: Any) -> None:
+    _insert(lake, "failed_events", FailedEvent, [a_failure(offset) | more for offset in offsets])
+
+
+def a_failure(offset: int) -> dict[str, Any]:
+    return {
         "topic": TELEMETRY_WASHER, "partition": 1, "offset": offset, "received_at_ms": NOON_MS + offset * MINUTE_MS,
         "device_id": "w-1", "reason": "out_of_range", "detail": "too much", "stage": "streams", "field": "water_l",
         "found": "5000", "accepted": "at most 1000", "seq": offset, "material": "WM-6010", "firmware": "2.4.0",
         "repair": None, "original": b"{}",
-    } | more  # fmt: skip
-    _insert(lake, "failed_events", FailedEvent, row)
+    }  # fmt: skip
 
 
 def accept(lake: duckdb.DuckDBPyConnection, seq: int, minute: int, **more: Any) -> None:
@@ -47,12 +64,12 @@ def accept(lake: duckdb.DuckDBPyConnection, seq: int, minute: int, **more: Any) 
         "topic": TELEMETRY_WASHER, "partition": 1, "offset": 100 + seq, "outcome": "accepted", "device_id": "w-1",
         "seq": seq, "received_at_ms": NOON_MS + minute * MINUTE_MS,
     } | more  # fmt: skip
-    _insert(lake, "uploads", Receipt, row)
+    _insert(lake, "uploads", Receipt, [row])
 
 
-def _insert(lake: duckdb.DuckDBPyConnection, table: str, contract: Any, row: dict[str, Any]) -> None:
+def _insert(lake: duckdb.DuckDBPyConnection, table: str, contract: Any, told: list[dict[str, Any]]) -> None:
     types = lake_types(contract)
-    rows = pa.Table.from_pylist([row], schema=arrow_schema(contract)).rename_columns(types.names).cast(types)
+    rows = pa.Table.from_pylist(told, schema=arrow_schema(contract)).rename_columns(types.names).cast(types)
     lake.register("rows", rows)
     lake.execute(f"insert into {table} by name select * from rows")
 
@@ -187,9 +204,7 @@ def test_an_event_is_shown_by_its_place(tables: duckdb.DuckDBPyConnection) -> No
 
 def test_a_lake_that_does_not_know_the_newer_columns_yet_reads_as_null() -> None:
     newer = ("field", "found", "accepted", "seq", "material", "firmware", "repair")
-    with duckdb.connect() as lake:
-        lake.execute(f"create table failed_events ({duckdb_columns(FailedEvent)})")
-        lake.execute(f"create table uploads ({duckdb_columns(Receipt)})")
+    with two_tables() as lake:
         fail(lake, 3)
         for name in newer:
             lake.execute(f'alter table failed_events drop column "{name}"')
@@ -202,8 +217,7 @@ def test_a_lake_that_does_not_know_the_newer_columns_yet_reads_as_null() -> None
 
 
 def test_other_questions_may_be_asked_while_events_are_read(tables: duckdb.DuckDBPyConnection) -> None:
-    for offset in range(ROWS_AT_ONCE + 2):
-        fail(tables, offset)
+    fail(tables, *range(ROWS_AT_ONCE + 2))
     accept(tables, seq=77, minute=999)
     events = FailedEvents(tables, COLUMNS)
     missing = []
