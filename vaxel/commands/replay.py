@@ -99,21 +99,20 @@ def _replay_captures(
     for target in {capture.about.topic if topic is None else topic for capture in captures}:
         replaying.require_open(target)
     total = sum(capture.record_count for capture in captures)
-    with until_interrupted() as stop, progress("read", "records", quiet=quiet or as_json) as show:
-        replaying.require_whole(captures, stop=stop, on_progress=lambda read: show(read / total, read))
-        if stop.is_set():
-            raise typer.Exit(INTERRUPTED)
-    producer = connect({"message.max.bytes": str(replaying.LARGEST_RECORD_BYTES), **kafka_settings(data_dir)})
-    started_s = time.monotonic()
-    with until_interrupted() as stop, progress("replay", "records", quiet=quiet or as_json) as show:
-        played = replaying.play(
-            captures,
-            producer,
-            topic,
-            stop=stop,
-            on_progress=lambda sent: show(sent / total, sent),
-            per_second=rate,
-        )
+    with until_interrupted() as stop:
+        with progress("read", "records", quiet=quiet or as_json) as show:
+            replaying.require_whole(captures, stop=stop, on_progress=lambda read: show(read / total, read))
+        producer = connect({"message.max.bytes": str(replaying.LARGEST_RECORD_BYTES), **kafka_settings(data_dir)})
+        started_s = time.monotonic()
+        with progress("replay", "records", quiet=quiet or as_json) as show:
+            played = replaying.play(
+                captures,
+                producer,
+                topic,
+                stop=stop,
+                on_progress=lambda sent: show(sent / total, sent),
+                per_second=rate,
+            )
         is_interrupted = stop.is_set()
     summary = {
         "captures": [
