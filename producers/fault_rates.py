@@ -51,10 +51,11 @@ class FaultRates:
         for name, share in shares.items():
             if not 0 <= share <= 1:
                 raise UsageError(f"--fault {name}={share}: a share of uploads from 0 to 1 is accepted")
-        if math.fsum(shares.values()) > 1:
-            found = " + ".join(f"{name} {share}" for name, share in shares.items() if share)
+        if (total := math.fsum(shares.values())) > 1:
+            largest = ", ".join(f"{name} {shares[name]}" for name in sorted(shares, key=lambda name: -shares[name])[:2])
             raise UsageError(
-                f"--fault: {found} is above 1: an upload meets one fault at most, and --no-faults sets the others to 0"
+                f"--fault: the sum of all shares, {total:.6g} (the largest: {largest}), is above 1: an upload meets "
+                "one fault at most, and --no-faults sets the others to 0"
             )
 
 

@@ -56,7 +56,7 @@ class FailedEvent(Contract):
     material: Annotated[str | None, described("Material number, if it is readable")] = None
     firmware: Annotated[str | None, described("Firmware, if it is readable")] = None
     repair: Annotated[str | None, described("The repair by which it came back, if it did and was refused again")] = None
-    original: Annotated[bytes, described("The record's value as it came, `KEPT_BYTES` of it at most", "personal")]
+    original: Annotated[bytes, described("The record's value as it came, the first 15 MB of it at most", "personal")]
 
 
 HEADERS = (

@@ -83,7 +83,7 @@ def examine(original: bytes | None, versions: Sequence[type[Upload]]) -> Upload 
     except ValueError as error:
         return Refused("not_json", str(error)[:200])
     if not isinstance(value, dict):
-        return Refused("not_an_object", f"a JSON {type(value).__name__} where an object is expected")
+        return Refused("not_an_object", f"a JSON {json_kind(value)} where an object is expected")
     itself = _of_itself(value)
     model = _version(value, versions)
     if isinstance(model, Refused):
@@ -91,6 +91,12 @@ def examine(original: bytes | None, versions: Sequence[type[Upload]]) -> Upload 
     known = [(key, found) for key, found in outermost if key in model.model_fields]
     verdict = _twice(known) or _not_json(known) or _judged(value, model)
     return replace(verdict, **itself) if isinstance(verdict, Refused) else verdict
+
+
+def json_kind(value: Any) -> str:
+    """What JSON's reader found, in words that are not Python's."""
+    kinds = {dict: "object", list: "list", str: "text", bool: "truth value", type(None): "null"}
+    return kinds.get(type(value), "number")
 
 
 def _version(value: dict[str, Any], versions: Sequence[type[Upload]]) -> type[Upload] | Refused:

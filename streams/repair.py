@@ -14,7 +14,7 @@ from typing import Any
 
 from schemas.units import Conversion
 from streams.product import PRODUCTS
-from streams.refusal import Refused, examine
+from streams.refusal import Refused, examine, json_kind
 from streams.repair_rule import AS_IS, KNOWN, Convert, Drop, Rename, Rule, Set, conversion
 
 ROUNDED_DIGITS = 9
@@ -160,7 +160,7 @@ def _parsed(original: bytes, rule: Rule) -> dict[str, Any]:
     except ValueError as error:  # of JSON and of UTF-8
         raise ValueError(f"not readable as JSON: {str(error)[:200]}") from error
     if not isinstance(upload, dict):
-        raise ValueError(f"a JSON {type(upload).__name__} where an object is expected")
+        raise ValueError(f"a JSON {json_kind(upload)} where an object is expected")
     meant = {step.field for step in rule.rewrite} | KNOWN.keys()
     for name, times in Counter(name for name, _ in outermost).items():
         if times > 1 and name in meant:

@@ -82,7 +82,7 @@ def _is_utf8(text: str) -> bool:
 def _plain(value: Any) -> Any:
     for one in value if isinstance(value, list) else [value]:
         if not isinstance(one, bool | int | float | str | None) or (isinstance(one, float) and not isfinite(one)):
-            found = f"a {type(one).__name__}" if isinstance(one, list | dict) else repr(one)
+            found = "a list" if isinstance(one, list) else "a table" if isinstance(one, dict) else repr(one)
             raise ValueError(f"a text, a number, true, false, or a list of them is accepted, found {found}")
     return value
 

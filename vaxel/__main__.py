@@ -83,7 +83,8 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _complain(message: str, exit_code: int) -> int:
-    print("vaxel:", " ".join(message.split()), file=sys.stderr)  # noqa: T201
+    plain = message.replace(": Value error, ", ": ")  # pydantic's words for what a check of ours says
+    print("vaxel:", " ".join(plain.split()), file=sys.stderr)  # noqa: T201
     return exit_code
 
 

@@ -38,6 +38,7 @@ def test_error_becomes_one_line_and_its_exit_code(
     [
         (["nonsense"], "vaxel: No such command 'nonsense'.\n"),
         (["up", "--nonsense"], "vaxel: No such option: --nonsense\n"),
+        (["capture", "--product", "fridge", "x"], "vaxel: Invalid value for '--product': 'fridge' is not one of "),
         (["up", "--kafka-port", "x"], "vaxel: Invalid value for '--kafka-port': "),
     ],
 )
