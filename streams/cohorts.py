@@ -137,7 +137,8 @@ class Cohorts:
                 found = [self._take(names[number], index, rows, figures[index], slot) for index in range(len(figures))]
                 if _texts(names[number]) in trusted:
                     continue
-                told |= {row: why for own, _ in found for row, why in own.items()}
+                for own, _ in reversed(found):  # of several measures the first one says it best: with a unit
+                    told |= own
                 for _, hold in found:
                     if hold is not None:
                         later = rows[(rows >= hold.since) & ours[rows] & (when.count[rows] > 0)].tolist()

@@ -142,6 +142,8 @@ def test_a_rate_declared_wrong_shows_in_the_machines_own_counter() -> None:
         ]
 
     rng, state = Random(10), State(WASHER)
+    in_kw = [*counting(known_fleet(rng), 1.0), *counting(rolled_out(rng), 0.001)]
+    assert held(taken_in(WASHER, State(WASHER), in_kw))[-1] == ("kW", "W"), "a known unit says more than a factor"
     assert set(verdicts(counting(known_fleet(rng), 1.0), state=state)) == {None}
     said = taken_in(WASHER, state, counting(rolled_out(rng), 0.5), [7] * 8)
     assert len(held(said)) >= 57, "all but the first of each machine, which no upload came before"
