@@ -11,6 +11,8 @@ from pydantic_core import ErrorDetails
 from schemas.errors import UsageError
 from streams.repair_rule import Rule, Selection
 
+_SHOWN_CHARACTERS = 60
+
 
 def read_rule(text: str, where: str) -> Rule:
     """The rule that the TOML text declares.
@@ -23,7 +25,7 @@ def read_rule(text: str, where: str) -> Rule:
     try:
         return Rule.model_validate(_declared(text, where))
     except ValidationError as error:
-        faults = error.errors(include_url=False, include_input=False)
+        faults = error.errors(include_url=False)
         more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
         raise UsageError(f"{where} is no rule for a repair: {_told(faults[0])}{more}") from error
 
@@ -66,7 +68,7 @@ def selection(**conditions: Any) -> Selection:
     try:
         return Selection.model_validate(conditions)
     except ValidationError as error:
-        raise UsageError(_told(error.errors(include_url=False, include_input=False)[0])) from error
+        raise UsageError(_told(error.errors(include_url=False)[0])) from error
 
 
 def _told(fault: ErrorDetails) -> str:
@@ -77,5 +79,8 @@ def _told(fault: ErrorDetails) -> str:
         return f"{place} is missing"
     if fault["type"].startswith("union_tag"):
         return f"{place}: step is one of set, rename, convert, drop"
+    if fault["type"].startswith("datetime"):
+        found = repr(fault["input"])[:_SHOWN_CHARACTERS]
+        return f"{place}: {found} is no time; 2026-05-03 and 2026-05-03T07:00Z are accepted"
     message = fault["msg"].removeprefix("Value error, ")
     return f"{place}: {message}" if place else message

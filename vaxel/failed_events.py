@@ -144,13 +144,16 @@ class FailedEvents:
     def cohorts(self, chosen: Selection) -> Answer:
         """What firmware measures in another unit than its model, by material, firmware and field; how many are held.
 
+        What has been accepted since is not held.
+
         Of several units found the newest counts: the more of a cohort has been seen, the better its scale is known.
         """
         where, values = _condition(chosen)
         return self._ask(
             f"""select material, firmware, field, arg_max(found, (received_at, "offset")) as found,
-                       arg_max(accepted, (received_at, "offset")) as accepted, count(*) as events from {self._failed}
-                where {where} and reason = 'cohort_differs' group by all order by all""",
+                       arg_max(accepted, (received_at, "offset")) as accepted, count(*) as events
+                from {self._failed} as failed
+                where {where} and reason = 'cohort_differs' and not {_IS_BACK} group by all order by all""",
             values,
         )
 

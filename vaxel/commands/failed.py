@@ -55,8 +55,11 @@ def list_events(
     chosen = selected(reason, model, firmware, field, device, since, until)
     events = opened(data_dir)
     answer = events.each(chosen, limit) if each else events.groups(chosen, limit)
-    lines = json_lines if as_json else lambda names, rows: table_lines(names, rows, limit or ROWS_SHOWN)
-    print_lines(lines(answer.names, answer.rows))
+    if as_json:
+        print_lines(json_lines(answer.names, answer.rows))
+    else:
+        shown = [tuple("-" if value is None else value for value in row) for row in answer.rows]
+        print_lines(table_lines(answer.names, shown, limit or ROWS_SHOWN))
 
 
 @app.command()

@@ -10,9 +10,12 @@ import typer
 
 from schemas.errors import UsageError, VaxelError
 from vaxel.commands.failed_choice import Firmware, Model, Quiet, fit_ones, opened, print_lines, selected, shown
-from vaxel.commands.options import DEFAULT_DATA_DIR, AsJson, DataDir
+from vaxel.commands.options import DEFAULT_DATA_DIR, AsJson, DataDir, command
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from streams.repair_proposal import Proposal
     from streams.repair_rule import Rule
     from vaxel.failed_events import FailedEvents
 
@@ -26,7 +29,10 @@ def propose(
     to: Annotated[Path | None, typer.Option("--to", help="Write the rule into a new file; else it is printed.")] = None,
     data_dir: DataDir = DEFAULT_DATA_DIR,
 ) -> None:
-    """Propose a rule for each firmware that is held because it measures in another unit than the rest of its model."""
+    """Propose a rule for each firmware that is held because it measures in another unit than the rest of its model.
+
+    What has come back since is not held any more, and nothing is proposed for it.
+    """
     from streams.repair_proposal import Cohort, proposals  # noqa: PLC0415
 
     chosen = selected(None, model, firmware, None, None, None, None)
@@ -39,7 +45,7 @@ def propose(
     if not found:
         raise VaxelError("no firmware is held whose unit is known, so there is nothing to propose")
     if to is None:
-        print_lines("\n".join(proposal.text for proposal in found).splitlines())
+        print_lines(_printed(found, data_dir))
         return
     if len(found) > 1:
         known = ", ".join(f"--model {one.material} --firmware {one.firmware}" for one in found)
@@ -49,7 +55,19 @@ def propose(
             file.write(found[0].text)
     except OSError as error:
         raise UsageError(f"cannot write the rule to {str(to)!r}: {error.strerror}") from error
-    typer.echo(f"look at {to}, then try it: vaxel failed repair {to} --dry-run")
+    typer.echo(f"look at {to}, then try it: {command('failed', 'repair', to, '--dry-run', data_dir=data_dir)}")
+
+
+def _printed(found: Sequence[Proposal], data_dir: Path) -> Iterator[str]:
+    """The rules; before each of several what makes a file of it, since one file holds one rule."""
+    for number, one in enumerate(found, 1):
+        if len(found) > 1:
+            chosen = "--model", one.material, "--firmware", one.firmware
+            its_own = command("failed", "propose", *chosen, "--to", f"rule-{number}.toml", data_dir=data_dir)
+            yield f"# rule {number} of {len(found)}, which needs a file of its own: {its_own}"
+        yield from one.text.splitlines()
+        if number < len(found):
+            yield ""
 
 
 def repair(
@@ -63,16 +81,19 @@ def repair(
     """Rewrite refused uploads by a rule, and keep those that the contract lets in then.
 
     They come back with `vaxel failed replay`. The same rule again adds only what has failed since. What a repair has
-    rewritten before stays, unless the rule says `again = true`.
+    rewritten before stays, unless the rule says `again = true`. Exit code 1 when the rule selects nothing.
     """
     from streams.repair_toml import read_rule  # noqa: PLC0415
 
     try:
         text = rule_file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot read the rule in {str(rule_file)!r}: {error}") from error
+        why = error.strerror if isinstance(error, OSError) else error
+        raise UsageError(f"cannot read the rule in {str(rule_file)!r}: {why}") from error
     rule = read_rule(text, repr(str(rule_file)))
     events = opened(data_dir)
+    if not events.count(rule.select):
+        raise VaxelError(f"no failed event matches [select] of {str(rule_file)!r}, so there is nothing to repair")
     if dry_run:
         _try(events, rule, quiet=quiet or as_json, as_json=as_json)
     else:
@@ -125,4 +146,4 @@ def _repair(events: FailedEvents, rule: Rule, text: str, data_dir: Path, *, quie
         "before": len(there),
         "unfit": tally.rows(),
     }
-    print_lines([json.dumps(report)] if as_json else failed_report.repair_lines(report))
+    print_lines([json.dumps(report)] if as_json else failed_report.repair_lines(report, data_dir))

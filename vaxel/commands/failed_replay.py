@@ -85,7 +85,7 @@ def replay(
 
         sent = _sent_back(events, folder, fits, skipped, told, data_dir, rate)
     report = {"repair": folder.name, **sent, **skipped, "unfit": tally.rows()}
-    print_lines([json.dumps(report)] if as_json else failed_report.replay_lines(report))
+    print_lines([json.dumps(report)] if as_json else failed_report.replay_lines(report, data_dir))
     if report["interrupted"]:
         raise typer.Exit(INTERRUPTED)
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from sinks.lake.answers import as_text, table_lines
 from streams.repair import Fit, changed_fields
+from streams.repair_rule import AS_IS
+from vaxel.commands.options import DEFAULT_DATA_DIR, command
 
 SHOWN_BYTES = 4_096
 """Of an upload that is no text; `--json` has all."""
@@ -55,22 +58,26 @@ def trial_lines(report: Mapping[str, Any], examples: Sequence[Fit]) -> Iterator[
     yield from unfit_lines(report["unfit"])
 
 
-def repair_lines(report: Mapping[str, Any]) -> Iterator[str]:
+def repair_lines(report: Mapping[str, Any], data_dir: Path = DEFAULT_DATA_DIR) -> Iterator[str]:
     """What a rule did."""
     before = f", {report['before']:,} were there before" if report["before"] else ""
     yield f"{report['selected']:,} failed events selected, {report['added']:,} repaired{before}: {report['folder']}"
     yield from unfit_lines(report["unfit"])
     if report["added"] or report["before"]:
-        yield f"bring them back with: vaxel failed replay {report['repair']}"
+        yield f"bring them back with: {command('failed', 'replay', report['repair'], data_dir=data_dir)}"
 
 
-def replay_lines(report: Mapping[str, Any]) -> Iterator[str]:
+def replay_lines(report: Mapping[str, Any], data_dir: Path = DEFAULT_DATA_DIR) -> Iterator[str]:
     """What came back."""
     stopped = "interrupted: " if report["interrupted"] else ""
-    yield (
-        f"{stopped}{report['acknowledged']:,} of {report['sent']:,} uploads acknowledged in {report['seconds']} s, "
-        f"as {report['repair']}"
-    )
+    by = "as they are" if report["repair"] == AS_IS else f"by {report['repair']}"
+    if report["sent"]:
+        yield (
+            f"{stopped}{report['acknowledged']:,} of {report['sent']:,} uploads acknowledged in {report['seconds']} s, "
+            f"{by}"
+        )
+    else:
+        yield f"{stopped}no upload was sent back {by}"
     for name, told in (
         ("back_before", "are back already: Kafka had acknowledged them"),
         ("accepted_before", "are in the lake already under their device and number"),
@@ -79,7 +86,7 @@ def replay_lines(report: Mapping[str, Any]) -> Iterator[str]:
             yield f"  {report[name]:,} {told}"
     yield from unfit_lines(report["unfit"])
     if report["acknowledged"]:
-        yield "take them in with: vaxel run --until-idle"
+        yield f"take them in with: {command('run', '--until-idle', data_dir=data_dir)}"
 
 
 def unfit_lines(unfit: Sequence[Mapping[str, Any]]) -> Iterator[str]:

@@ -129,7 +129,9 @@ def _replay_captures(
         typer.echo(json.dumps(summary))
     else:
         stopped = "interrupted: " if is_interrupted else ""
-        typer.echo(f"{stopped}{played.acknowledged} of {total} captured records acknowledged in {summary['seconds']} s")
+        typer.echo(
+            f"{stopped}{played.acknowledged:,} of {total:,} captured records acknowledged in {summary['seconds']} s"
+        )
     if is_interrupted:
         raise typer.Exit(INTERRUPTED)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from vaxel.commands.options import DEFAULT_DATA_DIR, AsJson, DataDir
+from vaxel.commands.options import DEFAULT_DATA_DIR, AsJson, DataDir, command
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,7 +28,7 @@ def verify(*, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False) -> 
     from vaxel.settings import addresses  # noqa: PLC0415
 
     verdict = verified(addresses(os.environ, data_dir), data_dir)
-    typer.echo(json.dumps(verdict.asdict()) if as_json else report(verdict))
+    typer.echo(json.dumps(verdict.asdict()) if as_json else report(verdict, data_dir))
     if not verdict.is_clean():
         raise typer.Exit(1)
 
@@ -88,8 +88,9 @@ def _tell(step: str) -> None:
         typer.echo(step, err=True)
 
 
-def report(verdict: Verdict) -> str:
+def report(verdict: Verdict, data_dir: Path = DEFAULT_DATA_DIR) -> str:
     """The verdict for people."""
+    run_on = command("run", "--until-idle", data_dir=data_dir)
     came = verdict.accepted + verdict.failed + verdict.duplicates
     gone = f" + {verdict.gone:,} that Kafka no longer holds" if verdict.gone else ""
     is_so = "=" if verdict.sent + verdict.gone == came else "but"
@@ -116,11 +117,12 @@ def report(verdict: Verdict) -> str:
         lines.append(f"record rows were held against the audit only: {verdict.records_skipped}")
     behind = max(0, verdict.sent + verdict.gone - came - verdict.waiting)
     if behind:
-        lines.append(f"{behind:,} uploads have no outcome in the lake; if the sink is behind: vaxel run --until-idle")
+        lines.append(f"{behind:,} uploads have no outcome in the lake; if the sink is behind: {run_on}")
     if verdict.waiting:
-        lines.append(f"{verdict.waiting:,} uploads still wait for: vaxel run --until-idle")
+        lines.append(f"{verdict.waiting:,} uploads still wait for: {run_on}")
     if verdict.record_changes_waiting:
-        lines.append(f"{verdict.record_changes_waiting:,} changes wait for: vaxel gearbox apply --all")
+        apply_all = command("gearbox", "apply", "--all", data_dir=data_dir)
+        lines.append(f"{verdict.record_changes_waiting:,} changes wait for: {apply_all}")
     lines += [f"  {kind}: {case}" for kind, cases in verdict.examples.items() for case in cases]
     nothing = "nothing lost, nothing twice, nothing wrong"
     if verdict.record_changes_waiting:

@@ -157,8 +157,13 @@ def test_a_selection_of_a_reason_that_there_is_not_is_refused() -> None:
     with pytest.raises(UsageError, match="reason: Input should be 'empty'"):
         selection(reason="because")
     for since in ("yesterday", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "9" * 5_000):
-        with pytest.raises(UsageError, match="since: "):
+        with pytest.raises(UsageError, match="since: ") as refused:
             selection(since=since)
+        assert len(str(refused.value)) < 200
+    with pytest.raises(
+        UsageError, match=r"since: 'yesterday' is no time; 2026-05-03 and 2026-05-03T07:00Z are accepted"
+    ):
+        selection(since="yesterday")
 
 
 def test_a_text_that_no_upload_can_hold_is_refused() -> None:

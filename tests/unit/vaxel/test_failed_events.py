@@ -245,3 +245,14 @@ def test_a_held_cohort_is_told_by_what_was_found_last(tables: duckdb.DuckDBPyCon
         ("WM-6010", "2.4.0", "water_l", "factor 3.1", "l", 3),
     ]
     assert events.cohorts(Selection(firmware="2.5.0")).rows == []
+
+
+def test_of_a_cohort_only_what_has_not_come_back_is_held(tables: duckdb.DuckDBPyConnection) -> None:
+    for offset in range(3):
+        fail(tables, offset, reason="cohort_differs", found="ml", accepted="l")
+    accept(tables, seq=1, minute=99)
+    (row,) = FailedEvents(tables, COLUMNS).cohorts(Selection()).objects()
+    assert row["events"] == 2
+    for seq in (0, 2):
+        accept(tables, seq=seq, minute=99)
+    assert FailedEvents(tables, COLUMNS).cohorts(Selection()).rows == []

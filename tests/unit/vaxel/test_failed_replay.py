@@ -11,11 +11,11 @@ from schemas.topics import TELEMETRY_WASHER
 from streams.repair import Fit, Held
 from streams.repair_folder import RepairFolder, folder_as_is
 from streams.repair_rule import Selection
-from tests.unit.vaxel.test_failed_events import COLUMNS, accept, fail, tables
+from tests.unit.vaxel.test_failed_events import COLUMNS, accept, fail, tables, tables_of_all
 from vaxel.commands.failed_replay import not_back, on_its_way
 from vaxel.failed_events import FailedEvents
 
-__all__ = ["tables"]
+__all__ = ["tables", "tables_of_all"]
 
 RULE = "watts-0123456789ab"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -98,6 +99,8 @@ def test_a_repair_says_where_it_is_and_what_comes_next() -> None:
     first, _, last = repair_lines(report)
     assert first == "3 failed events selected, 1 repaired: d/x-1"
     assert last == "bring them back with: vaxel failed replay x-1"
+    *_, last = repair_lines(report, Path("/data"))
+    assert last == "bring them back with: vaxel failed replay x-1 --data-dir /data"
     first, *_ = repair_lines(report | {"added": 0, "before": 1})
     assert first == "3 failed events selected, 0 repaired, 1 were there before: d/x-1"
     assert len(list(repair_lines(report | {"added": 0}))) == 2
@@ -109,10 +112,11 @@ def test_a_replay_says_what_was_acknowledged_and_what_was_back() -> None:
         "accepted_before": 1, "unfit": [],
     }  # fmt: skip
     assert list(replay_lines(report)) == [
-        "interrupted: 4 of 5 uploads acknowledged in 0.1 s, as x-1",
+        "interrupted: 4 of 5 uploads acknowledged in 0.1 s, by x-1",
         "  2 are back already: Kafka had acknowledged them",
         "  1 are in the lake already under their device and number",
         "take them in with: vaxel run --until-idle",
     ]
     nothing = report | {"sent": 0, "acknowledged": 0, "interrupted": False, "back_before": 0, "accepted_before": 0}
-    assert list(replay_lines(nothing)) == ["0 of 0 uploads acknowledged in 0.1 s, as x-1"]
+    assert list(replay_lines(nothing)) == ["no upload was sent back by x-1"]
+    assert list(replay_lines(nothing | {"repair": "as-is"})) == ["no upload was sent back as they are"]
