@@ -263,7 +263,7 @@ work = st.sampled_from(["m", "j", "jj", "mmmm", "mmmmmm", "H", "mmHHHmmm", "mmHH
 curves = st.lists(st.tuples(rest, work).map("".join), max_size=8).map("".join)
 
 
-@examples(50)
+@examples(25)
 @given(curves, st.data())
 def test_neither_the_cuts_nor_the_order_of_uploads_matter(drawn: str, data: st.DataObject) -> None:
     readings = a_curve(drawn)
@@ -277,7 +277,7 @@ def test_neither_the_cuts_nor_the_order_of_uploads_matter(drawn: str, data: st.D
         assert in_order[name].tolist() == pytest.approx(uncut[name].tolist(), rel=1e-9)
 
 
-@examples(50)
+@examples(15)
 @given(curves, st.data())
 def test_pieces_hold_all_energy_time_and_readings(drawn: str, data: st.DataObject) -> None:
     readings = a_curve(drawn)
@@ -288,7 +288,7 @@ def test_pieces_hold_all_energy_time_and_readings(drawn: str, data: st.DataObjec
     assert sum(made[f"{part}_count"].sum() for part in ("before", "within", "after")) == len(readings)
 
 
-@examples(50)
+@examples(30)
 @given(st.lists(curves, min_size=1, max_size=4))
 def test_a_plain_loop_over_the_readings_finds_the_same(drawings: list[str]) -> None:
     recorded = [a_curve(drawn) for drawn in drawings]

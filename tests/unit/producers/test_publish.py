@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from threading import Event
 from typing import Any, cast
@@ -59,9 +60,14 @@ class FakeProducer:
     flush = poll
 
 
+@cache
+def made(rates: FaultRates) -> list[Delivery]:
+    return list(deliveries(fleet(3, 5, 5, FIRST_DAY_MS, 4), rates))
+
+
 def published(producer: FakeProducer, folder: TruthFolder, **options: Any) -> Ledger:
     return publish(
-        deliveries(fleet(3, 5, 5, FIRST_DAY_MS, 4), options.pop("rates", FaultRates())),
+        iter(made(options.pop("rates", FaultRates()))),
         cast(Producer, producer),
         folder,
         **{"stop": Event(), "on_progress": lambda *_: None, "pace": Pace(), **options},
@@ -117,6 +123,8 @@ def test_a_run_that_is_killed_has_told_what_it_sent(tmp_path: Path, monkeypatch:
     folder, seen = TruthFolder(tmp_path), []
 
     def look(_delivery: Delivery, ledger: Ledger) -> None:
+        if ledger.counts.sent % 4:
+            return
         uploads, records = told_so_far(tmp_path, TrueUpload), told_so_far(tmp_path, TrueRecord)
         assert uploads.num_rows >= records.num_rows - ledger.counts.faults["duplicated"]
         seen.append(records.num_rows)
