@@ -55,7 +55,7 @@ def require_same_options(data_dir: Path, kind: str, options: Options) -> None:
             had = " ".join(_said(name, earlier.get(name)) for name in names)
             raise UsageError(
                 f"seed {options['--seed']} was simulated here with {had}: the same, another --seed or another "
-                "--data-dir is accepted, for the numbers of its uploads are given"
+                "--data-dir is accepted; others would be other uploads under the same numbers"
             )
 
 
