@@ -83,9 +83,8 @@ def replay(
     )
     if not as_json:
         for row in rows:
-            typer.echo(
-                "  ".join(f"{value}" if name == "device_id" else f"{name} {value}" for name, value in row.items())
-            )
+            told = {name: f"{value:,}" if isinstance(value, int | float) else value for name, value in row.items()}
+            typer.echo("  ".join(value if name == "device_id" else f"{name} {value}" for name, value in told.items()))
     tell(summary | {"recordings": rows}, as_json=as_json)
 
 
