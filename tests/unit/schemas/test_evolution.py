@@ -57,7 +57,7 @@ def test_lifting_a_washer_s_upload_loses_nothing_but_digits_below_a_milliwatt_ho
     ):
         assert (mwh is None) is (wh is None)
         # Half a milliwatt-hour by rounding, and what a float of that size cannot tell apart anyway.
-        assert wh is None or mwh / MWH_PER_WH == pytest.approx(wh, abs=0.0005, rel=2e-15)
+        assert wh is None or mwh / MWH_PER_WH == pytest.approx(wh, abs=0.0005 + 2e-15 * wh)
 
 
 def test_the_largest_counter_of_version_1_is_one_of_version_2() -> None:
