@@ -115,7 +115,7 @@ def test_forgetting_changes_nothing_for_devices_that_are_not_idle(seed: int, res
     heard_day: dict[str, float] = {}
     idle: set[str] = set()
     day, seqs = 0.0, dict.fromkeys([f"{kind}-{number}" for kind in "wp" for number in range(4)], 0)
-    for _ in range(40):
+    for _ in range(36):
         day += rng.choice([0.1, 0.5, 3.0, 6.0])
         device = rng.choice(list(seqs))
         if day - heard_day.setdefault(device, day) >= LIMIT_MS / DAY_MS:
