@@ -12,6 +12,7 @@ from schemas.failures import FailedEvent
 from streams.awaited import AWAITED_MS, MOST_OF_A_DEVICE
 from streams.batch import Batch, Outputs, Place
 from streams.decode import Decoder
+from streams.dedupe import WINDOW
 from streams.intake import taken_in as taken_from_kafka
 from streams.memory import Position, changes, restored
 from streams.product import WASHER
@@ -140,6 +141,25 @@ def test_what_was_refused_with_its_number_in_quotes_or_a_clock_ahead_may_come_ba
 def intake(*values: bytes) -> tuple[Batch, list[FailedEvent]]:
     records = [ConsumerRecord("t", 0, at, NOON_MS, 1, b"w-1", value, None, 0, 0, ()) for at, value in enumerate(values)]
     return taken_from_kafka(Decoder(WASHER.versions), Place("t", 0), records)
+
+
+@pytest.mark.parametrize(("ahead", "is_waited_for"), [(WINDOW - 1, True), (WINDOW, False)])
+def test_a_number_is_waited_for_only_if_dedup_still_reached_it_when_it_was_refused(
+    ahead: int, is_waited_for: bool
+) -> None:
+    for sizes in ([], [1, 1, 1]):
+        state = State(WASHER)
+        taken_in(WASHER, state, [part(1), part(2 + ahead), spoiled(part(2))], sizes)
+        assert len(state.awaited) == is_waited_for
+
+
+def test_of_a_device_that_is_forgotten_nothing_is_waited_for() -> None:
+    state = State(WASHER)
+    taken_in(WASHER, state, [part(1), spoiled(part(2)), part(3, cycle_ended=True)])
+    later = part(9, 0, device_id="w-2") | {"sent_at_ms": NOON_MS + 20 * 86_400_000}
+    taken_in(WASHER, state, [later])
+    assert state.forget_idle(10 * 86_400_000) == 1
+    assert len(state.awaited) == 0
 
 
 def test_nobody_waits_for_ever() -> None:
