@@ -117,7 +117,7 @@ class Load:
                 "offset_ms": offsets,
                 "programme": ("cotton", "synthetics", "eco", "quick", "wool")[drawn.integers(5)],
                 "power_w": power_w.tolist(),
-                "water_l": drawn.uniform(5, 60, self.readings).round(2).tolist(),
+                "water_l": np.sort(drawn.uniform(5, 60, self.readings)).round(2).tolist(),
                 "temperature_c": drawn.uniform(15, 90, self.readings).round(1).tolist(),
                 "drum_rpm": drawn.integers(0, 1_400, self.readings).tolist(),
             }

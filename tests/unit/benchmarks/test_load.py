@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 
 import pytest
+from aiokafka import ConsumerRecord
 
 from benchmarks.engine.faust_process import energy_uwh
 from benchmarks.engine.load import LOADS, Cycle, Load, Sums
 from schemas.uploads import WASHER_VERSIONS, WasherUpload
+from streams.batch import Place
 from streams.decode import Decoder
+from streams.intake import taken_in
+from streams.product import WASHER
+from streams.step import State, step
 
 DEVICES = 7
 
@@ -53,10 +58,16 @@ def test_each_device_counts_its_uploads_and_stays_in_its_partition(name: str) ->
 
 
 @pytest.mark.parametrize("name", LOADS)
-def test_the_contract_lets_every_upload_in(name: str) -> None:
-    decoded = Decoder(WASHER_VERSIONS).decode([value for _, value in a_load(name, 200).values()])
-    assert decoded.refused == []
-    assert decoded.uploads.num_rows == 200
+def test_the_stream_lets_every_upload_in(name: str) -> None:
+    load, soon_ms = a_load(name, 600), 1_790_000_000_000
+    records = [
+        ConsumerRecord("t", 0, offset, soon_ms, 1, load.device_ids()[device].encode(), value, None, 0, 0, ())
+        for offset, (device, value) in enumerate(load.values())
+    ]
+    batch, refused = taken_in(Decoder(WASHER_VERSIONS), Place("t", 0), records)
+    outputs = step(WASHER, State(WASHER), batch, refused)
+    assert outputs.failed == []
+    assert outputs.receipts.num_rows == 600
 
 
 def test_a_load_gives_the_same_bytes_every_time() -> None:
