@@ -23,12 +23,12 @@ from producers.load_acknowledged import Acknowledged
 from producers.load_digits import Integers, listed, partitions_of
 from producers.load_truth import fleet_rows, session_rows, total_rows, upload_rows
 from producers.load_uploads import Devices, Volley, volleys
-from producers.publish import ANSWER_WITHIN_S, GIVE_UP_AFTER_MS
+from producers.publish import ANSWER_WITHIN_S
 from producers.truth_folder import TruthFolder
 from schemas.errors import UnreachableError
 from schemas.fields import Contract
 from schemas.fleet import FleetDevice, Product
-from schemas.topics import TELEMETRY_SHOE, TELEMETRY_WASHER
+from schemas.topics import GIVE_UP_AFTER_MS, TELEMETRY_SHOE, TELEMETRY_WASHER
 from schemas.truth import TrueRecord, TrueSession, TrueTotal, TrueUpload
 
 TOPICS: Mapping[Product, str] = {"washer": TELEMETRY_WASHER, "shoe": TELEMETRY_SHOE}

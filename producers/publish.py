@@ -26,7 +26,7 @@ from producers.truth_folder import TruthFolder, rows_of
 from producers.uploads import Delivery
 from schemas.errors import UnreachableError, UsageError
 from schemas.fleet import FleetDevice, LifeEvent
-from schemas.topics import TELEMETRY
+from schemas.topics import GIVE_UP_AFTER_MS, TELEMETRY, TELEMETRY_PRODUCER
 from schemas.truth import TrueRecord, TrueSession, TrueTotal, TrueUpload
 
 _LOG = logging.getLogger(__name__)
@@ -34,28 +34,10 @@ _LOG = logging.getLogger(__name__)
 ANSWER_WITHIN_S = 8.0
 """How long the broker may take to say hello."""
 
-GIVE_UP_AFTER_MS = 60_000
-"""How long a record may wait for its acknowledgement."""
-
-LARGEST_RECORD_BYTES = 1_048_588
-"""As the topics take them; librdkafka's own limit is lower than what an upload may have."""
-
 _SERVE_EVERY = 100
 _SERVE_EVERY_S = 0.2
 _ROWS_PER_WRITE = 100_000
 _WRITE_EVERY_S = 1.0
-
-SETTINGS: Mapping[str, str | int | float | bool] = {
-    "enable.idempotence": True,
-    "acks": "all",
-    "compression.type": "lz4",
-    "linger.ms": 20,
-    "partitioner": "murmur2_random",  # as Java clients do; librdkafka's own default differs
-    "message.max.bytes": LARGEST_RECORD_BYTES,
-    "queue.buffering.max.messages": 200_000,
-    "queue.buffering.max.kbytes": 262_144,
-    "delivery.timeout.ms": GIVE_UP_AFTER_MS,
-}
 
 Progress = Callable[[Delivery, Ledger], None]
 
@@ -93,7 +75,7 @@ def connect(kafka: Mapping[str, str]) -> Producer:
     complaints: list[str] = []
     _LOG.addHandler(logging.NullHandler())  # what matters of librdkafka's log is in our errors
     config: dict[str, Any] = {
-        **SETTINGS,
+        **TELEMETRY_PRODUCER,
         **kafka,
         "logger": _LOG,
         "error_cb": lambda error: complaints.append(error.str()),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal
 
 from schemas.facts import Receipt, Run, ShoeReading, WashCycle, WasherReading
@@ -107,6 +109,25 @@ TOPICS: tuple[Topic, ...] = (
         FRAME_BYTES,
     ),
 )
+
+GIVE_UP_AFTER_MS = 60_000
+"""How long a record of a device may wait for Kafka's acknowledgement."""
+
+TELEMETRY_PRODUCER: Mapping[str, str | int | float | bool] = MappingProxyType(
+    {
+        "enable.idempotence": True,
+        "acks": "all",
+        "compression.type": "lz4",
+        "linger.ms": 20,
+        "partitioner": "murmur2_random",  # as Java clients do; librdkafka's own default differs
+        "message.max.bytes": 1_048_588,  # as the topics take them; librdkafka's own limit is lower than an upload's
+        "queue.buffering.max.messages": 200_000,
+        "queue.buffering.max.kbytes": 262_144,
+        "delivery.timeout.ms": GIVE_UP_AFTER_MS,
+    }
+)
+"""How librdkafka writes telemetry. All that write it share it: an upload that comes back has to find its device's
+partition, however large it is."""
 
 BY_NAME = {topic.name: topic for topic in TOPICS}
 TELEMETRY = (TELEMETRY_WASHER, TELEMETRY_SHOE)

@@ -90,6 +90,8 @@ def settle(
     Args:
         slot, seq, label_ms, offset, verdict: Of the uploads of the batch, as dedup judged them; verdicts are changed.
     """
+    if not hopes and not len(awaited):
+        return
     concerned = awaited.concerned(slot) | np.isin(slot, [hope.slot for hope in hopes])
     rows = np.flatnonzero(concerned & ((verdict == Verdict.ACCEPTED) | (verdict == Verdict.LATE))).tolist()
     if not rows and not hopes:

@@ -20,7 +20,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from schemas.errors import UnreachableError, UsageError
 from schemas.failures import REPAIRED_HEADER
-from schemas.topics import TELEMETRY
+from schemas.topics import GIVE_UP_AFTER_MS, TELEMETRY, TELEMETRY_PRODUCER
 from streams.crash_points import crash_point
 from streams.repair import Fit
 from streams.repair_folder import Acknowledgements, RepairFolder
@@ -31,25 +31,11 @@ _LOG = logging.getLogger(__name__)
 ANSWER_WITHIN_S = 8.0
 """How long the broker may take to say hello."""
 
-GIVE_UP_AFTER_MS = 60_000
-"""How long a record may wait for its acknowledgement."""
-
 WRITTEN_DOWN_AT_ONCE = 1_000
 WRITTEN_DOWN_AFTER_S = 1.0
 """Or sooner: a slow replay may take hours for a thousand."""
 
 _SERVE_EVERY = 100
-
-SETTINGS: Mapping[str, str | int | float | bool] = {
-    "enable.idempotence": True,
-    "acks": "all",
-    "compression.type": "lz4",
-    "linger.ms": 20,
-    "partitioner": "murmur2_random",  # as devices' producers: an upload has to come back to its device's partition
-    "queue.buffering.max.messages": 200_000,
-    "queue.buffering.max.kbytes": 262_144,
-    "delivery.timeout.ms": GIVE_UP_AFTER_MS,
-}
 
 
 @dataclass
@@ -73,7 +59,7 @@ def connect(kafka: Mapping[str, str]) -> Producer:
         UsageError: the topics are missing.
     """
     _LOG.addHandler(logging.NullHandler())  # what matters of librdkafka's log is in our errors
-    config: dict[str, Any] = {**SETTINGS, **kafka, "logger": _LOG}
+    config: dict[str, Any] = {**TELEMETRY_PRODUCER, **kafka, "logger": _LOG}
     producer = Producer(config)
     try:
         topics = producer.list_topics(timeout=ANSWER_WITHIN_S).topics

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
 from typing import Any
 
 import pytest
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import KafkaError, KafkaException, Producer
 
 from schemas.errors import UnreachableError
 from schemas.failures import REPAIRED_HEADER
+from schemas.topics import TELEMETRY_PRODUCER, TELEMETRY_WASHER
+from schemas.uploads import MAX_UPLOAD_BYTES
 from streams import readmission
 from streams.readmission import WRITTEN_DOWN_AT_ONCE, readmit
 from streams.repair import Fit
@@ -153,3 +155,18 @@ def test_when_reading_fails_what_was_sent_before_is_written_down(folder: RepairF
     with pytest.raises(KeyboardInterrupt):
         readmit(fits(), Broker(), folder, stop=Event(), on_progress=lambda _: None)  # type: ignore[arg-type]
     assert folder.acknowledged() == {f"{PLACE}0"}
+
+
+def test_the_largest_upload_that_was_refused_may_come_back() -> None:
+    as_librdkafka_would = {name: value for name, value in TELEMETRY_PRODUCER.items() if name != "message.max.bytes"}
+    with pytest.raises(KafkaException, match="MSG_SIZE_TOO_LARGE"):
+        _hand_over_the_largest(as_librdkafka_would)
+    _hand_over_the_largest(TELEMETRY_PRODUCER)
+
+
+def _hand_over_the_largest(settings: Mapping[str, Any]) -> None:
+    producer = Producer({**settings, "bootstrap.servers": "127.0.0.1:1", "log_level": 0})
+    try:
+        producer.produce(TELEMETRY_WASHER, b" " * MAX_UPLOAD_BYTES, b"w-1", headers=[(REPAIRED_HEADER, b"r" * 200)])
+    finally:
+        producer.purge()
