@@ -48,7 +48,18 @@ class Receipt(Contract):
     material: Material
     firmware: Firmware
     session_no: SessionNo | None
+    session_started_at_ms: Annotated[
+        int | None, described("Start of its session; null outside one", "usage", "ms since 1970 UTC")
+    ]
     reading_count: Count
+    last_measured_at_ms: Annotated[
+        int | None, described("Its last reading; null without any", "usage", "ms since 1970 UTC")
+    ]
+    board_no: Annotated[int | None, described("Main boards it has had, if it says", "technical", "1", ge=0)]
+    energy_wh: Annotated[float | None, described("Energy of its readings; washers only", "usage", "Wh", ge=0)]
+    run_distance_m: Annotated[
+        float | None, described("Distance of its run at its last reading; shoes only", "usage", "m", ge=0)
+    ]
     lifetime_sessions: Annotated[int | None, described("Cycles the device has counted since made", "usage", "1")]
     lifetime_energy_wh: Annotated[float | None, described("Energy the device has counted since made", "usage", "Wh")]
     lifetime_water_l: Annotated[float | None, described("Water the device has counted since made", "usage", "l")]
@@ -109,6 +120,30 @@ class Session(Contract):
     ended_at_ms: InstantMs
     reading_count: Count
     known_at_ms: ReceivedAtMs
+    changed_readings: Annotated[
+        int | None, described("Readings more than in the version written before; null in the first", "technical", "1")
+    ] = None
+    changed_end_ms: Annotated[
+        int | None, described("How much later it ends than in the version before; null in the first", "usage", "ms")
+    ] = None
+    changed_amount: Annotated[
+        float | None,
+        described("Energy or distance more than in the version before; null in the first", "usage", "Wh or m"),
+    ] = None
+
+
+Seconds = Annotated[float | None, described("Time in this phase", "usage", "s", ge=0)]
+
+CycleAnomaly = Literal[
+    "power_cut",  # the power failed in the middle
+    "paused",  # somebody stopped it, or it waited, and went on
+    "unbalanced",  # it could not spin as fast as it should
+    "slow_heating",
+    "slow_draining",
+    "door_open",
+    "unfinished",  # it was over before it had spun
+    "readings_missing",  # of a part of it nothing is known
+]
 
 
 class WashCycle(Session):
@@ -121,6 +156,34 @@ class WashCycle(Session):
     energy_wh: Annotated[float, described("Energy drawn in the cycle", "usage", "Wh", ge=0)]
     peak_w: Annotated[float, described("Highest mean power of a reading", "usage", "W", ge=0)]
     water_l: Annotated[float | None, described("Water drawn in the cycle", "usage", "l", ge=0)]
+    programme_source: Annotated[
+        Literal["reported", "recognised"] | None, described("The machine named the programme, or its course showed it")
+    ] = None
+    fill_s: Seconds = None
+    heat_s: Seconds = None
+    wash_s: Seconds = None
+    rinse_s: Seconds = None
+    spin_s: Seconds = None
+    drain_s: Annotated[float | None, described("Time the drain pump ran", "usage", "s", ge=0)] = None
+    heat_energy_wh: Annotated[float | None, described("Energy while the heater was on", "usage", "Wh", ge=0)] = None
+    heater_w: Annotated[float | None, described("Mean power while the heater was on", "usage", "W", ge=0)] = None
+    heating_k_per_min: Annotated[
+        float | None, described("Rise of the suds per minute of heating", "usage", "K/min", ge=0)
+    ] = None
+    max_temperature_c: Annotated[float | None, described("Highest temperature of the suds", "usage", "°C")] = None
+    max_drum_rpm: Annotated[float | None, described("Highest speed of the drum", "usage", "1/min", ge=0)] = None
+    spin_w: Annotated[
+        float | None, described("Mean power at nine tenths of the highest speed and above", "usage", "W", ge=0)
+    ] = None
+    label_energy_deviation_pct: Annotated[
+        float | None, described("Energy above what the label promises for the programme", "usage", "%")
+    ] = None
+    label_water_deviation_pct: Annotated[
+        float | None, described("Water above what the label promises for the programme", "usage", "%")
+    ] = None
+    anomalies: Annotated[
+        list[CycleAnomaly] | None, described("What was not as it should be; null: cannot be told", "usage")
+    ] = None
 
 
 class Run(Session):
@@ -136,3 +199,28 @@ class Run(Session):
     avg_ground_contact_ms: Annotated[
         float | None, described("Mean contact time over the time it was measured", "health", "ms")
     ]
+    moving_s: Annotated[float | None, described("Time in which distance was made", "usage", "s", ge=0)] = None
+    paused_s: Annotated[float | None, described("Measured time without any distance", "usage", "s", ge=0)] = None
+    gap_s: Annotated[float | None, described("Time of which nothing is known", "usage", "s", ge=0)] = None
+    pace_s_per_km: Annotated[float | None, described("Moving time by distance", "usage", "s/km", ge=0)] = None
+    split_s: Annotated[
+        list[float | None] | None,
+        described("Time of each full kilometre, pauses included; null where a gap hides it", "usage", "s"),
+    ] = None
+    avg_contact_balance_pct: Annotated[
+        float | None, described("Left foot's share of ground contact time", "health", "%")
+    ] = None
+    asymmetry_pct: Annotated[
+        float | None,
+        described("Difference of the feet by their mean: twice the balance's distance from 50", "health", "%"),
+    ] = None
+    heart_rate_zone_s: Annotated[
+        list[float] | None,
+        described("Time in five zones, from 50, 60, 70, 80, 90 % of the highest heart rate", "health", "s"),
+    ] = None
+    max_heart_rate_known_bpm: Annotated[
+        float | None, described("The highest heart rate that the zones go by", "health", "1/min")
+    ] = None
+    load: Annotated[
+        float | None, described("Minutes in each zone times the zone's number (Edwards 1993)", "health", "min")
+    ] = None

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from schemas import topics
+from schemas.desk import Alert, Completeness, FleetMinute, Insight, Usage
 from schemas.facts import Offset, Partition, Receipt, Run, ShoeReading, Topic, WashCycle, WasherReading
 from schemas.failures import FailedEvent
 from schemas.fields import Contract, described
@@ -58,6 +59,15 @@ READINGS_SHOE = Table("readings_shoe", ShoeReading, "Readings of running shoes, 
 WASH_CYCLE_VERSIONS = Table("wash_cycle_versions", WashCycle, "All versions of all wash cycles")
 RUN_VERSIONS = Table("run_versions", Run, "All versions of all runs")
 FAILED_EVENTS = Table("failed_events", FailedEvent, "Uploads that were refused, with reason and original bytes")
+USAGE_VERSIONS = Table("usage_versions", Usage, "Whose use each session was, all versions")
+INSIGHTS = Table("insights", Insight, "Advice that was given to people")
+ALERT_VERSIONS = Table("alert_versions", Alert, "What the maker should look at, all versions")
+COMPLETENESS_VERSIONS = Table(
+    "completeness_versions", Completeness, "What each device counted a month against what arrived, all versions"
+)
+FLEET_MINUTE_VERSIONS = Table(
+    "fleet_minute_versions", FleetMinute, "What models did in each minute, by country and partition, all versions"
+)
 SINK_POSITION = Table("sink_position", SinkPosition, "Up to where the lake holds each partition")
 
 _FED = {
@@ -67,6 +77,11 @@ _FED = {
     topics.SESSIONS_WASHER: WASH_CYCLE_VERSIONS,
     topics.SESSIONS_SHOE: RUN_VERSIONS,
     topics.FAILED_EVENTS: FAILED_EVENTS,
+    topics.USAGE: USAGE_VERSIONS,
+    topics.INSIGHTS: INSIGHTS,
+    topics.ALERTS: ALERT_VERSIONS,
+    topics.COMPLETENESS: COMPLETENESS_VERSIONS,
+    topics.FLEET_MINUTES: FLEET_MINUTE_VERSIONS,
 }
 
 INPUTS = tuple(Input(topic, topics.BY_NAME[topic].form, _FED[topic]) for topic in topics.LAKE_INPUTS)

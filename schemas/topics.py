@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
+from schemas.desk import Alert, Command, Completeness, FleetMinute, Insight, Usage
 from schemas.facts import Receipt, Run, ShoeReading, WashCycle, WasherReading
 from schemas.failures import FailedEvent
 from schemas.fields import Contract
+from schemas.reference import ConsentReference, ContractReference, CustodyReference, DeviceReference
 from schemas.uploads import ShoeUpload, WasherUpload
 
 Form = Literal["json", "arrow", "original"]
@@ -27,6 +29,16 @@ READINGS_SHOE = "readings.shoe.v1"
 SESSIONS_WASHER = "sessions.washer.v1"
 SESSIONS_SHOE = "sessions.shoe.v1"
 FAILED_EVENTS = "failed-events.v1"
+REFERENCE_DEVICE = "reference.device.v1"
+REFERENCE_CUSTODY = "reference.custody.v1"
+REFERENCE_CONTRACT = "reference.contract.v1"
+REFERENCE_CONSENT = "reference.consent.v1"
+USAGE = "usage.v1"
+INSIGHTS = "insights.v1"
+ALERTS = "alerts.v1"
+COMPLETENESS = "completeness.v1"
+COMMANDS = "commands.v1"
+FLEET_MINUTES = "fleet-minutes.v1"
 
 
 @dataclass(frozen=True)
@@ -108,7 +120,24 @@ TOPICS: tuple[Topic, ...] = (
         30 * DAY_MS,
         FRAME_BYTES,
     ),
+    *(
+        Topic(name, "device_id", "json", contract, "sinks.records", ("sinks.records",), ("streams",), None)
+        for name, contract in (
+            (REFERENCE_DEVICE, DeviceReference),
+            (REFERENCE_CUSTODY, CustodyReference),
+            (REFERENCE_CONTRACT, ContractReference),
+            (REFERENCE_CONSENT, ConsentReference),
+        )
+    ),
+    Topic(USAGE, "device_id", "json", Usage, "streams", ("streams",), ("sinks.lake",), 30 * DAY_MS),
+    Topic(INSIGHTS, "subject", "json", Insight, "streams", ("streams",), ("sinks.lake",), 30 * DAY_MS),
+    Topic(ALERTS, "device_id", "json", Alert, "streams", ("streams",), ("sinks.lake",), 30 * DAY_MS),
+    Topic(COMPLETENESS, "device_id", "json", Completeness, "streams", ("streams",), ("sinks.lake",), 30 * DAY_MS),
+    Topic(COMMANDS, "device_id", "json", Command, "streams", ("streams",), ("producers",), 7 * DAY_MS),
+    Topic(FLEET_MINUTES, "", "arrow", FleetMinute, "streams", ("streams",), ("sinks.lake",), 30 * DAY_MS, FRAME_BYTES),
 )
+
+REFERENCES = (REFERENCE_DEVICE, REFERENCE_CUSTODY, REFERENCE_CONTRACT, REFERENCE_CONSENT)
 
 GIVE_UP_AFTER_MS = 60_000
 """How long a record of a device may wait for Kafka's acknowledgement."""
