@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from streams.dedupe import NEVER, WINDOW
+from streams.desk.register import NOTHING
 from streams.product import Product
 from streams.step import State
 from streams.store import Records, Store
@@ -55,7 +56,7 @@ def device_view(product: Product, state: State, device_id: str) -> DeviceView | 
         unseen_seq=tuple(sorted(set(reach) - set(seen))),
         received_at_ms=int(device["received_ms"]) or None,
         session_started_ms=int(device["label"]) or None,
-        sessions=[product.fact(session, device_id, f"{device_id}:{session['label_ms']}") for session in own],
+        sessions=[product.fact(session, device_id, f"{device_id}:{session['label_ms']}", NOTHING) for session in own],
         pieces=len(_of(state.pieces.store, slot)),
     )
 

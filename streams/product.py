@@ -16,6 +16,7 @@ from streams import runs, wash_cycles
 from streams.admission import Rules
 from streams.batch import Batch, Instants, Ints
 from streams.cohorts import Measure
+from streams.desk.register import Known
 from streams.measures import SHOE_MEASURES, WASHER_MEASURES
 from streams.physics import shoe_doubts, washer_doubts
 from streams.store import Rows, Store
@@ -29,13 +30,14 @@ class Product:
         versions: Contracts of the upload, oldest first. Everything behind the decoder has the newest one's columns.
         detects: Whether uploads without a session are searched for wash cycles (plug meters).
         reading_columns: The product's own columns of its reading.
-        lifetime_columns: Its lifetime counters, by their names in `Receipt`.
+        lifetime_columns: Its lifetime counters and what its readings add to them, by their names in `Receipt`.
         add_amounts: Adds what uploads say to the rows of their sessions.
         rules: What such a device cannot have measured.
         measures: Figures that a firmware is judged by.
         counters: Lifetime counters, which only rise, and by how much rounding may lower each.
         main_counter: The one that what was measured must add up to.
-        fact: A session row as its contract writes it.
+        fact: A session row as its contract writes it, given what the record systems know of its device.
+        amount: The field of a session row that `changed_amount` speaks of, and how many of it make a Wh or m.
     """
 
     telemetry: str
@@ -46,9 +48,11 @@ class Product:
     session_dtype: np.dtype[np.void]
     detects: bool
     reading_columns: Callable[[Batch, Instants], dict[str, pa.Array]]
-    lifetime_columns: Callable[[Batch], dict[str, pa.ChunkedArray]]
+    lifetime_columns: Callable[[Batch, Instants], dict[str, pa.ChunkedArray]]
     add_amounts: Callable[[Store, Rows, Ints, Batch, Instants], None]
-    fact: Callable[[np.void, str, str], dict[str, object]]
+    fact: Callable[[np.void, str, str, Known], dict[str, object]]
+    amount: str
+    amounts_per_unit: float
     rules: Rules
     measures: tuple[Measure, ...]
     counters: Mapping[str, float]
@@ -72,6 +76,8 @@ WASHER = Product(
     wash_cycles.lifetime_columns,
     wash_cycles.add_amounts,
     wash_cycles.fact,
+    "energy_uwh",
+    1e6,
     washer_doubts,
     WASHER_MEASURES,
     MappingProxyType({"lifetime_cycles": 0.5, "lifetime_energy_mwh": 1_000.0, "lifetime_water_l": 0.5}),
@@ -89,6 +95,8 @@ SHOE = Product(
     runs.lifetime_columns,
     runs.add_amounts,
     runs.fact,
+    "distance_mm",
+    1e3,
     shoe_doubts,
     SHOE_MEASURES,
     MappingProxyType({"lifetime_distance_m": 1.0, "lifetime_steps": 1.0}),

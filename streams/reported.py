@@ -35,6 +35,9 @@ SESSION_FIELDS: list[tuple[str, str]] = [
     ("over_seq", "i8"),
     ("known_at_ms", "i8"),
     ("announced", "i8"),
+    ("told_readings", "i8"),
+    ("told_end_ms", "i8"),
+    ("told_amount", "i8"),
     ("closed", "?"),
     ("corrected", "?"),
     ("withdrawn", "?"),
@@ -45,7 +48,8 @@ SESSION_FIELDS: list[tuple[str, str]] = [
 """Fields that the sessions of all products share.
 
 `label_ms`: the first known start, which names the session; `over_seq`: its device's newest number when it last
-changed; `announced`: the version last written; `detected`: found in a power curve, not reported.
+changed; `announced`: the version last written, and `told_*` what it said; `detected`: found in a power curve, not
+reported.
 """
 
 

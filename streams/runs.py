@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from schemas.facts import Run
 from streams.batch import MS_PER_MINUTE, Batch, Floats, Instants, Ints, channel, highest, nullable, peak, per_upload
+from streams.desk.register import Known
 from streams.groups import Groups, grouped
 from streams.reported import SESSION_FIELDS, fields, shared_facts
 from streams.store import Rows, Store
@@ -49,9 +50,10 @@ def reading_columns(batch: Batch, when: Instants) -> dict[str, pa.Array]:
     }
 
 
-def lifetime_columns(batch: Batch) -> dict[str, pa.ChunkedArray]:
-    """The device's own counters, by their names in `Receipt`."""
+def lifetime_columns(batch: Batch, when: Instants) -> dict[str, pa.ChunkedArray]:
+    """The device's own counters and how far its run has come, by their names in `Receipt`."""
     return {
+        "run_distance_m": nullable(peak(batch, "distance_m", when)),
         "lifetime_distance_m": batch.uploads.column("lifetime_distance_m"),
         "lifetime_steps": batch.uploads.column("lifetime_steps"),
     }
@@ -77,7 +79,7 @@ def add_amounts(runs: Store, rows: Rows, uploads: Ints, batch: Batch, when: Inst
     values["heart_rate_max"][own] = np.fmax(values["heart_rate_max"][own], top)
 
 
-def fact(run: np.void, device_id: str, session_id: str) -> dict[str, object]:
+def fact(run: np.void, device_id: str, session_id: str, known_device: Known) -> dict[str, object]:
     """The run's newest version, as the contract writes it."""
     known = fields(run)
     cadence_ms = known["cadence_ms"]

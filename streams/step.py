@@ -28,6 +28,7 @@ from streams.bodies import digests
 from streams.cohorts import COHORT, Cohorts
 from streams.counters import COUNTERS, NO_BOARD
 from streams.dedupe import WINDOW, Deduped, Verdict
+from streams.desk.register import EMPTY, Register
 from streams.detected import Curves, add_curves, forget_settled
 from streams.devices import DEVICE, Devices
 from streams.idle import forget_idle
@@ -104,6 +105,7 @@ def step(
     batch: Batch,
     refused_before: Sequence[FailedEvent] = (),
     trusted: frozenset[tuple[str, str]] = frozenset(),
+    register: Register = EMPTY,
 ) -> Outputs:
     """Everything the stream has to say of a batch; the state is changed in place.
 
@@ -113,6 +115,7 @@ def step(
     Args:
         refused_before: Records of the batch that are no uploads; they are among what is refused.
         trusted: Materials and firmware whose figures are right, however much they differ (`streams.cohorts`).
+        register: What the record systems know of the devices of the partition.
     """
     _, start, _ = fields = product.upload.session_fields()
     state.received(batch.received_at_ms)
@@ -132,7 +135,7 @@ def step(
     if product.detects:
         curves = np.flatnonzero(accepted & (batch.integers(start) == 0) & (when.count > 0))
         changed.append(_detected(state, batch, slot, curves, when))
-    sessions = _facts(product, state, announce(state.sessions, np.concatenate(changed)))
+    sessions = _facts(product, state, announce(state.sessions, np.concatenate(changed)), register)
     readings = _readings(product, batch, when, accepted)
     failed = [*refused_before, *impossible, *untrue, *_unwanted(state, batch, slot, judged.verdict)]
     return Outputs(receipts, readings, sessions, failed)
@@ -196,7 +199,7 @@ def _receipts(product: Product, batch: Batch, verdict: npt.NDArray[np.int8], whe
     """Receipts of accepted uploads and duplicates, in order of arrival."""
     schema = arrow_schema(Receipt)
     rows = len(batch.offset)
-    number, _, _ = product.upload.session_fields()
+    number, start, _ = product.upload.session_fields()
     known = {
         "topic": pa.repeat(batch.place.topic, rows),
         "partition": pa.repeat(batch.place.partition, rows),
@@ -204,9 +207,12 @@ def _receipts(product: Product, batch: Batch, verdict: npt.NDArray[np.int8], whe
         "received_at_ms": pa.array(batch.received_at_ms),
         "outcome": pa.array(np.where(verdict == Verdict.ACCEPTED, "accepted", "duplicate").tolist(), pa.string()),
         "session_no": batch.uploads.column(number),
+        "session_started_at_ms": batch.uploads.column(start),
         "reading_count": pa.array(when.count),
+        "last_measured_at_ms": nullable_number(when.last_measured_ms()),
+        "board_no": batch.uploads.column("board_no"),
         **{name: batch.uploads.column(name) for name in ("device_id", "seq", "sent_at_ms", "material", "firmware")},
-        **product.lifetime_columns(batch),
+        **product.lifetime_columns(batch, when),
     }
     table = pa.table([_column(known, field, rows) for field in schema], schema=schema)
     return table.filter(pa.array((verdict == Verdict.ACCEPTED) | (verdict == Verdict.DUPLICATE)))
@@ -263,14 +269,31 @@ def _detected(state: State, batch: Batch, slot: Ints, uploads: Ints, when: Insta
     return add_curves(state.pieces, state.sessions, state.index, curves, batch, when)
 
 
-def _facts(product: Product, state: State, rows: Rows) -> list[dict[str, object]]:
+def _facts(product: Product, state: State, rows: Rows, register: Register) -> list[dict[str, object]]:
     """The newest version of each of the given sessions, as its contract writes it."""
     written = []
     for row in _in_order_of_start(state.sessions, rows):
         session = state.sessions.values[row]
         device_id = state.devices.name(int(session["slot"]))
-        written.append(product.fact(session, device_id, f"{device_id}:{session['label_ms']}"))
+        fact = product.fact(session, device_id, f"{device_id}:{session['label_ms']}", register.of(device_id))
+        written.append({**fact, **_difference(product, session)})
     return written
+
+
+def _difference(product: Product, session: np.void) -> dict[str, object]:
+    """What changed since the version written before; notes what this one says."""
+    readings, end_ms, amount = (int(session[name]) for name in ("readings", "ended_ms", product.amount))
+    told_readings, told_end_ms, told_amount = (
+        int(session[name]) for name in ("told_readings", "told_end_ms", "told_amount")
+    )
+    session["told_readings"], session["told_end_ms"], session["told_amount"] = readings, end_ms, amount
+    if not told_end_ms:
+        return {}
+    return {
+        "changed_readings": readings - told_readings,
+        "changed_end_ms": end_ms - told_end_ms,
+        "changed_amount": (amount - told_amount) / product.amounts_per_unit,
+    }
 
 
 def _in_order_of_start(sessions: Store, rows: Rows) -> Iterable[int]:

@@ -19,8 +19,17 @@ import pyarrow as pa
 from streams.texts import padded, trimmed
 
 PAGES = 64
-SCHEMA_VERSION = 3
-FIELDS_SINCE = {"received_ms": 2, "bodies": 3, "board_no": 3, "counters": 3, "seen": 3}
+SCHEMA_VERSION = 4
+FIELDS_SINCE = {
+    "received_ms": 2,
+    "bodies": 3,
+    "board_no": 3,
+    "counters": 3,
+    "seen": 3,
+    "told_readings": 4,
+    "told_end_ms": 4,
+    "told_amount": 4,
+}
 """Fields that came after schema version 1, and with which. In state written before they are zero: not known."""
 PART_ROWS = 25_000
 """Rows in one record at most: of a few hundred bytes each, so that Kafka takes it."""

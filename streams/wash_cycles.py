@@ -13,6 +13,7 @@ from schemas.evolution import MWH_PER_WH
 from schemas.facts import WashCycle
 from schemas.uploads import Programme
 from streams.batch import Batch, Floats, Instants, Ints, channel, nullable, peak, per_upload, texts
+from streams.desk.register import Known
 from streams.groups import grouped
 from streams.reported import SESSION_FIELDS, fields, shared_facts
 from streams.store import Rows, Store
@@ -51,9 +52,11 @@ def reading_columns(batch: Batch, when: Instants) -> dict[str, pa.Array]:
     }
 
 
-def lifetime_columns(batch: Batch) -> dict[str, pa.ChunkedArray]:
-    """The device's own counters, by their names in `Receipt`."""
+def lifetime_columns(batch: Batch, when: Instants) -> dict[str, pa.ChunkedArray]:
+    """The device's own counters and the energy of its readings, by their names in `Receipt`."""
+    drawn_uwh = per_upload(energy_uwh(channel(batch, "power_w", when), when.span_ms), when)
     return {
+        "energy_wh": pa.array(drawn_uwh / 1e6),
         "lifetime_sessions": batch.uploads.column("lifetime_cycles"),
         "lifetime_energy_wh": pa.compute.divide(
             batch.uploads.column("lifetime_energy_mwh").cast(pa.float64()), MWH_PER_WH
@@ -82,7 +85,7 @@ def add_amounts(cycles: Store, rows: Rows, uploads: Ints, batch: Batch, when: In
     values["programme"][own] = np.maximum(values["programme"][own], chosen)
 
 
-def fact(cycle: np.void, device_id: str, session_id: str) -> dict[str, object]:
+def fact(cycle: np.void, device_id: str, session_id: str, known_device: Known) -> dict[str, object]:
     """The cycle's newest version, as the contract writes it."""
     known = fields(cycle)
     programme = known["programme"]

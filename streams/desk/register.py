@@ -161,6 +161,10 @@ class Register:
         return self._known.get(device_id, NOTHING)
 
 
+EMPTY = Register()
+"""Where nothing is known of any device. Never taught."""
+
+
 def _rows(history: History | None, names: str) -> Iterator[tuple[object, ...]]:
     if history is None:
         return iter(())
