@@ -26,7 +26,7 @@ MAGIC = b"\x00vaxel-sealed\x01"
 
 _NAME_BYTES, _NONCE_BYTES, _TAG_BYTES = 4, 12, 16
 _LEVEL = 1
-"""Of compression: neither Kafka nor Parquet can shrink what is encrypted, and a megabyte of JSON is mostly repetition."""
+"""Of compression: neither Kafka nor Parquet can shrink what is encrypted, and JSON is mostly repetition."""
 
 
 def seal(key: bytes, original: bytes, context: bytes) -> bytes:

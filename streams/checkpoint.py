@@ -24,7 +24,7 @@ from streams.batch import Outputs, Place
 from streams.crash_points import crash_point
 from streams.decode import Decoder
 from streams.device_view import DeviceView, device_view
-from streams.failed_record import Headers, headers_of, key_of
+from streams.failed_record import Headers, headers_of, key_of, value_of
 from streams.frames import frames
 from streams.intake import Record, taken_in
 from streams.memory import Position, changes, recall
@@ -176,7 +176,8 @@ class Partition:
         for session in outputs.sessions:
             self._produce(self._product.sessions, str(session["device_id"]).encode(), json.dumps(session).encode())
         for event in outputs.failed:
-            self._produce(FAILED_EVENTS, key_of(event), event.original, headers_of(event))
+            value = value_of(event, self._settings.sealing_key)
+            self._produce(FAILED_EVENTS, key_of(event), value, headers_of(event))
 
     def _produce(self, topic: str, key: bytes | None, value: bytes, headers: Headers | None = None) -> None:
         self._written_bytes += len(key or b"") + len(value)

@@ -6,14 +6,29 @@
 from __future__ import annotations
 
 from schemas.failures import HEADERS, FailedEvent
+from schemas.sealing import context_of, seal
+
+KIND = "failed-event"
+"""What a sealed upload is, in the context of its seal."""
 
 Headers = list[tuple[str, str | bytes | None]]
 """As the producer takes them."""
 
 
 def key_of(event: FailedEvent) -> bytes | None:
-    """The refused record's own key, as far as it is readable text."""
+    """The refused record's own key, if it may be kept."""
     return None if event.device_id is None else event.device_id.encode()
+
+
+def value_of(event: FailedEvent, sealing_key: bytes | None) -> bytes:
+    """The refused record's bytes, sealed: they may hold a name, or a heart rate that nobody agreed to show.
+
+    Args:
+        sealing_key: None leaves them as they came, for tests and benchmarks.
+    """
+    if sealing_key is None:
+        return event.original
+    return seal(sealing_key, event.original, context_of(KIND, event.topic, event.partition, event.offset))
 
 
 def headers_of(event: FailedEvent) -> Headers:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ class EngineSettings:
         stuck_s: How long a partition may stand still while input waits before `/health` turns red.
         max_refused_share: Share of the newest uploads (`streams.limit`) that may be refused before the worker stops.
         trusted: Materials and firmware whose figures are right, however much they differ (`streams.cohorts`).
+        sealing_key: Seals the bytes of refused uploads (`schemas.sealing`); None writes them as they came.
     """
 
     kafka: str
@@ -45,3 +46,4 @@ class EngineSettings:
     stuck_s: float = 30.0
     max_refused_share: float = 1.0
     trusted: frozenset[tuple[str, str]] = frozenset()
+    sealing_key: bytes | None = field(default=None, repr=False)

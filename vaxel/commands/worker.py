@@ -90,6 +90,7 @@ def worker(
     from streams.settings import EngineSettings  # noqa: PLC0415
     from streams.web import advertised  # noqa: PLC0415
     from streams.worker import run_worker  # noqa: PLC0415
+    from vaxel.keys import keys  # noqa: PLC0415
     from vaxel.progress import Intake  # noqa: PLC0415
     from vaxel.settings import kafka_address  # noqa: PLC0415
 
@@ -109,6 +110,7 @@ def worker(
         http_port=http_port,
         advertise=address,
         trusted=trusted(trust or []),
+        sealing_key=keys(os.environ, data_dir).sealing,
     )
     run_worker(settings, log_level, log_format=log_format.value)
 
