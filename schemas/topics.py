@@ -163,6 +163,10 @@ TELEMETRY = (TELEMETRY_WASHER, TELEMETRY_SHOE)
 LAKE_INPUTS = tuple(topic.name for topic in TOPICS if "sinks.lake" in topic.consumers)
 
 
+DESK = "desk"
+"""Stands for all that the desk reads, in the name of its state topic."""
+
+
 def state_topic(app: str, input_topic: str) -> Topic:
     """The compacted topic that holds an app's state of one input topic, partition by partition."""
     return Topic(

@@ -16,7 +16,7 @@ from streams.product import Product
 from streams.settings import EngineSettings
 from streams.state_topic import live_records
 from streams.step import State
-from streams.store import PAGES, Slice, from_frame, heading_of, to_frame
+from streams.store import PAGES, Slice, Store, from_frame, heading_of, to_frame
 
 POSITION_KEY = b"position"
 
@@ -55,12 +55,12 @@ def restored(product: Product, newest: Mapping[bytes, bytes]) -> tuple[State, Po
     Raises:
         ValueError: written by another schema version.
     """
-    slices = {name: _slices(name, store.values.dtype, newest) for name, store in State(product).stores.items()}
+    slices = {name: slices(name, store.values.dtype, newest) for name, store in State(product).stores.items()}
     kept = newest.get(POSITION_KEY)
     return State(product, slices), position_of(kept) if kept is not None else None
 
 
-def _slices(store: str, dtype: np.dtype[np.void], newest: Mapping[bytes, bytes]) -> Iterator[Slice]:
+def slices(store: str, dtype: np.dtype[np.void], newest: Mapping[bytes, bytes]) -> Iterator[Slice]:
     """Slices of one store in order of checkpoint, unpacked one by one: all at once would double the memory."""
     prefix = f"{store}/".encode()
     frames = [value for key, value in newest.items() if key.startswith(prefix)]
@@ -87,9 +87,14 @@ def position_record(position: Position) -> tuple[bytes, bytes]:
 
 def changes(state: State, position: Position) -> Iterator[tuple[bytes, bytes]]:
     """What a checkpoint writes: changed rows and one page of each store, then the position."""
-    page = position.checkpoint % PAGES
-    for name, store in state.stores.items():
-        for kind, saved in (("delta", store.delta(position.checkpoint)), ("page", store.page(position.checkpoint))):
+    yield from changed_rows(state.stores, position.checkpoint)
+    yield position_record(position)
+
+
+def changed_rows(stores: Mapping[str, Store], checkpoint: int) -> Iterator[tuple[bytes, bytes]]:
+    """Keys and values that keep the rows changed since the last checkpoint, and one page, of each store."""
+    page = checkpoint % PAGES
+    for name, store in stores.items():
+        for kind, saved in (("delta", store.delta(checkpoint)), ("page", store.page(checkpoint))):
             for number, part in enumerate(saved.parts() if saved is not None else ()):
                 yield f"{name}/{kind}-{page}.{number}".encode(), frame(to_frame(part))
-    yield position_record(position)

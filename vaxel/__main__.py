@@ -15,6 +15,7 @@ from vaxel.commands import (
     bench,
     capture,
     demo,
+    desk,
     failed,
     gearbox,
     replay,
@@ -46,7 +47,7 @@ app = typer.Typer(
 
 for command in (stack.up, stack.down, stack.status):
     app.command(rich_help_panel="Local stack")(command)
-for command in (demo.demo, pipeline.run, worker.worker, verify.verify):
+for command in (demo.demo, pipeline.run, worker.worker, desk.desk, verify.verify):
     app.command(rich_help_panel="Pipeline")(command)
 app.add_typer(state.app, name="state", rich_help_panel="Pipeline")
 app.command(rich_help_panel="Devices")(simulate.simulate)

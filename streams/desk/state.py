@@ -1,0 +1,35 @@
+"""What the desk remembers of the devices of one partition. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from streams.desk.slots import MET, Slots
+from streams.desk.usage import USAGE_STORES, UsageBook
+from streams.store import Slice, Store
+
+STORES: Mapping[str, np.dtype[np.void]] = {"devices": MET, **USAGE_STORES}
+"""All stores by name, with the fields of their rows."""
+
+
+class DeskState:
+    """Devices met, and what each book of the desk keeps of them."""
+
+    def __init__(self, partition: int, saved: Mapping[str, Iterable[Slice]] | None = None) -> None:
+        self.partition = partition
+        self.stores = {name: Store(dtype) for name, dtype in STORES.items()}
+        for name, store in self.stores.items():
+            store.restore((saved or {}).get(name, []))
+        self.slots = Slots(self.stores["devices"])
+        self.usage = UsageBook(self.stores)
+
+    @property
+    def newest_received_ms(self) -> int:
+        """When Kafka took in the newest upload that the desk knows of; 0 before the first."""
+        return int(self.stores["devices"].values["received_ms"].max())
+
+    def tidy(self) -> None:
+        """Forget what is settled. Before each checkpoint."""
+        self.usage.forget(self.newest_received_ms)

@@ -1,0 +1,74 @@
+"""One step of the desk: what came for a partition and what is remembered in, what there is to say out. Pure.
+
+references ─ learn ───────────────────────────┐
+receipts, refused ─ completeness ─────────────┼─ usage, insights, alerts: at once
+sessions ─ whose use, advice, alerts ─────────┤
+readings ─ minutes ───────────────────────────┴─ completeness, minutes, cohorts, commands: when told to `speak`
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from schemas.desk import Alert, Command, Completeness, FleetMinute, Insight, Usage
+from schemas.facts import Run, WashCycle
+from schemas.forms import arrow_schema
+from streams.desk.arrivals import Arrivals
+from streams.desk.register import Known, Register
+from streams.desk.state import DeskState
+
+
+@dataclass
+class Said:
+    """What the desk has to say."""
+
+    usage: list[Usage] = field(default_factory=list)
+    insights: list[Insight] = field(default_factory=list)
+    alerts: list[Alert] = field(default_factory=list)
+    completeness: list[Completeness] = field(default_factory=list)
+    commands: list[Command] = field(default_factory=list)
+    minutes: pa.Table = field(default_factory=arrow_schema(FleetMinute).empty_table)
+
+
+def step(state: DeskState, register: Register, arrivals: Arrivals) -> Said:
+    """Everything that there is to say at once; state and register are changed in place."""
+    said = Said()
+    learned = {reference.device_id for reference in arrivals.references if register.learn(reference)}
+    news = {state.slots.of(device_id): (device_id, register.of(device_id)) for device_id in sorted(learned)}
+    said.usage += state.usage.learn(news)
+    _hear(state, arrivals.receipts)
+    for session in _in_order(arrivals):
+        _attend(state, register.of(session.device_id), session, said)
+    return said
+
+
+def speak(state: DeskState, register: Register, now_ms: int) -> Said:
+    """What is told now and then, as it has become since it was told last.
+
+    Args:
+        now_ms: By which waiting is measured; never an instant of a device.
+    """
+    return Said()
+
+
+def _hear(state: DeskState, receipts: pa.Table) -> None:
+    accepted = receipts.filter(pc.equal(receipts.column("outcome"), "accepted"))
+    slot = state.slots.of_column(accepted.column("device_id"))
+    received_ms = np.asarray(accepted.column("received_at_ms").to_numpy(), dtype=np.int64)
+    state.slots.heard(slot, accepted.column("material"), received_ms)
+
+
+def _in_order(arrivals: Arrivals) -> Iterable[WashCycle | Run]:
+    return [*arrivals.cycles, *arrivals.runs]
+
+
+def _attend(state: DeskState, known: Known, session: WashCycle | Run, said: Said) -> None:
+    slot = state.slots.of(session.device_id)
+    usage = state.usage.take(slot, session, known)
+    if usage is not None:
+        said.usage.append(usage)
