@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from typing import Any
 
 import pyarrow as pa
@@ -14,7 +14,7 @@ from schemas.fields import Contract
 from schemas.fleet import Product
 from schemas.forms import arrow_schema
 from schemas.topics import TELEMETRY_SHOE, TELEMETRY_WASHER
-from schemas.truth import TrueRecord, TrueSession, TrueTotal, TrueUpload
+from schemas.truth import TrueCondition, TrueRecord, TrueSession, TrueTotal, TrueUpload
 
 _PRODUCTS: dict[str, Product] = {TELEMETRY_WASHER: "washer", TELEMETRY_SHOE: "shoe"}
 
@@ -56,7 +56,7 @@ class Ledger:
     def __init__(self) -> None:
         self.counts = Counts()
         self._rows: dict[type[Contract], list[tuple[Any, ...]]] = {
-            contract: [] for contract in (TrueUpload, TrueSession, TrueRecord)
+            contract: [] for contract in (TrueUpload, TrueSession, TrueCondition, TrueRecord)
         }
         self._totals: dict[str, _Total] = {}
         self._sessions: dict[str, list[Session]] = {}
@@ -102,7 +102,7 @@ class Ledger:
         return sum(map(len, self._rows.values()))
 
     def take(self, contract: type[Contract]) -> pa.Table:
-        """Uploads, sessions or records noted since the last call."""
+        """Uploads, sessions, conditions or records noted since the last call."""
         rows, self._rows[contract] = self._rows[contract], []
         return _table(contract, rows)
 
@@ -170,6 +170,9 @@ class Ledger:
                 session.amount,
             )
         )
+        shape = session.shape
+        if shape is not None:
+            self._rows[TrueCondition].append((session.device_id, session.started_at_ms, *astuple(shape)))
 
 
 def _table(contract: type[Contract], rows: list[tuple[Any, ...]]) -> pa.Table:

@@ -27,7 +27,7 @@ from producers.uploads import Delivery
 from schemas.errors import UnreachableError, UsageError
 from schemas.fleet import FleetDevice, LifeEvent
 from schemas.topics import GIVE_UP_AFTER_MS, TELEMETRY, TELEMETRY_PRODUCER
-from schemas.truth import TrueRecord, TrueSession, TrueTotal, TrueUpload
+from schemas.truth import TrueCondition, TrueRecord, TrueSession, TrueTotal, TrueUpload
 
 _LOG = logging.getLogger(__name__)
 
@@ -161,7 +161,7 @@ def publish(
 
 def _write(ledger: Ledger, folder: TruthFolder) -> None:
     """An upload before its record: a record of an upload that nobody tells would be a lie."""
-    for contract in (TrueSession, TrueUpload, TrueRecord):
+    for contract in (TrueSession, TrueCondition, TrueUpload, TrueRecord):
         folder.append(contract, ledger.take(contract))
 
 

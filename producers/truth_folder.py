@@ -22,6 +22,7 @@ from schemas.fields import Contract
 from schemas.fleet import FleetDevice, LifeEvent
 from schemas.forms import arrow_schema
 from schemas.truth import (
+    CONDITIONS_FILE,
     EVENTS_FILE,
     FLEET_FILE,
     RECORDS_FILE,
@@ -29,6 +30,7 @@ from schemas.truth import (
     TOTALS_FILE,
     TRUTH_FOLDER,
     UPLOADS_FILE,
+    TrueCondition,
     TrueRecord,
     TrueSession,
     TrueTotal,
@@ -40,6 +42,7 @@ FILES: Mapping[type[Contract], str] = {
     LifeEvent: EVENTS_FILE,
     TrueUpload: UPLOADS_FILE,
     TrueSession: SESSIONS_FILE,
+    TrueCondition: CONDITIONS_FILE,
     TrueTotal: TOTALS_FILE,
     TrueRecord: RECORDS_FILE,  # the last to get its name: it says that the folder is complete
 }

@@ -17,6 +17,18 @@ def encode(fields: dict[str, Any]) -> bytes:
     return _encode(fields).encode()
 
 
+@dataclass(slots=True, frozen=True)
+class Shape:
+    """In what shape a machine was in one session, told to the truth alone (`schemas.truth.TrueCondition`)."""
+
+    bearing: float
+    scale_mm: float
+    blocked_share: float
+    load_kg: float
+    unbalance_kg: float
+    power_cut_s: float | None
+
+
 @dataclass(slots=True, eq=False)
 class Session:
     """One wash cycle or run as it happened.
@@ -24,6 +36,7 @@ class Session:
     Attributes:
         amount: Energy of the whole cycle in Wh, or distance of the whole run in m.
         last_seq: Number of its last upload.
+        shape: Of simulated washing machines only.
     """
 
     product: Product
@@ -35,6 +48,7 @@ class Session:
     amount: float
     last_seq: int
     programme: str | None = None
+    shape: Shape | None = None
 
 
 @dataclass(slots=True, frozen=True)

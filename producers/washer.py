@@ -9,7 +9,7 @@ from random import Random
 import numpy as np
 
 from producers.device import Episode
-from producers.uploads import Session, Upload
+from producers.uploads import Session, Shape, Upload
 from producers.wash_cycle import Curve, wash_cycle
 from producers.wash_recipes import RECIPES, nominal_load_kg
 from producers.washer_cycle import Cycle, Silence, silence, told
@@ -95,7 +95,8 @@ class Washer:
         rng, owner, before = self._rng, self._owner, self._counters
         programme = owner.programme(rng)
         load_kg = min(nominal_load_kg(self._model, programme) * owner.load_share(rng), self._model.capacity_kg)
-        condition = self._wear.condition
+        unbalance_kg = rng.expovariate(1 / _MEAN_UNBALANCE_KG)
+        wear, condition = self._wear, self._wear.condition
         run = partial(
             wash_cycle,
             self._model,
@@ -103,7 +104,7 @@ class Washer:
             load_kg,
             owner.inlet_c,
             self._noise,
-            unbalance_kg=rng.expovariate(1 / _MEAN_UNBALANCE_KG),
+            unbalance_kg=unbalance_kg,
             condition=condition,
         )
         curve, gap = run(), None
@@ -125,11 +126,19 @@ class Washer:
             amount=0.0,
             last_seq=before.seq,
             programme=programme,
+            shape=Shape(
+                bearing=wear.bearing,
+                scale_mm=wear.scale_mm,
+                blocked_share=wear.blocked,
+                load_kg=load_kg,
+                unbalance_kg=unbalance_kg,
+                power_cut_s=None if gap is None else gap.duration_ms / 1000,
+            ),
         )
         cycle = told(session, curve, gap, complaints, self._board, before, rng)
         self._counters = cycle.after
         wash_l = float(curve.water_l[curve.heat_end - 1])
-        self._wear = self._wear.after(wash_l, RECIPES[programme].suds_c, load_kg, owner)
+        self._wear = wear.after(wash_l, RECIPES[programme].suds_c, load_kg, owner)
         return cycle
 
     def _silence(self, curve: Curve) -> Silence:

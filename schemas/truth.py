@@ -7,6 +7,7 @@ A producer writes one folder per run, `DATA_DIR/truth/<run id>/`:
 | `uploads.parquet` | each upload a device meant to send, once, lost ones too |
 | `records.parquet` | each record that Kafka acknowledged, whatever its content |
 | `sessions.parquet` | each wash cycle and run that really happened |
+| `conditions.parquet` | in what state the machine was in each wash cycle, and what was in its drum |
 | `totals.parquet` | what each device really did in the run |
 | `fleet.parquet` | the devices, of a simulated fleet (`schemas.fleet.FleetDevice`) |
 | `events.parquet` | what happened to them: sold, resold, repaired, updated (`schemas.fleet.LifeEvent`) |
@@ -55,6 +56,7 @@ TRUTH_FOLDER = "truth"
 UPLOADS_FILE = "uploads.parquet"
 RECORDS_FILE = "records.parquet"
 SESSIONS_FILE = "sessions.parquet"
+CONDITIONS_FILE = "conditions.parquet"
 TOTALS_FILE = "totals.parquet"
 FLEET_FILE = "fleet.parquet"
 EVENTS_FILE = "events.parquet"
@@ -108,6 +110,22 @@ class TrueSession(Contract):
     started_at_ms: EventTimeMs
     ended_at_ms: EventTimeMs
     amount: Annotated[float, described("Energy of the cycle in Wh, or distance of the run in m", "usage", "Wh or m")]
+
+
+class TrueCondition(Contract):
+    """What a washing machine was like in one cycle, and what was in its drum: what alerts and advice are held against.
+
+    Simulated machines only; a load of templates tells none.
+    """
+
+    device_id: DeviceId
+    started_at_ms: EventTimeMs
+    bearing: Annotated[float, described("Wear of the bearing: 0 sound, 1 the end of its life", unit="1", ge=0)]
+    scale_mm: Annotated[float, described("Scale on the heater", unit="mm", ge=0)]
+    blocked_share: Annotated[float, described("Share of the drain that is blocked", unit="1", ge=0, le=1)]
+    load_kg: Annotated[float, described("Dry laundry", "usage", "kg", ge=0)]
+    unbalance_kg: Annotated[float, described("Laundry that lay on one side when it span", unit="kg", ge=0)]
+    power_cut_s: Annotated[float | None, described("Time without power in it; null without a power cut", unit="s")]
 
 
 class TrueTotal(Contract):
