@@ -55,9 +55,9 @@ def restored(product: Product, newest: Mapping[bytes, bytes]) -> tuple[State, Po
     Raises:
         ValueError: written by another schema version.
     """
-    slices = {name: slices(name, store.values.dtype, newest) for name, store in State(product).stores.items()}
+    saved = {name: slices(name, store.values.dtype, newest) for name, store in State(product).stores.items()}
     kept = newest.get(POSITION_KEY)
-    return State(product, slices), position_of(kept) if kept is not None else None
+    return State(product, saved), position_of(kept) if kept is not None else None
 
 
 def slices(store: str, dtype: np.dtype[np.void], newest: Mapping[bytes, bytes]) -> Iterator[Slice]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import duckdb
 
-from vaxel.progress import Counts, Ends, Intake, lake_counts, lake_if_made, not_taken_in
+from vaxel.progress import Counts, Ends, Intake, desk_behind, lake_counts, lake_if_made, not_taken_in
 from vaxel.settings import Addresses
 
 
@@ -34,11 +34,12 @@ class Gauge:
         return lake_counts(self._lake) if self._lake is not None else None
 
     def behind(self, ends: Ends) -> int:
-        """Uploads below those ends that are not taken in, or else partitions of facts that are not in the lake."""
+        """Uploads below those ends that are not taken in, or else partitions that wait for the desk or for the lake."""
         from sinks.lake.lag import lag  # noqa: PLC0415
 
         found = self._addresses
-        return not_taken_in(found.kafka, ends) or lag(found.kafka, found.catalog, found.lake_files)
+        waiting = not_taken_in(found.kafka, ends) or desk_behind(found.kafka)
+        return waiting or lag(found.kafka, found.catalog, found.lake_files)
 
     def forget(self) -> None:
         """Let go of the lake: after its catalogue was away, the connection is of no use."""

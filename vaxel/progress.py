@@ -17,6 +17,9 @@ from schemas.lake import TABLES
 from schemas.topics import TELEMETRY, state_topic
 from sinks.lake.connection import exists, open_reader, outside
 from sinks.lake.tables import columns_in_lake
+from sinks.lake.topics import Topics
+from streams.desk.memory import DeskPosition, desk_position_of, desk_state_topic
+from streams.desk.reading import INPUTS
 from streams.logs import QUIET
 from streams.memory import POSITION_KEY, position_of
 from streams.settings import EngineSettings
@@ -109,6 +112,29 @@ def not_taken_in(kafka: str, ends: Ends) -> int:
             kept = records.get(POSITION_KEY)
             waiting += max(0, high - (max(low, position_of(kept.value).next_offset) if kept is not None else low))
     return waiting
+
+
+def desk_behind(kafka: str) -> int:
+    """Partitions of which the desk has not taken everything in, or has not told everything. Reads all of its state.
+
+    Raises:
+        UnreachableError: Kafka does not answer.
+    """
+    settings = EngineSettings(kafka)
+    extents = Topics(kafka).extents(INPUTS)
+    numbers = sorted({number for _, number in extents})
+    kept = live_records(settings, desk_state_topic(settings.app).name, numbers)
+    behind = 0
+    for number, records in kept.items():
+        record = records.get(POSITION_KEY)
+        position = DeskPosition({}) if record is None else desk_position_of(record.value)
+        rests = position.has_spoken and all(
+            extents[topic, number].end_offset
+            <= max(extents[topic, number].start_offset, position.inputs[topic].next_offset if topic in position.inputs else 0)
+            for topic in INPUTS
+        )
+        behind += not rests
+    return behind
 
 
 @dataclass(frozen=True)
