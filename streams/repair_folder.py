@@ -3,8 +3,9 @@
 In          uploads that are fit, places that Kafka has acknowledged
 Out         the files of `schemas.repairs`
 Guarantee   a file of uploads is there whole or not at all; an acknowledgement is on disk when `write` returns
+            what uploads hold is sealed (`schemas.sealing`); places, device and number are not
 On failure  OutsideError: what could not be read or written, and why
-            UsageError: somebody else brings the same repair back
+            UsageError: somebody else brings the same repair back, or the key is not the one that sealed it
 
 Locks are `flock`s, which the system drops with their process, however it ends: on the folder while uploads are
 repaired, on the file of acknowledgements while they are brought back.
@@ -18,6 +19,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain, islice
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -25,6 +27,7 @@ import pyarrow.parquet as pq
 from schemas.errors import OutsideError, UsageError
 from schemas.forms import arrow_schema
 from schemas.repairs import ACKNOWLEDGED_FILE, REPAIRS_FOLDER, RULE_FILE, UPLOADS_FILES, RepairedUpload
+from schemas.sealing import context_of, is_sealed, seal, unseal
 from streams.repair import Fit, Held
 from streams.repair_rule import AS_IS, Rule
 
@@ -34,8 +37,10 @@ ROWS_AT_ONCE = 1_000
 class RepairFolder:
     """One repair's folder."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, sealing_key: bytes | None = None) -> None:
+        """Args: sealing_key: Without it uploads are written as they are, and sealed ones are an error."""
         self.path = path
+        self._sealing_key = sealing_key
 
     @property
     def name(self) -> str:
@@ -77,7 +82,7 @@ class RepairFolder:
             written = 0
             with pq.ParquetWriter(part, arrow_schema(RepairedUpload), compression="zstd") as writer:
                 stream = chain(first, stream)
-                while rows := [_row(fit) for fit in islice(stream, ROWS_AT_ONCE)]:
+                while rows := [self._row(fit) for fit in islice(stream, ROWS_AT_ONCE)]:
                     writer.write_table(pa.Table.from_pylist(rows, schema=arrow_schema(RepairedUpload)))
                     written += len(rows)
             _sync(part)
@@ -96,7 +101,7 @@ class RepairFolder:
         for file in self._files():
             with _on_disk(file), pq.ParquetFile(file) as parts:
                 for batch in parts.iter_batches(ROWS_AT_ONCE):
-                    for row in batch.to_pylist():
+                    for row in map(self._opened, batch.to_pylist()):
                         yield Fit(_held(row), row["device_id"], row["seq"], row["after"])
 
     def count(self) -> int:
@@ -132,6 +137,30 @@ class RepairFolder:
     def _files(self) -> list[Path]:
         return sorted(self.path.glob(UPLOADS_FILES))
 
+    def _row(self, fit: Fit) -> dict[str, object]:
+        place = fit.held.topic, fit.held.partition, fit.held.offset
+        row = dict(zip(("topic", "partition", "offset"), place, strict=True))
+        row |= {"device_id": fit.device_id, "seq": fit.seq}
+        for name, value in (("before", fit.held.original), ("after", fit.value)):
+            key = self._sealing_key
+            row[name] = value if key is None else seal(key, value, context_of(f"repair-{name}", *place))
+        return row
+
+    def _opened(self, row: dict[str, Any]) -> dict[str, Any]:
+        """A row with its uploads as they are; older folders hold them so."""
+        place = row["topic"], row["partition"], row["offset"]
+        return row | {name: self._open(row[name], context_of(f"repair-{name}", *place)) for name in ("before", "after")}
+
+    def _open(self, value: bytes, context: bytes) -> bytes:
+        if not is_sealed(value):
+            return value
+        try:
+            if self._sealing_key is None:
+                raise ValueError("they are sealed, and there is no key")
+            return unseal(self._sealing_key, value, context)
+        except ValueError as error:
+            raise UsageError(f"cannot open the uploads of repair {self.name}: {error}") from error
+
 
 class Acknowledgements:
     """Writes down what Kafka has acknowledged."""
@@ -147,9 +176,9 @@ class Acknowledgements:
         os.fsync(self._file)
 
 
-def folder_of_rule(data_dir: Path, rule: Rule) -> RepairFolder:
+def folder_of_rule(data_dir: Path, rule: Rule, sealing_key: bytes | None = None) -> RepairFolder:
     """Where this rule's repair is, or will be."""
-    return RepairFolder(data_dir / REPAIRS_FOLDER / rule.folder_name)
+    return RepairFolder(data_dir / REPAIRS_FOLDER / rule.folder_name, sealing_key)
 
 
 def folder_as_is(data_dir: Path) -> RepairFolder:
@@ -167,7 +196,7 @@ def acknowledged_by_any(data_dir: Path) -> dict[str, set[str]]:
     return found
 
 
-def find_folder(data_dir: Path, name: str) -> RepairFolder:
+def find_folder(data_dir: Path, name: str, sealing_key: bytes | None = None) -> RepairFolder:
     """The one repair whose folder's name begins like that.
 
     Raises:
@@ -182,20 +211,7 @@ def find_folder(data_dir: Path, name: str) -> RepairFolder:
         raise UsageError(f"there is no repair {name!r} in {data_dir / REPAIRS_FOLDER}; {known}")
     if len(found) > 1:
         raise UsageError(f"{name!r} may be any of {', '.join(path.name for path in found)}: say which")
-    return RepairFolder(found[0])
-
-
-def _row(fit: Fit) -> dict[str, object]:
-    held = fit.held
-    return {
-        "topic": held.topic,
-        "partition": held.partition,
-        "offset": held.offset,
-        "device_id": fit.device_id,
-        "seq": fit.seq,
-        "before": held.original,
-        "after": fit.value,
-    }
+    return RepairFolder(found[0], sealing_key)
 
 
 def _held(row: dict[str, object]) -> Held:

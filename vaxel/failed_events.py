@@ -18,6 +18,7 @@ from sinks.lake.connection import open_reader, outside
 from sinks.lake.tables import columns_in_lake
 from streams.repair import Fit, Held
 from streams.repair_rule import Selection
+from vaxel.opening import WITHOUT_KEY, Opened
 from vaxel.settings import Addresses
 
 ROWS_AT_ONCE = 100
@@ -43,9 +44,15 @@ class Answer:
 class FailedEvents:
     """What the lake knows of refused uploads. Only reads."""
 
-    def __init__(self, lake: duckdb.DuckDBPyConnection, known_columns: Sequence[str]) -> None:
-        """Args: known_columns: Of the lake's table; a column that it does not have yet reads as null."""
+    def __init__(
+        self, lake: duckdb.DuckDBPyConnection, known_columns: Sequence[str], opened: Opened = WITHOUT_KEY
+    ) -> None:
+        """Args:
+        known_columns: Of the lake's table; a column that it does not have yet reads as null.
+        opened: Opens the bytes of refused uploads, where they are asked for.
+        """
         self._lake = lake
+        self._opened = opened
         # ("field", '"field" VARCHAR'), ...
         declared = zip((column.lake_name for column in columns(FailedEvent)), _DECLARED, strict=True)
         read = ", ".join(
@@ -85,12 +92,12 @@ class FailedEvents:
         )
 
     def one(self, place: str) -> dict[str, Any]:
-        """The failed event at that place: all that is kept of it.
+        """The failed event at that place: all that is kept of it, its bytes opened.
 
         Args:
             place: `topic[partition]@offset` or `topic:partition:offset`; of the topic a piece will do.
         Raises:
-            UsageError: no place, or no failed event there, or more than one.
+            UsageError: no place, or no failed event there, or more than one; or its bytes cannot be opened.
         """
         found = _PLACE.fullmatch(place)
         if found is None:
@@ -107,7 +114,8 @@ class FailedEvents:
             raise UsageError(f"the lake holds no failed event at {place!r}; those it holds: vaxel failed list --each")
         if len(rows) > 1:
             raise UsageError(f"{place!r} may be any of {', '.join(row['place'] for row in rows)}: say which")
-        return rows[0]
+        (row,) = rows
+        return row | {"original": self._opened(row["topic"], row["partition"], row["offset"], row["original"])}
 
     def count(self, chosen: Selection) -> int:
         """How many are chosen."""
@@ -138,8 +146,9 @@ class FailedEvents:
             cursor.execute(f'use "{database}"')
             cursor.execute(f"select {names} from {self._failed} as failed where {where} order by {order}", values)
             while rows := cursor.fetchmany(ROWS_AT_ONCE):
-                for row in rows:
-                    yield Held(*row)
+                for own_topic, own_partition, own_offset, device_id, reason, original, repair in rows:
+                    place = own_topic, own_partition, own_offset
+                    yield Held(*place, device_id, reason, self._opened(*place, original), repair)
 
     def cohorts(self, chosen: Selection) -> Answer:
         """What firmware measures in another unit than its model, by material, firmware and field; how many are held.
@@ -199,7 +208,7 @@ number that is taken. Else a number that was used before does not bring it back:
 """
 
 
-def failed_events(addresses: Addresses) -> FailedEvents:
+def failed_events(addresses: Addresses, opened: Opened) -> FailedEvents:
     """The lake's failed events.
 
     Raises:
@@ -212,7 +221,7 @@ def failed_events(addresses: Addresses) -> FailedEvents:
     missing = [table.name for table in (FAILED_EVENTS, UPLOADS) if table.name not in there]
     if missing:
         raise OutsideError(f"The lake has no table {', '.join(missing)} yet. Fill it: vaxel run --until-idle")
-    return FailedEvents(lake, list(there[FAILED_EVENTS.name]))
+    return FailedEvents(lake, list(there[FAILED_EVENTS.name]), opened)
 
 
 _CONDITIONS = {

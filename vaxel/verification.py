@@ -11,17 +11,24 @@ from pathlib import Path
 
 import duckdb
 
+from vaxel.opening import WITHOUT_KEY, Opened
+from vaxel.refused_bytes import load_refused_bytes
 from vaxel.sent import Sent
 from vaxel.session_check import EXPECTED_SESSIONS, SESSION_CHECKS, SESSION_PAIRS
 from vaxel.told import killed_runs, load_told
 from vaxel.upload_check import READINGS_ADD_UP, READINGS_PER_UPLOAD, UPLOADS_MISJUDGED
 
 
-def load_truth(lake: duckdb.DuckDBPyConnection, data_dir: Path, sent: Sent) -> None:
-    """Make the tables that the checks read: sent, extents, truth_*, seen, accepted, expected_sessions and others."""
+def load_truth(lake: duckdb.DuckDBPyConnection, data_dir: Path, sent: Sent, opened: Opened = WITHOUT_KEY) -> None:
+    """Make the tables that the checks read: sent, extents, truth_*, seen, accepted, expected_sessions and others.
+
+    Args:
+        opened: Opens the bytes of refused uploads.
+    """
     lake.register("sent_in_kafka", sent.records)
     lake.register("extents", sent.extents)
     load_told(lake, data_dir)
+    load_refused_bytes(lake, opened)
     lake.execute(_SENT_AND_SEEN)
     lake.execute(_UNTOLD, {"is_any_killed": bool(killed_runs(data_dir))})
     lake.execute(EXPECTED_SESSIONS)
@@ -60,15 +67,15 @@ CHECKS: dict[str, tuple[str, ...]] = {
            where not intact and outcome <> 'failed' and fault is distinct from 'wrong_unit'""",
         """select 'intact but refused (' || reason || '): ' || t.device_id || ' seq ' || t.seq || ' at '
              || t.topic || '[' || t.partition || '] offset ' || t."offset"
-           from truth_records t join failed_events using (topic, partition, "offset")
+           from truth_records t join refused_bytes using (topic, partition, "offset")
            left join accepted_bytes a on (a.device_id, a.seq) = (t.device_id, t.seq)
            -- Late is right where the same was accepted before. Without bytes in Kafka, the number has to do.
-           where intact and not (reason = 'late' and a.seq is not null and coalesce(a.digest = md5(original), true))""",
+           where intact and not (reason = 'late' and a.seq is not null and coalesce(a.digest = kept_digest, true))""",
         """select 'never sent: ' || topic || '[' || partition || '] offset ' || "offset" from seen
            anti join sent using (topic, partition, "offset") join extents using (topic, partition)
            where "offset" >= low""",
         """select 'not the bytes that were sent: ' || topic || '[' || partition || '] offset ' || "offset"
-           from failed_events join sent_in_kafka using (topic, partition, "offset") where md5(original) <> digest""",
+           from refused_bytes join sent_in_kafka using (topic, partition, "offset") where kept_digest <> digest""",
         """select 'another number of readings than sent: ' || t.device_id || ' seq ' || t.seq from truth_records t
            join seen using (topic, partition, "offset") where intact and t.reading_count <> seen.reading_count""",
         """select 'unknown to the truth: ' || device_id || ' seq ' || seq from untold

@@ -47,9 +47,10 @@ def selected(
 def opened(data_dir: Path) -> FailedEvents:
     """The lake's failed events."""
     from vaxel.failed_events import failed_events  # noqa: PLC0415
+    from vaxel.opening import opener  # noqa: PLC0415
     from vaxel.settings import addresses  # noqa: PLC0415
 
-    return failed_events(addresses(os.environ, data_dir))
+    return failed_events(addresses(os.environ, data_dir), opener(os.environ, data_dir))
 
 
 def print_lines(lines: Iterable[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -130,8 +131,9 @@ def _repair(events: FailedEvents, rule: Rule, text: str, data_dir: Path, *, quie
     from streams.repair import Tally, rewritten  # noqa: PLC0415
     from streams.repair_folder import folder_of_rule  # noqa: PLC0415
     from vaxel.commands import failed_report  # noqa: PLC0415
+    from vaxel.keys import keys  # noqa: PLC0415
 
-    folder, tally = folder_of_rule(data_dir, rule), Tally()
+    folder, tally = folder_of_rule(data_dir, rule, keys(os.environ, data_dir).sealing), Tally()
     with folder.alone():
         there = folder.places()
         held = shown("repair", events, rule.select, quiet=quiet)

@@ -66,13 +66,14 @@ def replay(
     from streams.repair_folder import find_folder, folder_as_is  # noqa: PLC0415
     from streams.repair_rule import Selection  # noqa: PLC0415
     from vaxel.commands import failed_report  # noqa: PLC0415
+    from vaxel.keys import keys  # noqa: PLC0415
 
     chosen, tally = selected(reason, model, firmware, field, device, since, until), Tally()
     if (name is None) == (chosen == Selection()):
         raise UsageError("name a repair, or choose uploads to replay as they are: --reason, --model, ... (not both)")
     events = opened(data_dir)
     if name is not None:
-        folder = find_folder(data_dir, name)
+        folder = find_folder(data_dir, name, keys(os.environ, data_dir).sealing)
         fits, total, back = folder.uploads(), folder.count(), 0
     else:
         folder, back = folder_as_is(data_dir), events.count_back(chosen)

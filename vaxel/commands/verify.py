@@ -37,6 +37,7 @@ def verified(addresses: Addresses, data_dir: Path) -> Verdict:
     """The verdict on everything that was published so far."""
     from schemas.errors import UnreachableError  # noqa: PLC0415
     from sinks.lake.connection import outside  # noqa: PLC0415
+    from vaxel.opening import opener  # noqa: PLC0415
     from vaxel.progress import lake_counts, lake_if_made, waiting_uploads  # noqa: PLC0415
     from vaxel.record_check import check_records  # noqa: PLC0415
     from vaxel.sent import sent_places  # noqa: PLC0415
@@ -51,7 +52,7 @@ def verified(addresses: Addresses, data_dir: Path) -> Verdict:
         raise UnreachableError("there is no lake yet. Fill it: vaxel run --until-idle")
     with lake, outside("compare the lake with the truth"):
         _tell(f"{sent.records.num_rows:,} uploads read; reading the truth")
-        load_truth(lake, data_dir, sent)
+        load_truth(lake, data_dir, sent, opener(os.environ, data_dir))
         wrong = check(lake, lambda kind: _tell(f"looking for what is {kind.replace('_', ' ')}"))
         _tell("comparing the record systems")
         records = check_records(lake, addresses)

@@ -18,6 +18,8 @@ from schemas.topics import TELEMETRY_WASHER
 from streams.repair import Fit, Held
 from streams.repair_folder import ROWS_AT_ONCE, RepairFolder, acknowledged_by_any, find_folder, folder_as_is
 
+KEY = bytes(range(32))
+
 
 def a_fit(offset: int, before: bytes = b"{}") -> Fit:
     return Fit(Held(TELEMETRY_WASHER, 1, offset, "w-1", "", before), "w-1", offset, b'{"seq": %d}' % offset)
@@ -36,6 +38,24 @@ def test_uploads_come_back_as_they_were_written(tmp_path: Path) -> None:
     assert folder.places() == {f"telemetry.washer.v1[1]@{offset}" for offset in range(ROWS_AT_ONCE + 1)}
     (file,) = folder.path.glob("*.parquet")
     assert pq.read_schema(file).remove_metadata() == arrow_schema(RepairedUpload)
+
+
+def test_what_uploads_hold_is_sealed_and_comes_back_with_its_key_alone(tmp_path: Path) -> None:
+    path, fits = tmp_path / "repairs" / "a-rule-0123456789ab", [a_fit(7, b'{"runner": "Ingrid Planted"}')]
+    folder = RepairFolder(path, KEY)
+    folder.keep_rule('name = "a-rule"\n')
+    assert folder.add(fits) == 1
+    (file,) = path.glob("*.parquet")
+    for row in pq.read_table(file).to_pylist():
+        assert b"Planted" not in row["before"]
+        assert b"seq" not in row["after"]
+    assert list(find_folder(tmp_path, "a-rule", KEY).uploads()) == fits
+    for other in (None, bytes(32)):
+        with pytest.raises(UsageError, match="cannot open the uploads of repair a-rule-0123456789ab"):
+            list(RepairFolder(path, other).uploads())
+    older = a_folder(tmp_path, "older-0123456789ab")
+    older.add(fits)
+    assert list(RepairFolder(older.path, KEY).uploads()) == fits
 
 
 def test_what_fails_later_is_added_behind_what_is_there(tmp_path: Path) -> None:

@@ -15,13 +15,16 @@ from schemas.facts import Receipt
 from schemas.failures import FailedEvent
 from schemas.forms import arrow_schema, columns, duckdb_columns, lake_types
 from schemas.topics import TELEMETRY_SHOE, TELEMETRY_WASHER
+from streams.failed_record import value_of
 from streams.repair import Fit, Held
 from streams.repair_rule import Selection
 from streams.repair_toml import selection
 from vaxel.failed_events import ROWS_AT_ONCE, FailedEvents
+from vaxel.opening import WITHOUT_KEY, opener_of
 
 NOON_MS = 1_767_268_800_000  # 2026-01-01T12:00:00Z
 MINUTE_MS = 60_000
+KEY, UPLOAD = bytes(range(32)), b'{"device_id": "w-1", "owner": "Ingrid Planted"}'
 COLUMNS = [column.lake_name for column in columns(FailedEvent)]
 
 
@@ -256,3 +259,31 @@ def test_of_a_cohort_only_what_has_not_come_back_is_held(tables: duckdb.DuckDBPy
     for seq in (0, 2):
         accept(tables, seq=seq, minute=99)
     assert FailedEvents(tables, COLUMNS).cohorts(Selection()).rows == []
+
+
+def test_what_uploads_held_is_opened_with_the_key_where_it_is_asked_for(tables: duckdb.DuckDBPyConnection) -> None:
+    event = FailedEvent.model_validate(a_failure(1) | {"original": UPLOAD})
+    fail(tables, 1, original=value_of(event, KEY))
+    fail(tables, 2, original=UPLOAD)  # by an older worker
+    events = FailedEvents(tables, COLUMNS, opener_of(lambda: KEY))
+    assert [held.original for held in events.held(Selection())] == [UPLOAD, UPLOAD]
+    assert events.one("washer:1:1")["original"] == events.one("washer:1:2")["original"] == UPLOAD
+
+
+def test_without_the_key_what_was_refused_is_still_counted(tables: duckdb.DuckDBPyConnection) -> None:
+    event = FailedEvent.model_validate(a_failure(1) | {"original": UPLOAD})
+    fail(tables, 1, original=value_of(event, KEY))
+    for opened, told in ((WITHOUT_KEY, "no key was given"), (opener_of(lambda: bytes(32)), "the key here is")):
+        events = FailedEvents(tables, COLUMNS, opened)
+        assert len(events.each(Selection(), None).rows) == len(events.groups(Selection(), None).rows) == 1
+        with pytest.raises(UsageError, match=told):
+            events.one("washer:1:1")
+        with pytest.raises(UsageError, match=told):
+            list(events.held(Selection()))
+
+
+def test_bytes_that_were_moved_to_another_place_are_not_taken_for_its_own(tables: duckdb.DuckDBPyConnection) -> None:
+    event = FailedEvent.model_validate(a_failure(1) | {"original": UPLOAD})
+    fail(tables, 2, original=value_of(event, KEY))
+    with pytest.raises(UsageError, match=r"telemetry.washer.v1\[1\]@2 held: .* belong elsewhere"):
+        FailedEvents(tables, COLUMNS, opener_of(lambda: KEY)).one("washer:1:2")

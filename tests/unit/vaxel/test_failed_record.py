@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.failures import HEADERS, FailedEvent
+from schemas.sealing import unseal
 from sinks.lake.decode import Record, failed_rows
-from streams.failed_record import headers_of, key_of
+from streams.failed_record import headers_of, key_of, value_of
 
 OPTIONAL = ("field", "found", "accepted", "seq", "material", "firmware", "repair")
 
@@ -75,6 +76,14 @@ def test_a_record_of_a_worker_that_knew_fewer_values_is_read_with_nulls() -> Non
 
 def test_half_a_surrogate_pair_stops_no_worker() -> None:
     assert row_of(a_failed_event(found="\ud800!"))["found"] == "\\ud800!"
+
+
+def test_the_bytes_are_written_sealed_and_read_back_with_the_key_alone() -> None:
+    event = a_failed_event(original=b'{"owner": "Ingrid Planted"}')
+    value = value_of(event, bytes(32))
+    assert b"Planted" not in value
+    assert unseal(bytes(32), value, b"failed-event telemetry.washer.v1[3]@41") == event.original
+    assert value == value_of(event, bytes(32)), "a step that is done again writes the same"
 
 
 @pytest.mark.parametrize("key", [None, "w-1"])
