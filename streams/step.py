@@ -288,7 +288,7 @@ def _difference(product: Product, session: np.void) -> dict[str, object]:
     )
     session["told_readings"], session["told_end_ms"], session["told_amount"] = readings, end_ms, amount
     if not told_end_ms:
-        return {}
+        return {"changed_readings": None, "changed_end_ms": None, "changed_amount": None}
     return {
         "changed_readings": readings - told_readings,
         "changed_end_ms": end_ms - told_end_ms,

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from schemas.facts import Receipt
 from streams.batch import Outputs
 from streams.dedupe import WINDOW
+from streams.desk.register import NOTHING
 from streams.memory import Position, changes, restored
 from streams.product import SHOE, WASHER, Product
 from streams.step import State, step
@@ -51,9 +52,14 @@ def with_restarts(product: Product, rng: Random, uploads: Sequence[Upload]) -> l
 
 
 def finished(said: Sequence[Outputs]) -> dict[str, dict[str, Any]]:
-    """The newest versions of all sessions that are over, and the ids of the others: those wait to be told."""
+    """The newest versions of all sessions that are over, and the ids of the others: those wait to be told.
+
+    What changed since the version before depends on which versions were written.
+    """
     return {
-        session_id: session if session["status"] != "open" else {}
+        session_id: {name: value for name, value in session.items() if not name.startswith("changed_")}
+        if session["status"] != "open"
+        else {}
         for session_id, session in newest_sessions(said).items()
     }
 
@@ -247,7 +253,11 @@ def test_a_session_is_over_when(case: str) -> None:
         state = State(WASHER)
         taken_in(WASHER, state, uploads, sizes)
         rows = state.sessions.rows()
-        live = [WASHER.fact(row, "w-1", "x") for row in state.sessions.values[rows[rows.argsort()]] if row["uploads"]]
+        live = [
+            WASHER.fact(row, "w-1", "x", NOTHING)
+            for row in state.sessions.values[rows[rows.argsort()]]
+            if row["uploads"]
+        ]
         assert [fact["status"] for fact in sorted(live, key=lambda fact: str(fact["started_at_ms"]))] == expected
 
 
@@ -256,6 +266,33 @@ def test_an_open_session_is_told_once_and_a_closed_one_whenever_it_changes() -> 
     said = taken_in(WASHER, State(WASHER), uploads, [1] * 4)
     told = [(session["version"], session["status"]) for outputs in said for session in outputs.sessions]
     assert told == [(1, "open"), (4, "closed"), (5, "corrected")]
+
+
+@pytest.mark.parametrize("name", PRODUCTS)
+@examples(3)
+@given(seed=SEEDS)
+def test_the_differences_that_versions_state_add_up_to_the_newest(name: str, seed: int) -> None:
+    rng, product = Random(seed), PRODUCTS[name]
+    uploads = arriving(rng, some_uploads(rng, WORDS[name]))
+    amount = {"washer": "energy_wh", "shoe": "distance_m"}[name]
+    first: dict[str, dict[str, Any]] = {}
+    since: dict[str, list[dict[str, Any]]] = {}
+    for outputs in with_restarts(product, rng, uploads):
+        for session in outputs.sessions:
+            session_id = str(session["session_id"])
+            if session_id not in first:
+                assert session["changed_readings"] is None
+                first[session_id] = session
+            else:
+                since.setdefault(session_id, []).append(session)
+    for session_id, versions in since.items():
+        start, end = first[session_id], versions[-1]
+        for field, change in (
+            ("reading_count", "changed_readings"),
+            ("ended_at_ms", "changed_end_ms"),
+            (amount, "changed_amount"),
+        ):
+            assert start[field] + sum(version[change] for version in versions) == pytest.approx(end[field])
 
 
 def test_sessions_beyond_the_window_leave_the_state() -> None:
