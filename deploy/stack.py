@@ -24,7 +24,7 @@ from deploy.spawn import (
 )
 from deploy.topics import ensure_topics, partition_counts
 from schemas import errors
-from schemas.topics import DEFAULT_PARTITIONS, DESK, TELEMETRY, TOPICS, state_topic
+from schemas.topics import DEFAULT_PARTITIONS, DESK, TELEMETRY, TOPICS, relay_topic, state_topic
 
 APP = "vaxel"
 LOOK_EVERY_S = 0.05
@@ -111,7 +111,7 @@ def up(
             )
     if partitions is None:
         partitions = partition_counts(stack.kafka).get(TELEMETRY[0], DEFAULT_PARTITIONS)
-    topics = (*TOPICS, *(state_topic(APP, name) for name in (*TELEMETRY, DESK)))
+    topics = (*TOPICS, *(state_topic(APP, name) for name in (*TELEMETRY, DESK)), relay_topic())
     ensure_topics(stack.kafka, topics, partitions)
     return stack
 

@@ -1,103 +1,14 @@
-"""The record systems' tables, as data: what ERP and CRM hold, and which DDL makes them.
+"""The record systems' tables, as data: what ERP, CRM and billing hold.
 
-| kind    | PostgreSQL       | Arrow                  | Python   |
-|---------|------------------|------------------------|----------|
-| text    | text             | string                 | str      |
-| integer | bigint           | int64                  | int      |
-| decimal | numeric(14, 2)   | decimal128(14, 2)      | Decimal  |
-| date    | date             | date32                 | date     |
-| instant | timestamptz      | timestamp[us, tz=UTC]  | datetime |
-
-Every table has a `row_version`, one more with each update, kept by the record system's own trigger: whoever wants to
-change a row says which version was looked at. Intervals are half-open: `owned_to` is the first day no longer owned.
+Intervals are half-open: `owned_to` is the first day no longer owned. What the stream is told of them, and when, is in
+`schemas.outbox`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final, Literal
+from schemas.record_form import DECIMAL_DIGITS, DECIMAL_PLACES, Kind, RecordColumn, RecordTable
 
-import pyarrow as pa
-
-from schemas.fields import DataClass
-
-Kind = Literal["text", "integer", "decimal", "date", "instant"]
-
-DECIMAL_DIGITS: Final = 14
-DECIMAL_PLACES: Final = 2
-
-_POSTGRES: dict[Kind, str] = {
-    "text": "text",
-    "integer": "bigint",
-    "decimal": f"numeric({DECIMAL_DIGITS}, {DECIMAL_PLACES})",
-    "date": "date",
-    "instant": "timestamptz",
-}
-_ARROW: dict[Kind, pa.DataType] = {
-    "text": pa.string(),
-    "integer": pa.int64(),
-    "decimal": pa.decimal128(DECIMAL_DIGITS, DECIMAL_PLACES),
-    "date": pa.date32(),
-    "instant": pa.timestamp("us", tz="UTC"),
-}
-
-
-@dataclass(frozen=True)
-class RecordColumn:
-    """One column of a record table."""
-
-    name: str
-    kind: Kind
-    meaning: str
-    data_class: DataClass = "technical"
-    unit: str = ""
-    nullable: bool = False
-
-    @property
-    def postgres_type(self) -> str:
-        return _POSTGRES[self.kind]
-
-    @property
-    def arrow_type(self) -> pa.DataType:
-        return _ARROW[self.kind]
-
-
-@dataclass(frozen=True)
-class RecordTable:
-    """One table of a record system."""
-
-    system: str
-    name: str
-    key: tuple[str, ...]
-    columns: tuple[RecordColumn, ...]
-
-    @property
-    def full_name(self) -> str:
-        return f"{self.system}.{self.name}"
-
-    @property
-    def column_names(self) -> tuple[str, ...]:
-        return tuple(column.name for column in self.columns)
-
-    def column(self, name: str) -> RecordColumn:
-        return next(column for column in self.columns if column.name == name)
-
-    def arrow_schema(self, names: tuple[str, ...]) -> pa.Schema:
-        return pa.schema([pa.field(name, self.column(name).arrow_type) for name in names])
-
-    def ddl(self) -> str:
-        """Statements that make the table and its row version; running them again changes nothing."""
-        lines = [
-            f'"{column.name}" {column.postgres_type}{"" if column.nullable else " NOT NULL"}' for column in self.columns
-        ]
-        lines += ["row_version bigint NOT NULL DEFAULT 1", f"PRIMARY KEY ({', '.join(self.key)})"]
-        body = ",\n  ".join(lines)
-        return (
-            f"CREATE TABLE IF NOT EXISTS {self.full_name} (\n  {body}\n);\n"
-            f"CREATE OR REPLACE TRIGGER next_row_version BEFORE UPDATE ON {self.full_name}\n"
-            f"  FOR EACH ROW EXECUTE FUNCTION {self.system}.next_row_version();\n"
-        )
-
+__all__ = ["BY_NAME", "DECIMAL_DIGITS", "DECIMAL_PLACES", "SYSTEMS", "TABLES", "Kind", "RecordColumn", "RecordTable"]
 
 MATERIAL = RecordTable(
     "erp",
@@ -146,6 +57,16 @@ SERIAL_NUMBER = RecordTable(
         RecordColumn("material", "text", "Material number of the model"),
         RecordColumn("sold_on", "date", "Day of sale", "usage"),
         RecordColumn("plant", "text", "Where it was made"),
+        RecordColumn(
+            "registered_at",
+            "instant",
+            "When the unit was entered here",
+            "technical",
+            "UTC",
+            nullable=True,
+            default="now()",
+            is_later=True,
+        ),
     ),
 )
 CUSTOMER = RecordTable(
@@ -176,7 +97,88 @@ OWNERSHIP = RecordTable(
     ),
 )
 
-TABLES: tuple[RecordTable, ...] = (MATERIAL, PLANT, MONTHLY_SALES, SERIAL_NUMBER, CUSTOMER, OWNERSHIP)
+CUSTODY = RecordTable(
+    "crm",
+    "custody",
+    ("device_id", "from_at"),
+    (
+        RecordColumn("device_id", "text", "Which unit", "usage"),
+        RecordColumn("from_at", "instant", "Since when they have it", "personal", "UTC"),
+        RecordColumn("to_at", "instant", "Since when no more; null while they do", "personal", "UTC", nullable=True),
+        RecordColumn("customer_id", "text", "Who has it", "personal"),
+        RecordColumn("kind", "text", "How it came to them: sold, rented, resold or swapped", "usage"),
+    ),
+    found_by=("customer_id",),
+)
+PREFERENCE = RecordTable(
+    "crm",
+    "preference",
+    ("customer_id",),
+    (
+        RecordColumn("customer_id", "text", "Customer number", "personal"),
+        RecordColumn("time_zone", "text", "Where they live: name in the IANA time zone database", "personal"),
+        RecordColumn("insights_per_week", "integer", "Most advice they want in a week", "personal", "1/week"),
+        RecordColumn("max_heart_rate_bpm", "decimal", "Their highest heart rate, if told", "health", "1/min", True),
+        RecordColumn("goal", "text", "health, 10k, half_marathon or marathon; null: none", "personal", nullable=True),
+        RecordColumn("weekly_km", "decimal", "Kilometres a week of their programme", "personal", "km", True),
+        RecordColumn("runs_per_week", "integer", "Runs a week of their programme", "personal", "1", True),
+    ),
+)
+CONSENT = RecordTable(
+    "crm",
+    "consent",
+    ("consent_no",),
+    (
+        RecordColumn("consent_no", "text", "Number of the declaration", "personal"),
+        RecordColumn("customer_id", "text", "Who agreed", "personal"),
+        RecordColumn("device_id", "text", "For this unit; null: for all they have or had", "usage", nullable=True),
+        RecordColumn("purpose", "text", "health, location, coaching or care", "personal"),
+        RecordColumn("granted_at", "instant", "Since when", "personal", "UTC"),
+        RecordColumn("withdrawn_at", "instant", "Since when no more; null while it holds", "personal", "UTC", True),
+    ),
+    found_by=("customer_id",),
+)
+CONTRACT = RecordTable(
+    "billing",
+    "contract",
+    ("contract_no",),
+    (
+        RecordColumn("contract_no", "text", "Number of the contract", "usage"),
+        RecordColumn("device_id", "text", "Which unit", "usage"),
+        RecordColumn("customer_id", "text", "Who pays", "personal"),
+        RecordColumn("kind", "text", "owned, pay_per_wash, pay_per_km or flat", "usage"),
+        RecordColumn("country", "text", "Where the unit is used: ISO 3166 code", "usage"),
+        RecordColumn("valid_from", "instant", "Since when", "usage", "UTC"),
+        RecordColumn("valid_to", "instant", "Since when no more; null while it runs", "usage", "UTC", nullable=True),
+    ),
+    found_by=("device_id", "country"),
+)
+UTILITY_PRICE = RecordTable(
+    "billing",
+    "utility_price",
+    ("country", "valid_from"),
+    (
+        RecordColumn("country", "text", "ISO 3166 code"),
+        RecordColumn("valid_from", "instant", "Since when, up to the next one", "technical", "UTC"),
+        RecordColumn("currency", "text", "ISO 4217 code"),
+        RecordColumn("energy_per_kwh", "decimal", "What households pay for energy", "technical", "currency/kWh"),
+        RecordColumn("water_per_m3", "decimal", "What they pay for water and its waste", "technical", "currency/m³"),
+    ),
+)
+
+TABLES: tuple[RecordTable, ...] = (
+    MATERIAL,
+    PLANT,
+    MONTHLY_SALES,
+    SERIAL_NUMBER,
+    CUSTOMER,
+    OWNERSHIP,
+    CUSTODY,
+    PREFERENCE,
+    CONSENT,
+    CONTRACT,
+    UTILITY_PRICE,
+)
 BY_NAME: dict[str, RecordTable] = {table.full_name: table for table in TABLES}
 SYSTEMS: tuple[str, ...] = tuple(dict.fromkeys(table.system for table in TABLES))
 

@@ -180,3 +180,17 @@ def state_topic(app: str, input_topic: str) -> Topic:
         None,
         FRAME_BYTES,
     )
+
+
+def relay_topic() -> Topic:
+    """The compacted topic that holds how far each relay of the record systems has told, in its first partition."""
+    return Topic(
+        "state.relay",
+        "name of the relay",
+        "json",
+        None,
+        "sinks.records",
+        ("sinks.records",),
+        ("sinks.records",),
+        None,
+    )
