@@ -39,6 +39,7 @@ class Batch:
         received_at_ms: When Kafka took each upload in.
         original: The bytes of each upload as they came.
         repairs: By which repair each upload came back from the failed events, None for most; None where none did.
+        denied: By consent field, the readings (`Instants`) that may not be kept, whatever their uploads say.
         known: Channels laid out so far, and their peaks: several rules look at the same ones.
     """
 
@@ -49,6 +50,7 @@ class Batch:
     received_at_ms: Ints
     original: Sequence[bytes]
     repairs: Sequence[str | None] | None = None
+    denied: Mapping[str, npt.NDArray[np.bool_]] = field(default_factory=dict, compare=False, repr=False)
     known: dict[tuple[str, str], Floats] = field(default_factory=dict, compare=False, repr=False)
 
     @property
@@ -206,7 +208,7 @@ def nullable_number(values: Ints) -> pa.Array:
     return pa.array(values, pa.int64(), mask=values == 0)
 
 
-def per_upload(values: Ints, when: Instants) -> Ints:
+def per_upload(values: Ints | Floats, when: Instants) -> Ints:
     """Sums of a value over the readings of each upload."""
     total = np.concatenate([[0], np.cumsum(values)])
     return np.asarray(total[when.first + when.count] - total[when.first], dtype=np.int64)

@@ -23,6 +23,7 @@ from schemas.topics import DAY_MS, FAILED_EVENTS, RECEIPTS, state_topic
 from streams.batch import Outputs, Place
 from streams.crash_points import crash_point
 from streams.decode import Decoder
+from streams.desk.register import EMPTY, Register
 from streams.device_view import DeviceView, device_view
 from streams.failed_record import Headers, headers_of, key_of, value_of
 from streams.frames import frames
@@ -74,16 +75,19 @@ class Partition:
         place: Place,
         first_offset: Callable[[Position | None], Position],
         watch: Watch | None = None,
+        register: Register = EMPTY,
     ) -> None:
         """Fence whoever owned the partition before, then read what they committed.
 
         Args:
             first_offset: Checks a kept position against the topic, or gives the first one.
             watch: Is told what is taken in and committed.
+            register: What record systems tell of the partition's devices; it may grow at any time.
         """
         self.place = place
         self._settings = settings
         self._product = product
+        self._register = register
         self._decoder = Decoder(product.versions)
         self._lock = threading.Lock()
         self._producer = owning_producer(settings, place)  # before the state is read
@@ -112,7 +116,7 @@ class Partition:
     def _take_in(self, run: Run) -> Counter[str]:
         """Decode a run, let the logic speak, write what it says; returns how much was refused by reason."""
         batch, refused = taken_in(self._decoder, self.place, run.records)
-        outputs = step(self._product, self._state, batch, refused, self._settings.trusted)
+        outputs = step(self._product, self._state, batch, refused, self._settings.trusted, self._register)
         self._write(outputs)  # 1
         crash_point("streams.after-outputs")
         self.uncommitted_uploads += len(run.records)

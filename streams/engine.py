@@ -18,10 +18,12 @@ from schemas.errors import RefusedShareError
 from streams.batch import Place
 from streams.checkpoint import Partition, Run
 from streams.crash_points import crash_point
+from streams.desk.register import EMPTY
 from streams.group import Group
 from streams.limit import RefusedShare
 from streams.positions import Topics
 from streams.product import PRODUCTS, Product
+from streams.references import References
 from streams.settings import EngineSettings
 from streams.watch import Watch
 
@@ -61,6 +63,7 @@ class Engine:
         # Weak: a run that Faust drops on the way leaves no trace here, and must not hold its partition back.
         self._held: weakref.WeakSet[Run] = weakref.WeakSet()
         self._refused_share = RefusedShare(settings.max_refused_share)
+        self._references = References(settings)
         self.watch = Watch()
         self.ends: Callable[[], Mapping[Place, tuple[int, int]]] = dict  # the consumer thread knows
 
@@ -130,7 +133,8 @@ class Engine:
             if self._is_paused or not is_wanted():
                 return None
             first = self._topics.first_position
-            return Partition(self.settings, product, place, lambda kept: first(place, kept), self.watch)
+            register = self._references.of(place.partition) if product.asks_consent else EMPTY
+            return Partition(self.settings, product, place, lambda kept: first(place, kept), self.watch, register)
 
         async with self._taking_over.setdefault(tp, asyncio.Lock()):
             self.watch.take_over_began(place)

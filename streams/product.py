@@ -36,6 +36,7 @@ class Product:
         measures: Figures that a firmware is judged by.
         counters: Lifetime counters, which only rise, and by how much rounding may lower each.
         main_counter: The one that what was measured must add up to.
+        asks_consent: Whether some of its channels are kept under a consent only.
         fact: A session row as its contract writes it, given what the record systems know of its device.
         amount: The field of a session row that `changed_amount` speaks of, and how many of it make a Wh or m.
     """
@@ -57,6 +58,7 @@ class Product:
     measures: tuple[Measure, ...]
     counters: Mapping[str, float]
     main_counter: str
+    asks_consent: bool
 
     @property
     def upload(self) -> type[Upload]:
@@ -82,6 +84,7 @@ WASHER = Product(
     WASHER_MEASURES,
     MappingProxyType({"lifetime_cycles": 0.5, "lifetime_energy_mwh": 1_000.0, "lifetime_water_l": 0.5}),
     "lifetime_energy_mwh",
+    False,
 )
 SHOE = Product(
     topics.TELEMETRY_SHOE,
@@ -101,5 +104,6 @@ SHOE = Product(
     SHOE_MEASURES,
     MappingProxyType({"lifetime_distance_m": 1.0, "lifetime_steps": 1.0}),
     "lifetime_steps",
+    True,
 )
 PRODUCTS = (WASHER, SHOE)

@@ -95,9 +95,12 @@ def fact(run: np.void, device_id: str, session_id: str, known_device: Known) -> 
 
 
 def _agreed(batch: Batch, name: str, when: Instants, consent: str = "health_consent") -> Floats:
-    """A channel of health or place, NaN in uploads of runners who had not agreed to it."""
+    """A channel of health or place, NaN where the runner had not agreed to it, by their device or by the records."""
     values = channel(batch, name, when)
-    return np.where(batch.flags(consent)[when.upload], values, np.nan)
+    kept = batch.flags(consent)[when.upload]
+    if consent in batch.denied:
+        kept &= ~batch.denied[consent]
+    return np.where(kept, values, np.nan)
 
 
 def _add_mean(runs: Store, groups: Groups, uploads: Ints, name: str, values: Floats, when: Instants) -> None:

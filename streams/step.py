@@ -12,6 +12,7 @@ batch ─ admit ─┬─ failed events (wrong key, impossible time or figure)
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,7 @@ from streams.awaited import AWAITED, AWAITED_MS, Awaited, Hope, session_of, sett
 from streams.batch import Batch, Floats, Instants, Ints, Outputs, instants, nullable_number
 from streams.bodies import digests
 from streams.cohorts import COHORT, Cohorts
+from streams.consents import denied
 from streams.counters import COUNTERS, NO_BOARD
 from streams.dedupe import WINDOW, Deduped, Verdict
 from streams.desk.register import EMPTY, Register
@@ -124,6 +126,8 @@ def step(
     when = instants(batch) if impossible else when
     batch, slot, untrue = _true(product, state, batch, when, trusted)
     when = instants(batch) if untrue else when
+    if product.asks_consent:
+        batch = replace(batch, denied=denied(register, batch, when))
     hopes = state.hopes(product.upload, [*refused_before, *impossible, *untrue])
     seq = batch.integers("seq")
     judged = state.devices.judge(slot, seq, batch.integers(start), batch.received_at_ms, digests(batch.original))

@@ -24,6 +24,9 @@ from schemas.reference import (
     Reference,
 )
 
+FOREVER_MS = 2**62
+"""The end of what has none."""
+
 
 @dataclass(frozen=True, slots=True)
 class Interval:
@@ -109,6 +112,21 @@ class Known:
         """Whether that person had agreed to that purpose then."""
         return any(own.holds_at(at_ms) for own in self.consents if own.purpose == purpose and own.subject == subject)
 
+    def agreed(self, purpose: Purpose) -> tuple[tuple[int, int], ...] | None:
+        """When whoever had the device had agreed to a purpose, as ascending intervals; None where nobody told."""
+        return self._agreed.get(purpose, ()) if self.consent is not None else None
+
+    @cached_property
+    def _agreed(self) -> dict[Purpose, tuple[tuple[int, int], ...]]:
+        found: dict[Purpose, list[tuple[int, int]]] = {}
+        for own in self.consents:
+            for custody in self.custodies:
+                start_ms = max(own.from_ms, custody.from_ms)
+                end_ms = min(FOREVER_MS if end is None else end for end in (own.to_ms, custody.to_ms))
+                if own.subject == custody.subject and start_ms < end_ms:
+                    found.setdefault(own.purpose, []).append((start_ms, end_ms))
+        return {purpose: _united(intervals) for purpose, intervals in found.items()}
+
     @cached_property
     def custodies(self) -> tuple[Custody, ...]:
         names = (
@@ -132,6 +150,18 @@ _FIELD: dict[type[Reference], str] = {
     ContractReference: "contract",
     ConsentReference: "consent",
 }
+
+
+def _united(intervals: list[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    """The same instants in ascending intervals that do not touch."""
+    united: list[tuple[int, int]] = []
+    for start_ms, end_ms in sorted(intervals):
+        if united and start_ms <= united[-1][1]:
+            united[-1] = united[-1][0], max(united[-1][1], end_ms)
+        else:
+            united.append((start_ms, end_ms))
+    return tuple(united)
+
 
 NOTHING = Known()
 
