@@ -87,31 +87,72 @@ _FED = {
 INPUTS = tuple(Input(topic, topics.BY_NAME[topic].form, _FED[topic]) for topic in topics.LAKE_INPUTS)
 TABLES = (*(entry.table for entry in INPUTS), SINK_POSITION)
 
+
+def _newest(table: Table, *key: str) -> str:
+    """The newest version of each thing in a table."""
+    things = ", ".join(key)
+    return (
+        f"(SELECT * FROM {table.name} QUALIFY row_number() OVER "
+        f"(PARTITION BY {things} ORDER BY version DESC, known_at DESC) = 1) AS newest"
+    )
+
+
 VIEWS = (
     View(
         "wash_cycles",
-        """
+        f"""
         SELECT session_id, device_id, material, firmware, programme, started_at, ended_at,
                date_diff('millisecond', started_at, ended_at) / 60000 AS duration_min,
-               energy_wh, water_l, peak_w, status, version, session_no, source, reading_count, known_at
-        FROM (SELECT * FROM wash_cycle_versions
-              QUALIFY row_number() OVER (PARTITION BY session_id ORDER BY version DESC, known_at DESC) = 1) AS newest
+               energy_wh, water_l, peak_w, status, version, session_no, source, reading_count, known_at,
+               programme_source, fill_s, heat_s, wash_s, rinse_s, spin_s, drain_s, heat_energy_wh, heater_w,
+               heating_k_per_min, max_temperature_c, max_drum_rpm, spin_w, label_energy_deviation_pct,
+               label_water_deviation_pct, anomalies
+        FROM {_newest(WASH_CYCLE_VERSIONS, "session_id")}
         WHERE status <> 'withdrawn'
         """,
         "Wash cycles as known now: the newest version of each, without those withdrawn",
     ),
     View(
         "runs",
-        """
+        f"""
         SELECT session_id, device_id, material, firmware, started_at, ended_at,
                date_diff('millisecond', started_at, ended_at) / 1000 AS duration_s,
                distance_m, steps, avg_cadence_spm, avg_heart_rate_bpm, max_heart_rate_bpm, avg_ground_contact_ms,
-               status, version, session_no, reading_count, known_at
-        FROM (SELECT * FROM run_versions
-              QUALIFY row_number() OVER (PARTITION BY session_id ORDER BY version DESC, known_at DESC) = 1) AS newest
+               status, version, session_no, reading_count, known_at,
+               moving_s, paused_s, gap_s, pace_s_per_km, split_s, avg_contact_balance_pct, asymmetry_pct,
+               heart_rate_zone_s, max_heart_rate_known_bpm, load
+        FROM {_newest(RUN_VERSIONS, "session_id")}
         WHERE status <> 'withdrawn'
         """,
         "Runs as known now: the newest version of each, without those withdrawn",
+    ),
+    View(
+        "usage",
+        f"SELECT * FROM {_newest(USAGE_VERSIONS, 'session_id')} WHERE status <> 'withdrawn'",
+        "Whose use each session was, as known now, as of when it began",
+    ),
+    View(
+        "alerts",
+        f"""
+        SELECT * FROM (SELECT * FROM {ALERT_VERSIONS.name}
+                       QUALIFY row_number() OVER (PARTITION BY alert_id ORDER BY version DESC) = 1) AS newest
+        """,
+        "What the maker should look at, as known now; those cleared too",
+    ),
+    View(
+        "completeness",
+        f"SELECT * FROM {_newest(COMPLETENESS_VERSIONS, 'device_id', 'month', 'custody_from_ms')}",
+        "What each device counted a month against what arrived, as known now",
+    ),
+    View(
+        "fleet_minutes",
+        f"""
+        SELECT minute_at, product, material, country, sum(devices)::BIGINT AS devices,
+               sum(readings)::BIGINT AS readings, sum(energy_wh) AS energy_wh, max(known_at) AS known_at
+        FROM {_newest(FLEET_MINUTE_VERSIONS, "partition", "product", "material", "country", "minute_at")}
+        GROUP BY ALL
+        """,
+        "What models did in each minute, by country",
     ),
 )
 
