@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from producers.fault_rates import FaultRates
@@ -34,7 +36,7 @@ def test_wear_only_grows_until_somebody_cleans_or_descales() -> None:
     for device_id in {row["device_id"] for row in rows}:
         own = [row for row in rows if row["device_id"] == device_id]
         assert [row["bearing"] for row in own] == sorted(row["bearing"] for row in own)
-        for before, after in zip(own, own[1:], strict=False):
+        for before, after in pairwise(own):
             grown_mm = after["scale_mm"] - before["scale_mm"]
             assert after["scale_mm"] == 0.0 or 0 <= grown_mm <= scale_growth_mm(25.0, 60.0, 25.0)
             assert after["blocked_share"] == 0.0 or after["blocked_share"] == pytest.approx(
