@@ -13,15 +13,12 @@ from schemas.catalogue import LAUNCHED_MS, LONGEST_SESSION_MS
 from schemas.failures import FailedEvent, Reason
 from schemas.fields import EARLIEST_MS
 from streams.batch import Batch, Instants, Ints, by_material
+from streams.quoting import kept_key, quoted_key
 
 AHEAD_MS = 86_400_000
 """How far a device's clock may be ahead of Kafka's: a day covers every time zone set wrong."""
 
 STAGE = "streams"
-KEPT_KEY_CHARACTERS = 1_000
-"""Far more than any device's name has; a key may be as long as a record."""
-SHOWN_CHARACTERS = 80
-"""Of a key in a message: a key may be as long as a record."""
 
 Mask = npt.NDArray[np.bool_]
 
@@ -75,8 +72,7 @@ def _wrong_key(batch: Batch) -> Doubt:
     same = pc.fill_null(pc.equal(batch.uploads.column("device_id").combine_chunks(), batch.key), False)
 
     def tell(row: int) -> Told:
-        device_id, key = batch.uploads.column("device_id")[row].as_py(), repr(batch.key[row].as_py())
-        shown = key if len(key) <= SHOWN_CHARACTERS else key[:SHOWN_CHARACTERS] + "..."
+        device_id, shown = batch.uploads.column("device_id")[row].as_py(), quoted_key(batch.key[row].as_py())
         sentence = f"device_id is {device_id!r}, the record's key is {shown}; both must be the same"
         return Told(sentence, "device_id", shown, device_id)
 
@@ -124,11 +120,6 @@ def _earlier_than_made(name: str, instant_ms: Ints, made_ms: Ints) -> Callable[[
         return Told(f"{name} is {found}, before its model was made; accepted is {accepted}", name, found, accepted)
 
     return tell
-
-
-def kept_key(key: str | None) -> str | None:
-    """What a failed event keeps of a record's key."""
-    return key if key is None else key[:KEPT_KEY_CHARACTERS]
 
 
 def refused(batch: Batch, row: int, reason: Reason, told: Told) -> FailedEvent:

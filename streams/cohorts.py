@@ -71,6 +71,7 @@ class Measure:
         zero: Where the factors count from.
         room: How much further the range of all models reaches where that of one is not known yet.
         subject: What is measured, where it is not the field itself but a ratio that tells scale or rate to be off.
+        is_shown: Whether its values may be told; of a person's health they may not.
     """
 
     field: str
@@ -81,6 +82,7 @@ class Measure:
     zero: float = 0.0
     room: float = 1.3
     subject: str = ""
+    is_shown: bool = True
 
     def around(self, low: float, high: float, below: float, above: float) -> tuple[float, float]:
         """A range with margins around it."""
@@ -253,10 +255,9 @@ class Cohorts:
         found = f"{lowest:.4g} to {highest:.4g}" if value is None else f"{value:.4g}"
         looks = f"its scale or its rate is off, {factor}" if measure.subject else f"it looks like {unit or factor}"
         what, measured = (measure.subject, "") if measure.subject else (measure.field, f" {measure.unit}")
-        sentence = (
-            f"{what} of firmware {firmware} on {material} is {found}, other firmware measures {low:.4g} to {high:.4g}"
-            f"{measured}: {looks}"
-        )
+        figures = f"is {found}, other firmware measures {low:.4g} to {high:.4g}{measured}"
+        differs = figures if measure.is_shown else "is not what other firmware measures"
+        sentence = f"{what} of firmware {firmware} on {material} {differs}: {looks}"
         return Told(sentence, measure.field, unit or factor, measure.unit)
 
     def _widen(self, row: int, values: Floats) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from operator import attrgetter
 from typing import Protocol
@@ -11,12 +12,17 @@ import numpy as np
 import pyarrow as pa
 
 from schemas.failures import KEPT_BYTES, REPAIRED_HEADER, FailedEvent
-from streams.admission import STAGE, kept_key
+from schemas.fields import IDENTIFIER
+from streams.admission import STAGE
 from streams.batch import Batch, Place
 from streams.decode import Decoder
+from streams.quoting import kept_key
 from streams.refusal import Refused
+from streams.repair_rule import AS_IS
 
-LONGEST_REPAIR_NAME = 200
+UNNAMED = "unnamed"
+"""A repair that no rule of ours can have been: anything may stand in a header."""
+_REPAIR = re.compile(rf"{AS_IS}|{IDENTIFIER.removesuffix('$').removeprefix('^')}-[0-9a-f]{{12}}")
 _KEY, _VALUE, _OFFSET, _TIMESTAMP, _HEADERS = map(attrgetter, ("key", "value", "offset", "timestamp", "headers"))
 
 
@@ -64,7 +70,10 @@ def _repairs(records: Sequence[Record]) -> list[str | None] | None:
 
 def _repair(record: Record) -> str | None:
     names = [value for name, value in record.headers if name == REPAIRED_HEADER]
-    return (names[0] or b"").decode("utf-8", "replace")[:LONGEST_REPAIR_NAME] if names else None
+    if not names:
+        return None
+    name = (names[0] or b"").decode("utf-8", "replace")
+    return name if _REPAIR.fullmatch(name) else UNNAMED
 
 
 def _failed(place: Place, record: Record, why: Refused) -> FailedEvent:

@@ -11,7 +11,7 @@ from schemas.evolution import MWH_PER_WH
 from streams.batch import MS_PER_MINUTE, Batch, Floats, Instants, channel, peak, per_upload
 from streams.cohorts import Measure
 from streams.physics import speed_m_per_s
-from streams.wash_cycles import energy_uwh
+from streams.wash_cycles import drawn_uwh
 
 LEAST_WH, LEAST_STEPS = 5.0, 50.0
 """Below that, rounding makes any ratio."""
@@ -33,8 +33,7 @@ def _speed(batch: Batch, when: Instants, _risen: Floats) -> Floats:
 
 def _energy_by_counter(batch: Batch, when: Instants, risen: Floats) -> Floats:
     """Energy of the readings over what the machine's own counter has risen: 1, but for rounding."""
-    read_wh = per_upload(energy_uwh(channel(batch, "power_w", when), when.span_ms), when) / 1e6
-    return _ratio(read_wh, risen / MWH_PER_WH, LEAST_WH)
+    return _ratio(drawn_uwh(batch, when) / 1e6, risen / MWH_PER_WH, LEAST_WH)
 
 
 def _steps_by_counter(batch: Batch, when: Instants, risen: Floats) -> Floats:
@@ -54,6 +53,11 @@ def _of_peak(name: str) -> Callable[[Batch, Instants, Floats], Floats]:
     return lambda batch, when, _risen: peak(batch, name, when)
 
 
+def _of_agreed_peak(name: str) -> Callable[[Batch, Instants, Floats], Floats]:
+    """Of uploads of runners who had agreed to it: what nobody agreed to is not remembered, not even as an extreme."""
+    return lambda batch, when, _risen: np.where(batch.flags("health_consent"), peak(batch, name, when), np.nan)
+
+
 def _of_peak_in_cycle(name: str) -> Callable[[Batch, Instants, Floats], Floats]:
     """Of uploads within a cycle: a plug meter's rest says nothing of a model."""
     return lambda batch, when, _risen: np.where(batch.integers("cycle_started_ms") > 0, peak(batch, name, when), np.nan)
@@ -68,7 +72,7 @@ WASHER_MEASURES = (
 SHOE_MEASURES = (
     Measure("distance_m", "m", _speed, below=50.0, above=1.7),
     Measure("cadence_spm", "1/min", _of_peak("cadence_spm"), below=1.6, above=1.6),
-    Measure("ground_contact_ms", "ms", _of_peak("ground_contact_ms"), below=3.0, above=3.0),
+    Measure("ground_contact_ms", "ms", _of_agreed_peak("ground_contact_ms"), below=3.0, above=3.0, is_shown=False),
     Measure(
         "cadence_spm", "1/min", _steps_by_counter, 1.6, 1.6, room=1.0, subject="cadence_spm over the shoe's own steps"
     ),

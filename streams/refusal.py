@@ -1,6 +1,7 @@
 """Names why an upload is refused: the slow path, taken only for uploads that the fast path would not let in.
 
-Pure. Its verdict is the contract's own: an upload that only looked wrong comes back as a model and is let in.
+Pure. Its verdict is the contract's own: an upload that only looked wrong comes back as a model and is let in. What it
+says is read by everybody, so it quotes of the upload only what `streams.quoting` lets through.
 """
 
 from __future__ import annotations
@@ -17,13 +18,13 @@ from pydantic_core import ErrorDetails
 
 from schemas.failures import Reason
 from schemas.fields import EARLIEST_MS, FIRMWARE, IDENTIFIER, LARGEST_EXACT_INTEGER
-from schemas.uploads import MAX_UPLOAD_BYTES, VERSION_FIELD, Upload
+from schemas.uploads import MAX_UPLOAD_BYTES, VERSION_FIELD, Upload, WasherUploadV2
+from streams.quoting import quoted
 
 _OPENING = re.compile(r"[\[{][\[{\s]*")
 DEEPEST = 1_000
 """Brackets in a row. Python's own limit differs from version to version, and its verdict must not."""
 
-SHOWN_CHARACTERS = 60
 LONGEST_INTEGER = 400
 """Digits; a double holds at most 309, and Python refuses to read more than 4,300."""
 _IDENTIFIER, _FIRMWARE = re.compile(IDENTIFIER), re.compile(FIRMWARE)
@@ -37,7 +38,7 @@ class Refused:
 
     Attributes:
         field, found, accepted: What is at fault where, if it is one field.
-        seq, material, firmware: What the upload says of itself, as far as it is readable.
+        seq, material, firmware: What the upload says of itself, as far as it is what it should be.
     """
 
     reason: Reason
@@ -81,7 +82,7 @@ def examine(original: bytes | None, versions: Sequence[type[Upload]]) -> Upload 
     except RecursionError:
         return Refused("not_json", "nested too deeply")
     except ValueError as error:
-        return Refused("not_json", str(error)[:200])
+        return Refused("not_json", str(error)[:200])  # tells what is missing where, and a letter at most
     if not isinstance(value, dict):
         return Refused("not_an_object", f"a JSON {json_kind(value)} where an object is expected")
     itself = _of_itself(value)
@@ -108,7 +109,7 @@ def _version(value: dict[str, Any], versions: Sequence[type[Upload]]) -> type[Up
         if not isinstance(said, bool) and said in (version.version, str(version.version)):
             return version
     known = ", ".join(str(version.version) for version in versions)
-    found = repr(said)[:SHOWN_CHARACTERS]
+    found = quoted(said, VERSION_FIELD, WasherUploadV2)
     return Refused("unknown_version", f"{VERSION_FIELD} is {found}, accepted: {known}", VERSION_FIELD, found, known)
 
 
@@ -151,21 +152,21 @@ def _judged(value: dict[str, Any], model: type[Upload]) -> Upload | Refused:
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        return _named(error)
+        return _named(error, model)
 
 
-def _named(error: ValidationError) -> Refused:
+def _named(error: ValidationError, model: type[Upload]) -> Refused:
     """The first fault as reason and sentence, and how many more there are."""
     faults = error.errors(include_url=False)
-    refused = _reason(faults[0])
+    refused = _reason(faults[0], model)
     more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
     return replace(refused, detail=refused.detail + more)
 
 
-def _reason(fault: ErrorDetails) -> Refused:
+def _reason(fault: ErrorDetails, model: type[Upload]) -> Refused:
     place = ".".join(str(part) for part in fault["loc"])
     field = str(fault["loc"][0]) if fault["loc"] else None
-    found = repr(fault["input"])[:SHOWN_CHARACTERS]
+    found = quoted(fault["input"], field or "", model)
     kind, message = fault["type"], fault["msg"]
     if kind == "missing":
         return Refused("missing_field", f"{place} is missing", field)

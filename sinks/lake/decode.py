@@ -6,6 +6,7 @@ stops at it rather than passing it by.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import attrgetter
@@ -15,8 +16,10 @@ from pydantic import TypeAdapter, ValidationError
 
 from schemas.errors import OutsideError
 from schemas.failures import HEADERS, FailedEvent
-from schemas.fields import Contract
+from schemas.fields import IDENTIFIER, Contract
 from schemas.forms import arrow_schema, lake_types
+
+_IDENTIFIER = re.compile(IDENTIFIER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +82,7 @@ def json_rows(records: Sequence[Record], contract: type[Contract]) -> pa.Table:
 
 
 def failed_rows(records: Sequence[Record]) -> pa.Table:
-    """One row a failed event: its place and reason from the headers, its bytes as they came.
+    """One row a failed event: its place and reason from the headers, its bytes as the stream wrote them.
 
     An optional value without a header is null: older workers wrote fewer of them.
 
@@ -92,7 +95,9 @@ def failed_rows(records: Sequence[Record]) -> pa.Table:
 def _failed(record: Record) -> FailedEvent:
     try:
         headers = {name: value.decode() for name, value in record.headers if name in HEADERS and value is not None}
-        return FailedEvent.model_validate({**headers, "device_id": _text(record.key), "original": record.value or b""})
+        return FailedEvent.model_validate(
+            {**headers, "device_id": _device(record.key), "original": record.value or b""}
+        )
     except (ValidationError, UnicodeDecodeError) as error:
         raise _unreadable(record, _reason(error)) from error
 
@@ -118,15 +123,13 @@ def _as_in_lake(rows: pa.Table, contract: type[Contract]) -> pa.Table:
     return rows.rename_columns(types.names).cast(types)
 
 
-def _text(key: bytes | None) -> str | None:
-    """The key if a person can read it, else None."""
-    if key is None:
-        return None
+def _device(key: bytes | None) -> str | None:
+    """The key if it is a device's name, else None: older workers kept whatever somebody had written there."""
     try:
-        text = key.decode()
+        text = "" if key is None else key.decode()
     except UnicodeDecodeError:
         return None
-    return text if text.isprintable() else None
+    return text if _IDENTIFIER.fullmatch(text) else None
 
 
 def _reason(error: ValidationError | UnicodeDecodeError) -> str:
