@@ -109,8 +109,8 @@ class Alert(Contract):
     firmware: Firmware
     session_id: SessionId
     at_ms: Annotated[int, described("The event it follows from", "usage", "ms since 1970 UTC")]
-    score: Annotated[float, described("How far from usual, in the unit that `reason` says", "usage")]
-    threshold: Annotated[float, described("From which score it is raised", "usage")]
+    score: Annotated[float, described("How far from usual, on the scale that `reason` names", "usage", "1")]
+    threshold: Annotated[float, described("From which score it is raised", "usage", "1")]
     reason: Annotated[str, described("The rule that speaks, in English", "usage")]
     evidence: Evidence
 
@@ -145,6 +145,10 @@ class Completeness(Contract):
     refused_uploads: Annotated[int, described("Upload numbers that were refused", "technical", "1", ge=0)]
     boards: Annotated[int, described("Main boards seen in it", "technical", "1", ge=1)]
     known_at_ms: ReceivedAtMs
+
+
+DEVICE_MEMORY_UPLOADS = 2_000
+"""How many of its newest uploads a device keeps, to send them again: months of a washer, weeks of a shoe."""
 
 
 class Command(Contract):

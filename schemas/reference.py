@@ -11,7 +11,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from schemas.fields import Contract, DeviceId, Material, described
 from schemas.fleet import Product
@@ -29,9 +29,9 @@ SUBJECT = r"^p[a-z2-7]{26}$"
 
 Subject = Annotated[str, described("The person, as a pseudonym", "personal", pattern=SUBJECT)]
 Revision = Annotated[int, described("Rises with each record of the device", "technical", "1", ge=1)]
-FromMs = Annotated[int, described("Begin of the interval", "usage", "ms since 1970 UTC")]
-ToMs = Annotated[int | None, described("End of the interval; null while it goes on", "usage", "ms since 1970 UTC")]
-CountryCode = Annotated[str, described("ISO 3166 code", "usage", pattern=r"^[A-Z]{2}$")]
+Subjects = Annotated[list[Subject], described("The person of each interval, as a pseudonym", "personal")]
+_CountryCode = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
+_Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
 
 
 class DeviceReference(Contract):
@@ -51,8 +51,10 @@ class History(Contract):
 
     device_id: DeviceId
     revision: Revision
-    from_ms: list[FromMs]
-    to_ms: list[ToMs]
+    from_ms: Annotated[list[int], described("Begin of each interval", "usage", "ms since 1970 UTC")]
+    to_ms: Annotated[
+        list[int | None], described("End of each interval; null while it goes on", "usage", "ms since 1970 UTC")
+    ]
 
     @model_validator(mode="after")
     def _intervals_fit(self) -> History:
@@ -69,39 +71,48 @@ class History(Contract):
 class CustodyReference(History):
     """Who had the device from when to when, where, and how they want to be spoken to."""
 
-    kind: list[Annotated[CustodyKind, described("How it came to them", "usage")]]
-    subject: list[Subject]
-    country: list[CountryCode]
-    time_zone: list[Annotated[str, described("Name in the IANA time zone database", "usage")]]
-    language: list[Annotated[str, described("ISO 639 code of the language they read", "personal")]]
-    insights_per_week: list[Annotated[int, described("Most advice they want in a week", "personal", "1/week", ge=0)]]
-    max_heart_rate_bpm: list[
-        Annotated[float | None, described("Their highest heart rate, if told", "health", "1/min", ge=100, le=240)]
+    kind: Annotated[list[CustodyKind], described("How it came to them", "usage")]
+    subject: Subjects
+    country: Annotated[list[_CountryCode], described("Where it stands: ISO 3166 code", "usage")]
+    time_zone: Annotated[list[str], described("Where it stands: name in the IANA time zone database", "usage")]
+    language: Annotated[list[str], described("ISO 639 code of the language they read", "personal")]
+    insights_per_week: Annotated[
+        list[Annotated[int, Field(ge=0)]], described("Most advice they want in a week", "personal", "1/week")
     ]
-    goal: list[Annotated[Goal | None, described("What their fitness programme prepares for", "personal")]]
-    weekly_km: list[
-        Annotated[float | None, described("Kilometres a week of their programme", "personal", "km", ge=0, le=500)]
+    max_heart_rate_bpm: Annotated[
+        list[Annotated[float, Field(ge=100, le=240)] | None],
+        described("Their highest heart rate, if told", "health", "1/min"),
     ]
-    runs_per_week: list[
-        Annotated[int | None, described("Runs a week of their programme", "personal", "1", ge=1, le=14)]
+    goal: Annotated[list[Goal | None], described("What their fitness programme prepares for", "personal")]
+    weekly_km: Annotated[
+        list[Annotated[float, Field(ge=0, le=500)] | None],
+        described("Kilometres a week of their programme", "personal", "km/week"),
+    ]
+    runs_per_week: Annotated[
+        list[Annotated[int, Field(ge=1, le=14)] | None],
+        described("Runs a week of their programme", "personal", "1/week"),
     ]
 
 
 class ContractReference(History):
     """What the device is used under, and what energy and water cost there."""
 
-    contract_no: list[Annotated[str, described("Number in billing", "usage")]]
-    kind: list[Annotated[ContractKind, described("How it is paid for", "usage")]]
-    currency: list[Annotated[str, described("ISO 4217 code", "usage", pattern=r"^[A-Z]{3}$")]]
-    energy_price_per_kwh: list[Annotated[float, described("Price of energy", "usage", "currency/kWh", ge=0)]]
-    water_price_per_m3: list[Annotated[float, described("Price of water", "usage", "currency/m³", ge=0)]]
+    contract_no: Annotated[list[str], described("Number in billing", "usage")]
+    kind: Annotated[list[ContractKind], described("How it is paid for", "usage")]
+    currency: Annotated[list[_Currency], described("ISO 4217 code of the prices", "usage")]
+    energy_price_per_kwh: Annotated[
+        list[Annotated[float, Field(ge=0)]], described("Price of energy", "usage", "currency/kWh")
+    ]
+    water_price_per_m3: Annotated[
+        list[Annotated[float, Field(ge=0)]], described("Price of water", "usage", "currency/m³")
+    ]
 
 
 class ConsentReference(History):
     """What people agreed to, for this device, from when to when: intervals of different purposes may overlap."""
 
-    subject: list[Subject]
-    purpose: list[Annotated[Purpose, described("What for", "personal")]]
+    subject: Subjects
+    purpose: Annotated[list[Purpose], described("What for", "personal")]
 
 
 Reference = DeviceReference | CustodyReference | ContractReference | ConsentReference
