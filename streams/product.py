@@ -36,6 +36,7 @@ class Product:
         measures: Figures that a firmware is judged by.
         counters: Lifetime counters, which only rise, and by how much rounding may lower each.
         main_counter: The one that what was measured must add up to.
+        joins: Whether it matters what a session's readings gain from one upload to the next.
         asks_consent: Whether some of its channels are kept under a consent only.
         fact: A session row as its contract writes it, given what the record systems know of its device.
         amount: The field of a session row that `changed_amount` speaks of, and how many of it make a Wh or m.
@@ -58,6 +59,7 @@ class Product:
     measures: tuple[Measure, ...]
     counters: Mapping[str, float]
     main_counter: str
+    joins: bool
     asks_consent: bool
 
     @property
@@ -85,6 +87,7 @@ WASHER = Product(
     MappingProxyType({"lifetime_cycles": 0.5, "lifetime_energy_mwh": 1_000.0, "lifetime_water_l": 0.5}),
     "lifetime_energy_mwh",
     False,
+    False,
 )
 SHOE = Product(
     topics.TELEMETRY_SHOE,
@@ -104,6 +107,7 @@ SHOE = Product(
     SHOE_MEASURES,
     MappingProxyType({"lifetime_distance_m": 1.0, "lifetime_steps": 1.0}),
     "lifetime_steps",
+    True,
     True,
 )
 PRODUCTS = (WASHER, SHOE)

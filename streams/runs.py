@@ -16,10 +16,12 @@ from schemas.facts import Run
 from streams.batch import MS_PER_MINUTE, Batch, Floats, Instants, Ints, channel, highest, nullable, peak, per_upload
 from streams.desk.register import Known
 from streams.groups import Groups, grouped
+from streams.heart_rate import HEART_RATE_FIELDS, HIGHEST_BPM, add_bands, load_min, zone_s
+from streams.motion import MILLI, MOTION_FIELDS, add_motion
 from streams.reported import SESSION_FIELDS, fields, shared_facts
+from streams.seams import TAIL_FIELDS
+from streams.splits import SPLIT_FIELDS, split_s
 from streams.store import Rows, Store
-
-MILLI = 1_000
 
 RUN = np.dtype(
     [
@@ -32,6 +34,12 @@ RUN = np.dtype(
         ("heart_rate_max", "f8"),
         ("ground_contact_sum", "i8"),
         ("ground_contact_ms", "i8"),
+        ("contact_balance_sum", "i8"),
+        ("contact_balance_ms", "i8"),
+        *MOTION_FIELDS,
+        *TAIL_FIELDS,
+        *SPLIT_FIELDS,
+        *HEART_RATE_FIELDS,
     ]
 )
 """A run in the state. `X_sum` is the sum of thousandths of X times milliseconds, `X_ms` the time X was measured."""
@@ -75,6 +83,9 @@ def add_amounts(runs: Store, rows: Rows, uploads: Ints, batch: Batch, when: Inst
     _add_mean(runs, groups, uploads, "cadence", channel(batch, "cadence_spm", when), when)
     _add_mean(runs, groups, uploads, "heart_rate", heart_rate_bpm, when)
     _add_mean(runs, groups, uploads, "ground_contact", _agreed(batch, "ground_contact_ms", when), when)
+    _add_mean(runs, groups, uploads, "contact_balance", _agreed(batch, "contact_balance_pct", when), when)
+    add_motion(runs, groups, uploads, batch, when)
+    add_bands(runs, groups, uploads, heart_rate_bpm, when)
     top = groups.highest_known(highest(heart_rate_bpm, when)[uploads])
     values["heart_rate_max"][own] = np.fmax(values["heart_rate_max"][own], top)
 
@@ -82,25 +93,59 @@ def add_amounts(runs: Store, rows: Rows, uploads: Ints, batch: Batch, when: Inst
 def fact(run: np.void, device_id: str, session_id: str, known_device: Known) -> dict[str, object]:
     """The run's newest version, as the contract writes it."""
     known = fields(run)
-    cadence_ms = known["cadence_ms"]
+    moving_ms, paused_ms, moving_mm = (known[name] for name in ("moving_ms", "paused_ms", "moving_mm"))
+    gap_ms = known["ended_ms"] - known["started_ms"] - moving_ms - paused_ms
     return Run(
         **shared_facts(known, device_id, session_id),
         distance_m=known["distance_mm"] / MILLI,
-        steps=round(known["cadence_sum"] / MILLI / MS_PER_MINUTE) if cadence_ms else None,
+        steps=round(known["cadence_sum"] / MILLI / MS_PER_MINUTE) if known["cadence_ms"] else None,
         avg_cadence_spm=_mean(known, "cadence"),
-        avg_heart_rate_bpm=_mean(known, "heart_rate"),
-        max_heart_rate_bpm=known["heart_rate_max"] or None,
         avg_ground_contact_ms=_mean(known, "ground_contact"),
+        moving_s=moving_ms / MILLI,
+        paused_s=paused_ms / MILLI,
+        gap_s=max(gap_ms, 0) / MILLI,
+        pace_s_per_km=moving_ms * MILLI / moving_mm if moving_mm > 0 else None,
+        split_s=split_s(known["full_km"].tolist(), known["distance_mm"]),
+        **_balance(known),
+        **_heart(known, known_device),
     ).model_dump()
 
 
+def _balance(known: Mapping[str, Any]) -> dict[str, Any]:
+    """How evenly the feet share the time on the ground."""
+    left_pct = _mean(known, "contact_balance")
+    return {
+        "avg_contact_balance_pct": left_pct,
+        "asymmetry_pct": None if left_pct is None else 2 * abs(left_pct - 50),
+    }
+
+
+def _heart(known: Mapping[str, Any], known_device: Known) -> dict[str, Any]:
+    """What the heart did; of a runner who did not agree, or wore no strap, not even the highest rate they told."""
+    if not known["heart_rate_ms"]:
+        return {"avg_heart_rate_bpm": None, "max_heart_rate_bpm": known["heart_rate_max"] or None}
+    runner = known_device.custody_at(known["started_ms"])
+    told_bpm = None if runner is None else runner.max_heart_rate_bpm
+    highest_bpm = HIGHEST_BPM if told_bpm is None else told_bpm
+    zones_s = zone_s(known["heart_rate_bands"].tolist(), highest_bpm)
+    return {
+        "avg_heart_rate_bpm": _mean(known, "heart_rate"),
+        "max_heart_rate_bpm": known["heart_rate_max"] or None,
+        "heart_rate_zone_s": zones_s,
+        "max_heart_rate_known_bpm": highest_bpm,
+        "load": load_min(zones_s),
+    }
+
+
 def _agreed(batch: Batch, name: str, when: Instants, consent: str = "health_consent") -> Floats:
-    """A channel of health or place, NaN where the runner had not agreed to it, by their device or by the records."""
-    values = channel(batch, name, when)
-    kept = batch.flags(consent)[when.upload]
-    if consent in batch.denied:
-        kept &= ~batch.denied[consent]
-    return np.where(kept, values, np.nan)
+    """A channel of health or place, NaN where its runner had not agreed to it, by the upload or by record systems."""
+    found = batch.known.get((consent, name))
+    if found is None:
+        allowed = batch.flags(consent)[when.upload]
+        if consent in batch.denied:
+            allowed &= ~batch.denied[consent]
+        found = batch.known[consent, name] = np.where(allowed, channel(batch, name, when), np.nan)
+    return found
 
 
 def _add_mean(runs: Store, groups: Groups, uploads: Ints, name: str, values: Floats, when: Instants) -> None:

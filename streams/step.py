@@ -37,6 +37,7 @@ from streams.idle import forget_idle
 from streams.pieces import STORED_PIECE, Pieces
 from streams.product import Product
 from streams.reported import Parts, SessionIndex, add_parts, announce, beyond_reach
+from streams.seams import SEAM, Seams, join_uploads
 from streams.store import Rows, Slice, Store
 
 
@@ -53,6 +54,7 @@ class State:
             "pieces": Store(STORED_PIECE),
             "awaited": Store(AWAITED),
             "cohorts": Store(COHORT),
+            "seams": Store(SEAM),
         }
         for name, store in self.stores.items():
             store.restore((saved or {}).get(name, []))
@@ -62,6 +64,7 @@ class State:
         self.pieces = Pieces(self.stores["pieces"])
         self.awaited = Awaited(self.stores["awaited"])
         self.cohorts = Cohorts(self.stores["cohorts"], product.measures)
+        self.seams = Seams(self.stores["seams"])
         self._newest_received_ms = 0
 
     def tidy(self) -> None:
@@ -73,6 +76,7 @@ class State:
             gone = gone[~self.awaited.still_wanted(self.sessions, gone)]
         self.index.forget(gone)
         forget_settled(self.pieces, self.sessions, self.index, newest)
+        self.seams.tidy(self.sessions)
 
     def forget_idle(self, forget_after_ms: int) -> int:
         """Forget devices that have been silent for longer than that; returns how many. Before a checkpoint."""
@@ -261,7 +265,10 @@ def _reported(product: Product, state: State, batch: Batch, slot: Ints, judged: 
         firmware=_bytes(batch, "firmware")[accepted],
     )
     rows, changed = add_parts(state.sessions, state.index, parts, state.devices.store.values["newest"])
-    product.add_amounts(state.sessions, rows, accepted[parts.started_ms > 0], batch, when)
+    within = accepted[parts.started_ms > 0]
+    product.add_amounts(state.sessions, rows, within, batch, when)
+    if product.joins:
+        join_uploads(state.seams, state.sessions, rows, within, batch, when)
     return changed
 
 

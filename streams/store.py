@@ -29,6 +29,20 @@ FIELDS_SINCE = {
     "told_readings": 4,
     "told_end_ms": 4,
     "told_amount": 4,
+    "contact_balance_sum": 4,
+    "contact_balance_ms": 4,
+    "moving_ms": 4,
+    "paused_ms": 4,
+    "moving_mm": 4,
+    "tail_ms": 4,
+    "tail_mm": 4,
+    "next_seq": 4,
+    "heads_ms": 4,
+    "full_km": 4,
+    "heart_rate_bands": 4,
+    "course_sums": 4,
+    "course_highest": 4,
+    "course_said": 4,
 }
 """Fields that came after schema version 1, and with which. In state written before they are zero: not known."""
 PART_ROWS = 25_000
