@@ -34,6 +34,9 @@ SETTINGS = {
     "max_connections": "100",
     "timezone": "UTC",
     "log_timezone": "UTC",
+    # Details and contexts of errors quote rows of customers, and statements their values.
+    "log_error_verbosity": "terse",
+    "log_min_error_statement": "panic",
 }
 
 

@@ -1,12 +1,20 @@
-"""The worker's log on stderr: readable text, or one JSON object per line. It holds no contents of uploads."""
+"""The worker's log on stderr: readable text, or one JSON object per line. It holds no contents of uploads.
+
+Nor do errors in it: the text of one that a conversion raises may quote the value that it could not convert.
+"""
 
 from __future__ import annotations
 
 import json
 import logging
 import sys
+import traceback
 from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
 from typing import Literal
+
+from schemas.errors import VaxelError
 
 Format = Literal["text", "json"]
 
@@ -23,7 +31,36 @@ def tell(level: int, event: str, /, **facts: object) -> None:
     LOG.log(level, event, extra={"facts": facts})
 
 
-class TextFormatter(logging.Formatter):
+_OF_KAFKA = frozenset(["aiokafka", "cimpl", "confluent_kafka"])
+"""Modules whose errors tell of brokers and topics only."""
+
+_Raised = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
+
+
+def words_of(error: BaseException) -> str:
+    """The error in words: what it says, if that can be of no upload, else its kind and where it came up."""
+    if isinstance(error, VaxelError):
+        return str(error)
+    if isinstance(error, OSError) or type(error).__module__.partition(".")[0] in _OF_KAFKA:
+        return repr(error)
+    frames = traceback.extract_tb(error.__traceback__)
+    frames = [frame for frame in frames if "streams" in Path(frame.filename).parts] or frames
+    place = f" at {'/'.join(Path(frames[-1].filename).parts[-2:])}:{frames[-1].lineno}" if frames else ""
+    return f"{type(error).__name__}{place}"
+
+
+class _Formatter(logging.Formatter):
+    def formatException(self, ei: _Raised) -> str:  # noqa: N802 (logging's name)
+        """Where it came up, without the error's own text unless `words_of` lets it through; causes first."""
+        told, error = list[str](), ei[1]
+        while error is not None:
+            stack = "".join(traceback.format_tb(error.__traceback__))
+            told.append(f"Traceback (most recent call last):\n{stack}{words_of(error)}")
+            error = error.__cause__ or error.__context__
+        return "\n\nof this came:\n\n".join(reversed(told))
+
+
+class TextFormatter(_Formatter):
     """`2026-07-01T12:00:00.000Z INFO taken over topic=telemetry.washer.v1 partition=0 seconds=0.41`"""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -32,7 +69,7 @@ class TextFormatter(logging.Formatter):
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
 
-class JsonFormatter(logging.Formatter):
+class JsonFormatter(_Formatter):
     """`{"time": ..., "level": ..., "event": ..., "logger": ..., and the facts}`, in one line whatever they hold."""
 
     def format(self, record: logging.LogRecord) -> str:

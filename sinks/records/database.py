@@ -43,6 +43,8 @@ def session(dsn: str) -> Iterator[Connection]:
         raise UsageError(f"The record systems at {where(dsn)} refuse the call: {first_line(error)}") from error
     except psycopg.OperationalError as error:
         raise UnreachableError(f"The record systems at {where(dsn)} do not answer: {first_line(error)}") from error
+    except psycopg.DataError as error:  # its text quotes the value, which may be of a customer
+        raise OutsideError(f"The record systems at {where(dsn)} refuse a value: {type(error).__name__}") from error
     except psycopg.Error as error:
         raise OutsideError(f"The record systems at {where(dsn)} refuse: {first_line(error)}") from error
 

@@ -41,8 +41,9 @@ def _in_type(flow: Flow, name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
     try:
         return column.cast(kind)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        # What Arrow says of it may quote a customer's row.
         raise UsageError(
-            f"The model of flow {flow.name!r} gives {name} as {column.type}, which is no {kind}: {error}"
+            f"The model of flow {flow.name!r} gives {name} as {column.type}, and not all of it is {kind}"
         ) from error
 
 
@@ -53,5 +54,7 @@ def _refuse_bad_keys(flow: Flow, table: pa.Table) -> None:
     counted = table.group_by(list(flow.key)).aggregate([([], "count_all")])
     twice = counted.filter(pc.greater(counted.column("count_all"), 1))
     if len(twice):
-        key = {name: str(value) for name, value in twice.slice(0, 1).to_pylist()[0].items() if name in flow.key}
-        raise UsageError(f"The model of flow {flow.name!r} gives the key {key} more than once, {len(twice)} keys so.")
+        raise UsageError(
+            f"The model of flow {flow.name!r} gives {len(twice)} keys more than once: its rows have to differ in "
+            f"{', '.join(flow.key)}."
+        )

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Iterator
 
+import pyarrow as pa
 import pytest
+from confluent_kafka import KafkaError, KafkaException
 
-from streams.logs import LOG, configure, last_words, tell
+from schemas.errors import UnreachableError
+from streams.logs import LOG, Format, configure, last_words, tell, words_of
 
 
 @pytest.fixture(autouse=True)
@@ -30,7 +34,37 @@ def test_json_is_one_object_per_line_whatever_it_holds(capfd: pytest.CaptureFixt
     lines = [json.loads(line) for line in capfd.readouterr().err.splitlines()]
     assert [(line["level"], line["event"]) for line in lines] == [("INFO", "taken over"), ("WARNING", "broken\nin two")]
     assert (lines[0]["place"], lines[0]["seconds"], lines[0]["logger"]) == ("telemetry.washer.v1[0]", 0.41, LOG.name)
-    assert lines[1]["traceback"].endswith("ValueError: a\nb")
+    assert re.search(r"ValueError at streams/test_logs\.py:\d+$", lines[1]["traceback"])
+
+
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_what_an_error_quotes_is_not_logged_nor_what_its_causes_quote(
+    log_format: Format, capfd: pytest.CaptureFixture[str]
+) -> None:
+    configure("INFO", log_format)
+    name = "-".join(["Ingrid", "Planted"])  # source lines are in a traceback, too
+
+    def takes_in() -> None:
+        try:
+            pa.array([1.0, name], pa.float64())
+        except pa.ArrowInvalid as error:
+            raise LookupError(f"no number: {name}") from error
+
+    with pytest.raises(LookupError, match=name) as caught:
+        takes_in()
+    assert name in str(caught.value.__cause__)
+    logging.getLogger("faust").warning("broken", exc_info=caught.value)
+    said = f"{capfd.readouterr().err} {words_of(caught.value)}"
+    assert name not in said
+    assert "ArrowInvalid at streams/test_logs.py:" in said
+    assert "LookupError at streams/test_logs.py:" in said
+
+
+def test_what_outside_systems_and_we_ourselves_say_is_told_in_full() -> None:
+    assert words_of(UnreachableError("Kafka is away")) == "Kafka is away"
+    assert "disk full" in words_of(OSError(28, "disk full"))
+    assert "_TIMED_OUT" in words_of(KafkaException(KafkaError(KafkaError._TIMED_OUT)))
+    assert words_of(AssertionError("Ingrid Planted")) == "AssertionError"
 
 
 def test_text_is_a_readable_line(capfd: pytest.CaptureFixture[str]) -> None:
