@@ -43,7 +43,7 @@ def words_of(error: BaseException) -> str:
         return str(error)
     if isinstance(error, OSError) or type(error).__module__.partition(".")[0] in _OF_KAFKA:
         return repr(error)
-    frames = traceback.extract_tb(error.__traceback__)
+    frames: list[traceback.FrameSummary] = traceback.extract_tb(error.__traceback__)
     frames = [frame for frame in frames if "streams" in Path(frame.filename).parts] or frames
     place = f" at {'/'.join(Path(frames[-1].filename).parts[-2:])}:{frames[-1].lineno}" if frames else ""
     return f"{type(error).__name__}{place}"
