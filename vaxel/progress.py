@@ -114,13 +114,13 @@ def not_taken_in(kafka: str, ends: Ends) -> int:
     return waiting
 
 
-def desk_behind(kafka: str) -> int:
+def desk_behind(kafka: str, app: str = GROUP) -> int:
     """Partitions of which the desk has not taken everything in, or has not told everything. Reads all of its state.
 
     Raises:
         UnreachableError: Kafka does not answer.
     """
-    settings = EngineSettings(kafka)
+    settings = EngineSettings(kafka, app)
     extents = Topics(kafka).extents(INPUTS)
     numbers = sorted({number for _, number in extents})
     kept = live_records(settings, desk_state_topic(settings.app).name, numbers)

@@ -31,8 +31,8 @@ from streams.memory import Position, changed_rows
 from streams.ownership import COMMIT_TIMEOUT_S, owning_producer
 from streams.settings import EngineSettings
 
-SPEAK_EVERY_MS = 3_600_000
-"""Of devices that never rest, what is told now and then is told this often."""
+SPEAK_EVERY_MS = 2_000
+"""How often what is told now and then is told while inputs never rest."""
 
 
 class DeskPartition:
@@ -92,7 +92,7 @@ class DeskPartition:
         """Tell what is told now and then: where inputs are at rest, or have not been for `SPEAK_EVERY_MS`."""
         if self.has_spoken or not (is_idle or now_ms - self._spoke_ms >= SPEAK_EVERY_MS):
             return
-        self._write(speak(self._state, self._register, now_ms))  # 1
+        self._write(speak(self._state, self._register, now_ms, is_idle=is_idle))  # 1
         self._spoke_ms = now_ms
         self.position = replace(self.position, has_spoken=is_idle)
 

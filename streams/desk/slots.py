@@ -5,14 +5,25 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from streams.names import UNKNOWN, NameIndex
 from streams.store import Store
 from streams.texts import Texts, padded
 
 NAME_BYTES = 64
-MET = np.dtype([("device_id", f"S{NAME_BYTES}"), ("material", f"S{NAME_BYTES}"), ("received_ms", "i8")])
-"""A device in the state: its name, its model and when Kafka took in its newest upload, 0 for none so far."""
+MET = np.dtype(
+    [
+        ("device_id", f"S{NAME_BYTES}"),
+        ("material", f"S{NAME_BYTES}"),
+        ("received_ms", "i8"),
+        ("sent_ms", "i8"),
+        ("counted_m", "f8"),
+        ("counted_at_ms", "i8"),
+    ]
+)
+"""A device in the state: its name, its model, when Kafka took in its newest upload, when by its own clock it sent that,
+and what the counter of its first board had counted when; 0 for none so far."""
 
 Ints = npt.NDArray[np.int64]
 
@@ -41,13 +52,22 @@ class Slots:
         """The device in a slot."""
         return str(self.store.values["device_id"][slot].decode())
 
-    def heard(self, slot: Ints, material: pa.ChunkedArray, received_at_ms: Ints) -> None:
-        """Note that uploads of devices came: of which model, and when."""
+    def heard(self, slot: Ints, receipts: pa.Table) -> None:
+        """Note that uploads of devices were accepted: of which model, when, and what they had counted."""
         if not len(slot):
             return
-        encoded = material.combine_chunks().dictionary_encode()
-        self.store.values["material"][slot] = padded(encoded.dictionary, NAME_BYTES)[encoded.indices.to_numpy()]
-        np.maximum.at(self.store.values["received_ms"], slot, received_at_ms)
+        values = self.store.values
+        encoded = receipts.column("material").combine_chunks().dictionary_encode()
+        values["material"][slot] = padded(encoded.dictionary, NAME_BYTES)[encoded.indices.to_numpy()]
+        sent_ms = np.asarray(receipts.column("sent_at_ms").to_numpy(), dtype=np.int64)
+        np.maximum.at(values["received_ms"], slot, np.asarray(receipts.column("received_at_ms").to_numpy()))
+        np.maximum.at(values["sent_ms"], slot, sent_ms)
+        counted_m = np.asarray(pc.fill_null(receipts.column("lifetime_distance_m"), np.nan).to_numpy())
+        is_first = np.asarray(pc.fill_null(receipts.column("board_no"), 0).to_numpy()) == 0
+        counts = np.flatnonzero(is_first & (counted_m > np.nan_to_num(values["counted_m"][slot])))
+        counts = counts[np.argsort(counted_m[counts], kind="stable")]
+        values["counted_m"][slot[counts]] = counted_m[counts]  # of several of one device the highest comes last
+        values["counted_at_ms"][slot[counts]] = sent_ms[counts]
         self.store.touch(slot)
 
     def material(self, slot: int) -> str:

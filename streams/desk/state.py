@@ -6,11 +6,20 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
+from streams.desk.advice import ADVICE_STORES, Adviser
+from streams.desk.alerts import ALERT_STORES, AlertBook
+from streams.desk.completeness import COMPLETENESS_STORES, CompletenessBook
 from streams.desk.slots import MET, Slots
 from streams.desk.usage import USAGE_STORES, UsageBook
 from streams.store import Slice, Store
 
-STORES: Mapping[str, np.dtype[np.void]] = {"devices": MET, **USAGE_STORES}
+STORES: Mapping[str, np.dtype[np.void]] = {
+    "devices": MET,
+    **USAGE_STORES,
+    **ADVICE_STORES,
+    **ALERT_STORES,
+    **COMPLETENESS_STORES,
+}
 """All stores by name, with the fields of their rows."""
 
 
@@ -24,11 +33,19 @@ class DeskState:
             store.restore((saved or {}).get(name, []))
         self.slots = Slots(self.stores["devices"])
         self.usage = UsageBook(self.stores)
+        self.adviser = Adviser(self.stores)
+        self.alerts = AlertBook(self.stores)
+        self.completeness = CompletenessBook(self.stores)
 
     @property
     def newest_received_ms(self) -> int:
         """When Kafka took in the newest upload that the desk knows of; 0 before the first."""
         return int(self.stores["devices"].values["received_ms"].max())
+
+    @property
+    def newest_sent_ms(self) -> int:
+        """The newest instant of which a device of the partition told, by its clock; 0 before the first."""
+        return int(self.stores["devices"].values["sent_ms"].max())
 
     def tidy(self) -> None:
         """Forget what is settled. Before each checkpoint."""

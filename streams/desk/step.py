@@ -8,7 +8,6 @@ readings ─ minutes ───────────────────�
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -41,34 +40,45 @@ def step(state: DeskState, register: Register, arrivals: Arrivals) -> Said:
     learned = {reference.device_id for reference in arrivals.references if register.learn(reference)}
     news = {state.slots.of(device_id): (device_id, register.of(device_id)) for device_id in sorted(learned)}
     said.usage += state.usage.learn(news)
-    _hear(state, arrivals.receipts)
-    for session in _in_order(arrivals):
-        _attend(state, register.of(session.device_id), session, said)
+    state.completeness.learn(np.array(list(news), dtype=np.int64), state.newest_received_ms)
+    accepted = arrivals.receipts.filter(pc.equal(arrivals.receipts.column("outcome"), "accepted"))
+    slot = state.slots.of_column(accepted.column("device_id"))
+    state.slots.heard(slot, accepted)
+    state.completeness.take(slot, accepted, arrivals.refused, state.slots.of)
+    sessions: list[WashCycle | Run] = [*arrivals.cycles, *arrivals.runs]
+    for session in sessions:
+        if session.status != "open":
+            _attend(state, register.of(session.device_id), session, said)
     return said
 
 
-def speak(state: DeskState, register: Register, now_ms: int) -> Said:
+def speak(state: DeskState, register: Register, now_ms: int, *, is_idle: bool) -> Said:
     """What is told now and then, as it has become since it was told last.
 
     Args:
         now_ms: By which waiting is measured; never an instant of a device.
+        is_idle: Nothing more waits to be taken in: what is told now will hold for a while.
     """
-    return Said()
-
-
-def _hear(state: DeskState, receipts: pa.Table) -> None:
-    accepted = receipts.filter(pc.equal(receipts.column("outcome"), "accepted"))
-    slot = state.slots.of_column(accepted.column("device_id"))
-    received_ms = np.asarray(accepted.column("received_at_ms").to_numpy(), dtype=np.int64)
-    state.slots.heard(slot, accepted.column("material"), received_ms)
-
-
-def _in_order(arrivals: Arrivals) -> Iterable[WashCycle | Run]:
-    return [*arrivals.cycles, *arrivals.runs]
+    told = state.completeness.told(now_ms, register, state.slots.name, *([0] if is_idle else []))
+    return Said(
+        alerts=state.alerts.dormant(state.newest_sent_ms, state.slots.name),
+        completeness=told,
+        commands=state.completeness.commands(now_ms, state.slots.name),
+    )
 
 
 def _attend(state: DeskState, known: Known, session: WashCycle | Run, said: Said) -> None:
+    """All that a version of a session that is over gives rise to."""
     slot = state.slots.of(session.device_id)
     usage = state.usage.take(slot, session, known)
     if usage is not None:
         said.usage.append(usage)
+    if isinstance(session, Run):
+        device = state.slots.store.values[slot]
+        if device["counted_at_ms"]:
+            state.adviser.after_counter(slot, float(device["counted_m"]), int(device["counted_at_ms"]))
+        said.insights += state.adviser.after_run(slot, session, known)
+        said.alerts += state.alerts.after_run(slot, session)
+    else:
+        said.insights += state.adviser.after_cycle(slot, session, known)
+        said.alerts += state.alerts.after_cycle(slot, session)
