@@ -32,6 +32,8 @@ AWAITED = np.dtype([("slot", "i8"), ("seq", "i8"), ("label_ms", "i8"), ("receive
 AWAITED_MS = 7 * 86_400_000
 """As long as Kafka keeps the original."""
 MOST_OF_A_DEVICE = 1_024
+MOST_HOLES = 256
+"""Of numbers of a device that never came; after a jump, of the nearest below it."""
 
 SETTLED: frozenset[Reason] = frozenset(["late", "number_reused", "wrong_key"])
 """Under these numbers another upload was accepted, or the number is another device's."""
