@@ -9,12 +9,16 @@ import pyarrow as pa
 
 from producers.truth_folder import FILES, told_so_far
 from schemas.fields import Contract
+from schemas.fleet import LifeEvent
 from schemas.forms import arrow_schema
 from schemas.truth import RECORDS_FILE, TRUTH_FOLDER, TrueRecord, TrueSession, TrueUpload
 
 
 def load_told(lake: duckdb.DuckDBPyConnection, data_dir: Path) -> None:
-    """Make the tables truth_records, truth_uploads and truth_sessions; what two runs of one seed tell is there once."""
+    """Make the tables truth_records, truth_uploads, truth_sessions and truth_events.
+
+    What two runs of one seed tell is there once.
+    """
     lake.execute(
         f"""
         create or replace temp table truth_records as
@@ -36,6 +40,9 @@ def load_told(lake: duckdb.DuckDBPyConnection, data_dir: Path) -> None:
         select * from ({_told(lake, data_dir, TrueSession)})
         qualify row_number() over (partition by product, device_id, started_at_ms) = 1
         """
+    )
+    lake.execute(
+        f"create or replace temp table truth_events as select distinct * from ({_told(lake, data_dir, LifeEvent)})"
     )
 
 

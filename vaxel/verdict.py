@@ -39,6 +39,10 @@ class Verdict:
             uploads with a reading whose energy is not its power times its span.
         record_rows_wrong: Rows in the record systems whose fields differ from what the truth gives.
         records_skipped: Why record rows were not compared with the truth; None when they were, or there are none.
+        usage_checked: Sessions whose owner was compared with the truth of who had the device when they began.
+        usage_unknown: Sessions of devices that no record system told of.
+        usage_wrong: Sessions over that nobody was told of, or not as they are known now, or as somebody else's use.
+        usage_skipped: Why usage was not compared; None when it was.
         examples: For each count that is not 0, a few of the cases.
     """
 
@@ -62,12 +66,16 @@ class Verdict:
     record_rows_wrong: int
     record_changes_waiting: int
     records_skipped: str | None
+    usage_checked: int
+    usage_unknown: int
+    usage_wrong: int
+    usage_skipped: str | None
     examples: dict[str, list[str]] = field(default_factory=dict)
 
     def is_clean(self) -> bool:
         """Whether nothing is lost, twice or wrong."""
-        counts = (self.lost, self.twice, self.misjudged, self.sessions_wrong, self.sums_wrong, self.record_rows_wrong)
-        return not any(counts)
+        wrong = (self.sessions_wrong, self.sums_wrong, self.record_rows_wrong, self.usage_wrong)
+        return not any((self.lost, self.twice, self.misjudged, *wrong))
 
     def asdict(self) -> dict[str, object]:
         """By name, as --json prints it."""

@@ -33,15 +33,20 @@ def verify(*, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False) -> 
         raise typer.Exit(1)
 
 
+_DESK_BEHIND = "the desk has not taken everything in"
+
+
 def verified(addresses: Addresses, data_dir: Path) -> Verdict:
     """The verdict on everything that was published so far."""
     from schemas.errors import UnreachableError  # noqa: PLC0415
     from sinks.lake.connection import outside  # noqa: PLC0415
+    from vaxel.keys import keys  # noqa: PLC0415
     from vaxel.opening import opener  # noqa: PLC0415
-    from vaxel.progress import lake_counts, lake_if_made, waiting_uploads  # noqa: PLC0415
+    from vaxel.progress import desk_behind, lake_counts, lake_if_made, waiting_uploads  # noqa: PLC0415
     from vaxel.record_check import check_records  # noqa: PLC0415
     from vaxel.sent import sent_places  # noqa: PLC0415
     from vaxel.told import killed_runs  # noqa: PLC0415
+    from vaxel.usage_check import UsageCheck, check_usage  # noqa: PLC0415
     from vaxel.verdict import EXAMPLES, Verdict  # noqa: PLC0415
     from vaxel.verification import GONE, LET_IN, LOST_BEFORE, UNTOLD, check, count, load_truth  # noqa: PLC0415
 
@@ -57,6 +62,10 @@ def verified(addresses: Addresses, data_dir: Path) -> Verdict:
         _tell("comparing the record systems")
         records = check_records(lake, addresses)
         wrong["record_rows_wrong"] = records.wrong
+        usage, usage_skipped = UsageCheck(0, 0, []), _DESK_BEHIND
+        if not desk_behind(addresses.kafka):
+            usage, usage_skipped = check_usage(lake, keys(os.environ, data_dir).pseudonym), ""
+        wrong["usage_wrong"] = usage.wrong
         counts = lake_counts(lake)
         return Verdict(
             sent=count(lake, "select count(*) from sent"),
@@ -79,6 +88,10 @@ def verified(addresses: Addresses, data_dir: Path) -> Verdict:
             record_rows_wrong=len(records.wrong),
             record_changes_waiting=records.waiting,
             records_skipped=records.skipped,
+            usage_checked=usage.checked,
+            usage_unknown=usage.unknown,
+            usage_wrong=len(usage.wrong),
+            usage_skipped=usage_skipped or None,
             examples={kind: cases[:EXAMPLES] for kind, cases in wrong.items() if cases},
         )
 
@@ -102,7 +115,12 @@ def report(verdict: Verdict, data_dir: Path = DEFAULT_DATA_DIR) -> str:
         f"{verdict.sessions_expected:,} sessions expected, {verdict.sessions_wrong:,} wrong, "
         f"{verdict.sums_wrong:,} that do not add up",
         f"{verdict.record_rows_checked:,} record rows checked, {verdict.record_rows_wrong:,} wrong",
+        f"{verdict.usage_checked:,} sessions' owners checked, {verdict.usage_wrong:,} wrong",
     ]
+    if verdict.usage_skipped is not None:
+        lines.append(f"whose use sessions were was not compared: {verdict.usage_skipped}; {run_on}")
+    if verdict.usage_unknown:
+        lines.append(f"{verdict.usage_unknown:,} sessions are of devices that no record system told of")
     if verdict.let_in:
         lines.append(
             f"{verdict.let_in:,} uploads in a wrong unit were let in before their firmware was held: figures of their "

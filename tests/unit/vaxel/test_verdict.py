@@ -32,6 +32,10 @@ CLEAN = Verdict(
     record_rows_wrong=0,
     record_changes_waiting=0,
     records_skipped=None,
+    usage_checked=0,
+    usage_unknown=0,
+    usage_wrong=0,
+    usage_skipped=None,
 )
 
 
@@ -39,7 +43,7 @@ def test_a_sum_is_only_told_where_it_is_one() -> None:
     told = report(CLEAN).splitlines()
     assert told[0] == "10 uploads sent = 7 accepted + 1 failed + 2 duplicates"
     assert told[-1] == "verdict: nothing lost, nothing twice, nothing wrong"
-    assert len(told) == 5
+    assert len(told) == 6
     told = report(replace(CLEAN, sent=12, lost=2)).splitlines()
     assert told[0] == "12 uploads sent but 7 accepted + 1 failed + 2 duplicates"
     assert told[-1] == "verdict: NOT CLEAN"
@@ -53,7 +57,7 @@ def test_what_kafka_no_longer_holds_is_told() -> None:
 
 def test_what_no_system_could_help_is_told() -> None:
     told = report(replace(CLEAN, lost_before=3, let_in=17)).splitlines()
-    assert told[4] == (
+    assert told[5] == (
         "17 uploads in a wrong unit were let in before their firmware was held: "
         "figures of their sessions may differ from the truth"
     )
