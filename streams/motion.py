@@ -9,29 +9,25 @@ same rule, so that it does not matter where a run was cut. At its very start a r
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-from streams.batch import Batch, Instants, Ints, channel, per_upload
+from streams.batch import Batch, Floats, Instants, Ints, channel, peak, per_upload
 from streams.groups import Groups
 from streams.splits import KM_MM, note_full
 from streams.store import Rows, Store
 
 MILLI = 1_000
-SLOWEST_MM_PER_S = 500
+SLOWEST_MM_PER_MS = 0.5
 
 MOTION_FIELDS: list[tuple[str, str]] = [("moving_ms", "i8"), ("paused_ms", "i8"), ("moving_mm", "i8")]
 """`moving_mm` is the distance made in `moving_ms`: what was run in a gap is in neither."""
 
 
-def is_moving(made_mm: Ints, span_ms: Ints) -> npt.NDArray[np.bool_]:
-    """In which spans the wearer moved."""
-    moving: npt.NDArray[np.bool_] = (span_ms > 0) & (made_mm * MILLI >= span_ms * SLOWEST_MM_PER_S)
-    return moving
-
-
-def distance_mm(batch: Batch, when: Instants) -> Ints:
-    """Distance of the run at each reading, in whole millimetres: what is compared does not depend on the order."""
-    return np.rint(channel(batch, "distance_m", when) * MILLI).astype(np.int64)
+def distance_mm(batch: Batch, when: Instants) -> Floats:
+    """Distance of the run at each reading, in whole millimetres: sums of them do not depend on their order."""
+    found = batch.known.get(("whole", "distance_mm"))
+    if found is None:
+        found = batch.known["whole", "distance_mm"] = np.rint(channel(batch, "distance_m", when) * MILLI)
+    return found
 
 
 def add_motion(runs: Store, groups: Groups, uploads: Ints, batch: Batch, when: Instants) -> None:
@@ -40,43 +36,49 @@ def add_motion(runs: Store, groups: Groups, uploads: Ints, batch: Batch, when: I
     Args:
         groups: The `uploads` (indices into the batch) by their runs.
     """
-    if not len(when.upload):
-        return
-    started_ms = batch.integers("run_started_ms")
-    after_mm = distance_mm(batch, when)
-    before_mm, span_ms = np.roll(after_mm, 1), when.span_ms.copy()
-    km = after_mm // KM_MM
-    km_before = np.roll(km, 1)
     filled = np.flatnonzero(when.count)
-    first = when.first[filled]
-    from_start = np.zeros(len(after_mm), dtype=bool)
-    if (when.measured_at_ms[first] == started_ms[filled]).any():
-        from_start = np.roll(when.measured_at_ms, 1) == started_ms[when.upload]
-    from_start[first] = when.measured_at_ms[first] - span_ms[first] == started_ms[filled]
-    elsewhere = first[~from_start[first]]
-    span_ms[elsewhere], km_before[elsewhere] = 0, km[elsewhere]
-    before_mm[from_start], km_before[from_start] = 0, 0
+    if not len(filled):
+        return
+    started_ms, first = batch.integers("run_started_ms"), when.first[filled]
+    mm, span_ms, first_ms = distance_mm(batch, when), when.span_ms, when.measured_at_ms[first]
+    made_mm = np.empty_like(mm)
+    np.subtract(mm[1:], mm[:-1], out=made_mm[1:])
+    leads_from_start = first_ms - span_ms[first] == started_ms[filled]
+    made_mm[first] = np.where(leads_from_start, mm[first], 0.0)
+    at_start = filled[first_ms == started_ms[filled]]
+    if len(at_start):
+        after_start = np.flatnonzero(np.roll(when.measured_at_ms, 1) == started_ms[when.upload])
+        made_mm[after_start] = mm[after_start]
 
-    made_mm = after_mm - before_mm
-    moving = is_moving(made_mm, span_ms)
-    moving_ms = per_upload(np.where(moving, span_ms, 0), when)
+    still = np.flatnonzero((made_mm < span_ms * SLOWEST_MM_PER_MS) | (span_ms == 0))
+    size = len(when.count)
+    still_ms = np.bincount(when.upload[still], weights=span_ms[still], minlength=size)
+    still_mm = np.bincount(when.upload[still], weights=made_mm[still], minlength=size)
+    between_ms = np.zeros(size)  # these spans are not within an upload
+    between_ms[filled] = np.where(leads_from_start, 0, span_ms[first])
     for name, amount in (
-        ("moving_ms", moving_ms),
-        ("paused_ms", per_upload(span_ms, when) - moving_ms),
-        ("moving_mm", per_upload(np.where(moving, made_mm, 0), when)),
+        ("moving_ms", per_upload(span_ms, when) - still_ms),
+        ("moving_mm", per_upload(made_mm, when) - still_mm),
+        ("paused_ms", still_ms - between_ms),
     ):
-        runs.values[name][groups.rows] += groups.sums(amount[uploads])
+        runs.values[name][groups.rows] += groups.sums(amount[uploads]).astype(np.int64)
 
-    row_of = np.full(len(when.count), -1, dtype=np.int64)
+    lowest_mm = np.minimum.reduceat(mm, first)
+    lowest_mm[leads_from_start | (first_ms == started_ms[filled])] = 0.0
+    passes = np.zeros(size, dtype=bool)
+    passes[filled] = _km(np.rint(peak(batch, "distance_m", when)[filled] * MILLI)) > _km(lowest_mm)
+    row_of = np.full(size, -1, dtype=np.int64)
     row_of[uploads[groups.order]] = np.repeat(groups.rows, groups.counts())
-    marks = np.flatnonzero(km != km_before)
-    took_ms = when.measured_at_ms[marks] - when.measured_at_ms[marks - 1]
-    is_first = when.first[when.upload[marks]] == marks
-    took_ms[is_first] = span_ms[marks[is_first]]
-    known = (row_of[when.upload[marks]] >= 0) & ((span_ms[marks] > 0) | (took_ms == 0))
-    marks, took_ms = marks[known], took_ms[known]
-    since_ms = when.measured_at_ms[marks] - took_ms - started_ms[when.upload[marks]]
-    note_full(runs, row_of[when.upload[marks]], since_ms, took_ms, before_mm[marks], after_mm[marks])
+    passes &= row_of >= 0
+    if not passes.any():
+        return
+    marks = np.flatnonzero(passes[when.upload])
+    marks = marks[_km(mm[marks]) != _km(mm[marks] - made_mm[marks])]
+    upload, took_ms, after_mm = when.upload[marks], span_ms[marks], mm[marks].astype(np.int64)
+    follows = (took_ms > 0) | (when.measured_at_ms[marks - 1] == when.measured_at_ms[marks])
+    since_ms = when.measured_at_ms[marks] - took_ms - started_ms[upload]
+    before_mm = after_mm - made_mm[marks].astype(np.int64)
+    note_full(runs, *(column[follows] for column in (row_of[upload], since_ms, took_ms, before_mm, after_mm)))
 
 
 def add_spans(runs: Store, rows: Rows, at_ms: Ints, span_ms: Ints, before_mm: Ints, after_mm: Ints) -> None:
@@ -86,8 +88,14 @@ def add_spans(runs: Store, rows: Rows, at_ms: Ints, span_ms: Ints, before_mm: In
         at_ms: When each span begins.
     """
     made_mm, values = after_mm - before_mm, runs.values
-    moving = is_moving(made_mm, span_ms)
+    moving = made_mm >= span_ms * SLOWEST_MM_PER_MS
     np.add.at(values["moving_ms"], rows[moving], span_ms[moving])
     np.add.at(values["moving_mm"], rows[moving], made_mm[moving])
     np.add.at(values["paused_ms"], rows[~moving], span_ms[~moving])
     note_full(runs, rows, at_ms - values["label_ms"][rows], span_ms, before_mm, after_mm)
+
+
+def _km(whole_mm: Floats) -> Floats:
+    """Full kilometres: whole millimetres by a million are rounded to no other side of one. NumPy's // is far slower."""
+    full: Floats = np.floor(whole_mm / KM_MM)
+    return full

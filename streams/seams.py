@@ -87,7 +87,7 @@ def join_uploads(seams: Seams, runs: Store, rows: Rows, uploads: Ints, batch: Ba
     started_ms, seq = batch.integers("run_started_ms")[upload], batch.integers("seq")[upload]
     first, last = when.first[upload], (when.first + when.count - 1)[upload]
     all_mm = distance_mm(batch, when)
-    head_mm, tail_mm, lead_ms = all_mm[first], all_mm[last], when.span_ms[first]
+    head_mm, tail_mm, lead_ms = all_mm[first].astype(np.int64), all_mm[last].astype(np.int64), when.span_ms[first]
     head_ms, tail_ms = when.measured_at_ms[first] - lead_ms, when.measured_at_ms[last]
     leads = (lead_ms > 0) & (head_ms != started_ms)  # what leads from the start is judged within the upload
     tail_ms[batch.flags("run_ended")[upload] | (tail_ms == started_ms)] = 0
