@@ -26,6 +26,7 @@ FIELDS_SINCE = {
     "board_no": 3,
     "counters": 3,
     "seen": 3,
+    "known_from": 4,
     "told_readings": 4,
     "told_end_ms": 4,
     "told_amount": 4,
