@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from benchmarks.engine.broker import Broker, measured_broker
 from benchmarks.engine.contenders import (
@@ -19,12 +19,17 @@ from benchmarks.engine.jars import compiled_streams
 from benchmarks.engine.latency import Latency, measured_latency
 from benchmarks.engine.load import LOADS
 from benchmarks.engine.race import Lap, race
+from benchmarks.engine.shares import Share, shares
 
 Say = Callable[[str], None]
 
 VAXEL = vaxel(workers=1).name
 STREAM_THREADS = (1, 2)
 """Kafka Streams runs with each; the better one is what it can do on this machine."""
+
+
+SHARED_UPLOADS = 400_000
+"""Of which the share of each step is told, with one reading; a fifth of it with 20."""
 
 
 @dataclass(frozen=True)
@@ -120,6 +125,7 @@ class Measured:
 
     rows: list[Row]
     latencies: list[Latency]
+    shares: list[Share] = field(default_factory=list)
 
     @property
     def is_right(self) -> bool:
@@ -149,7 +155,7 @@ def measure(plan: Plan, say: Say) -> Measured:
                 tell = _within(f"latency, {name}", say)
                 found = measured_latency(broker, name, speed / 2, plan.latency_s, plan.devices, plan.partitions, tell)
                 latencies.append(found)
-        return Measured(rows, latencies)
+    return Measured(rows, latencies, shares(min(SHARED_UPLOADS, plan.uploads["single"]), plan.devices, say))
 
 
 def _raced(

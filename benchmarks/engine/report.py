@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.engine.measure import VAXEL, Measured, Plan, Row
+from benchmarks.engine.shares import lines
 
 STREAMS_WORD = "Kafka Streams"
 FAUST_WORD = "stock Faust"
@@ -25,6 +26,7 @@ def as_json(measured: Measured, plan: Plan, machine: dict[str, str]) -> dict[str
         "plan": asdict(plan),
         "rows": rows,
         "ratios": ratios(measured),
+        "shares": [asdict(share) for share in measured.shares],
         "latency": [asdict(latency) for latency in measured.latencies],
         "is_right": measured.is_right,
     }
@@ -77,6 +79,9 @@ def table(measured: Measured) -> list[tuple[str, ...]]:
     return lines
 
 
+SHARE_HEADINGS = ("load", "of", "part", "µs an upload", "share")
+
+
 def remarks(measured: Measured) -> list[str]:
     """Ratios, latencies, and what is wrong, a sentence each."""
     lines = [f"{load}: {what} = {ratio:.2f}" for load, own in ratios(measured).items() for what, ratio in own.items()]
@@ -99,7 +104,7 @@ def remarks(measured: Measured) -> list[str]:
 
 def markdown(measured: Measured, plan: Plan, machine: dict[str, str]) -> str:
     """The section of `RESULTS.md`."""
-    lines = [
+    told = [
         "`vaxel bench engine --write`. Uploads lie in Kafka before anything is timed; a run goes from the first to the "
         "last committed position of the contender's consumer group, looked at every 50 ms. Everybody commits every "
         f"half second. Median of {plan.runs} runs, contenders by turns; {plan.devices:,} devices, {plan.partitions} "
@@ -112,6 +117,12 @@ def markdown(measured: Measured, plan: Plan, machine: dict[str, str]) -> str:
         _markdown_line(HEADINGS),
         _markdown_line(("---",) * len(HEADINGS)),
         *(_markdown_line(line) for line in table(measured)),
+        "",
+        "Where the time goes, the logic alone in one process (the desk takes in what the worker writes):",
+        "",
+        _markdown_line(SHARE_HEADINGS),
+        _markdown_line(("---",) * len(SHARE_HEADINGS)),
+        *(_markdown_line(line) for line in lines(measured.shares)),
         "",
         "Loads:",
         "",
@@ -127,7 +138,7 @@ def markdown(measured: Measured, plan: Plan, machine: dict[str, str]) -> str:
         "",
         *(f"- {remark}" for remark in remarks(measured)),
     ]
-    return "\n".join(lines)
+    return "\n".join(told)
 
 
 def draw(measured: Measured, path: Path) -> None:

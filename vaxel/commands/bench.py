@@ -156,11 +156,13 @@ def _show(measured: Measured) -> None:
     from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
-    from benchmarks.engine.report import HEADINGS, remarks, table  # noqa: PLC0415
+    from benchmarks.engine.report import HEADINGS, SHARE_HEADINGS, remarks, table  # noqa: PLC0415
+    from benchmarks.engine.shares import lines  # noqa: PLC0415
 
-    shown = Table(*HEADINGS)
-    for line in table(measured):
-        shown.add_row(*line)
-    Console(width=None if sys.stdout.isatty() else 160).print(shown)
+    for headings, rows in ((HEADINGS, table(measured)), (SHARE_HEADINGS, lines(measured.shares))):
+        shown = Table(*headings)
+        for line in rows:
+            shown.add_row(*line)
+        Console(width=None if sys.stdout.isatty() else 160).print(shown)
     for remark in remarks(measured):
         typer.echo(remark)
