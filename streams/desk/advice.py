@@ -12,19 +12,19 @@ from dataclasses import replace
 
 import numpy as np
 
-from schemas.desk import Insight
+from schemas.desk import Insight, InsightKind
 from schemas.facts import Run, Session, WashCycle
+from schemas.reference import Purpose
 from streams.desk import advice_body, advice_runner, advice_washer
-from streams.desk.advice_finding import OF_ONE_SESSION, PRIORITY, Finding, purposes
+from streams.desk.advice_finding import OF_ONE_SESSION, PRIORITY, Finding, purpose_of, purposes
 from streams.desk.advice_history import (
     CYCLE,
-    CYCLES,
     DAY_MS,
-    EARLIEST,
+    PLACES,
     RUN,
-    RUNS,
     Kept,
     PastRun,
+    complete_since_ms,
     cycle_entry,
     keep,
     newest_ms,
@@ -39,17 +39,19 @@ from streams.desk.register import Custody, Known
 from streams.keyed import KeyedRows
 from streams.store import Records, Store
 
+Rules = Mapping[InsightKind, Callable[[], Finding | None]]
+
 STALE_DAYS = 14
 """How much older than its device's newest session one may be to be worth a word."""
 
 ADVICE_STORES: dict[str, np.dtype[np.void]] = {
-    "advice_cycles": np.dtype([("slot", "i8"), ("cycles", CYCLE, CYCLES)]),
+    "advice_cycles": np.dtype([("slot", "i8"), ("cycles", CYCLE, PLACES)]),
     "advice_runs": np.dtype(
-        [("slot", "i8"), ("earlier_mm", "i8"), ("counted_mm", "i8"), ("counted_at_ms", "i8"), ("runs", RUN, RUNS)]
+        [("slot", "i8"), ("earlier_mm", "i8"), ("counted_mm", "i8"), ("counted_at_ms", "i8"), ("runs", RUN, PLACES)]
     ),
     "advice_told": TOLD,
 }
-"""A row a device: 1,848 bytes for a washing machine, 2,384 for a shoe, and 288 for what its people were told.
+"""A row a device: 2,640 bytes for a washing machine, 3,000 for a shoe, 272 for what its people were told.
 
 `earlier_mm`: distance of runs that are kept no more; `counted_*`: the highest lifetime counter and its instant.
 """
@@ -73,18 +75,16 @@ class Adviser:
         if asked is None:
             return []
         cycles = past_cycles(entries, 0, cycle.started_at_ms)
-        own_since_ms = max(asked.custody.from_ms, _complete_since_ms(entries))
-        contract = known.contract_at(cycle.ended_at_ms)
-        material = cycle.material
-        rules: list[Callable[[], Finding | None]] = [
-            lambda: advice_washer.cycle_cost(cycles, material, contract, own_since_ms),
-            lambda: advice_washer.descale(cycles, material),
-            lambda: advice_washer.filter_blocking(cycles),
-            lambda: advice_washer.load_too_small(
-                [own for own in cycles if own.started_ms >= asked.custody.from_ms], material
-            ),
-        ]
-        return self._say(slot, asked, [found for rule in rules if (found := rule()) is not None])
+        own = [past for past in cycles if past.started_ms >= asked.custody.from_ms]
+        since_ms = max(asked.custody.from_ms, complete_since_ms(entries))
+        contract, material = known.contract_at(cycle.ended_at_ms), cycle.material
+        rules: Rules = {
+            "filter_blocking": lambda: advice_washer.filter_blocking(cycles),
+            "descale": lambda: advice_washer.descale(cycles, material),
+            "cycle_cost": lambda: advice_washer.cycle_cost(own, material, contract, since_ms),
+            "load_too_small": lambda: advice_washer.load_too_small(own, material),
+        }
+        return self._say(slot, asked, rules)
 
     def after_run(self, slot: int, run: Run, known: Known) -> list[Insight]:
         """What to say now that a version of a run has come."""
@@ -101,15 +101,15 @@ class Adviser:
         custody = asked.custody
         runs = [_permitted(own, known, custody) for own in past_runs(entries, custody.from_ms, run.started_at_ms)]
         total_km = self._total_mm(row) / 1e6
-        rules: list[Callable[[], Finding | None]] = [
-            lambda: advice_runner.pace_advice(runs, custody),
-            lambda: advice_runner.heart_rate_advice(runs),
-            lambda: advice_body.asymmetry(runs),
-            lambda: advice_body.fatigue(runs),
-            lambda: advice_body.shoe_worn_out(runs, total_km, custody),
-            lambda: advice_runner.next_session(runs, custody),
-        ]
-        return self._say(slot, asked, [found for rule in rules if (found := rule()) is not None])
+        rules: Rules = {
+            "asymmetry": lambda: advice_body.asymmetry(runs),
+            "fatigue": lambda: advice_body.fatigue(runs),
+            "shoe_worn_out": lambda: advice_body.shoe_worn_out(runs, total_km, custody),
+            "heart_rate_advice": lambda: advice_runner.heart_rate_advice(runs),
+            "pace_advice": lambda: advice_runner.pace_advice(runs, custody),
+            "next_session": lambda: advice_runner.next_session(runs, custody),
+        }
+        return self._say(slot, asked, rules)
 
     def after_counter(self, slot: int, lifetime_distance_m: float, at_ms: int) -> None:
         """Learn what a shoe has counted since it was made. Only of its first board: later ones count from anywhere."""
@@ -127,22 +127,28 @@ class Adviser:
         far_mm = entries["distance_mm"].astype(np.int64)
         return max(int(values["earlier_mm"] + far_mm.sum()), int(values["counted_mm"] + far_mm[after].sum()))
 
-    def _say(self, slot: int, asked: _Asked, findings: Sequence[Finding]) -> list[Insight]:
-        """What of the findings may be said, the most important first."""
-        if not findings:
-            return []
-        told = self._told.store.values[self._told.row(slot)]
+    def _say(self, slot: int, asked: _Asked, rules: Rules) -> list[Insight]:
+        """What the rules find, as much of it as may be said, the most important first.
+
+        A rule is asked only if it might speak: after most sessions none might.
+        """
+        row = self._told.find(slot)
+        told: np.void = np.zeros(1, TOLD)[0] if row is None else self._told.store.values[row]
         session, custody = asked.session, asked.custody
         event, at_ms = session_key(session.session_id), session.ended_at_ms
         insights = []
-        for finding in sorted(findings, key=lambda found: PRIORITY.index(found.kind)):
-            if not (asked.is_newest or finding.kind in OF_ONE_SESSION) or not asked.has_agreed(finding):
+        for kind in PRIORITY:
+            if kind not in rules or not asked.may_hear(kind):
                 continue
-            if not may_speak(told, finding.kind, event, session.version, at_ms, custody):
+            if not may_speak(told, kind, event, session.version, at_ms, custody):
                 continue
-            if not fits_week(told, finding.kind, event, at_ms, custody):
+            if not fits_week(told, kind, event, at_ms, custody):
                 continue
-            note(told, finding.kind, event, session.version, at_ms, custody)
+            finding = rules[kind]()
+            if finding is None or not asked.has_agreed(purposes(finding)):
+                continue
+            told = self._told.store.values[self._told.row(slot)]
+            note(told, kind, event, session.version, at_ms, custody)
             insights.append(_insight(finding, session, custody))
         return insights
 
@@ -158,11 +164,14 @@ class _Asked:
         # Neither what somebody did not agree to then, nor what they agree to no more.
         self._instants = (session.started_at_ms, session.ended_at_ms, max(session.known_at_ms, newest_start_ms))
 
-    def has_agreed(self, finding: Finding) -> bool:
+    def may_hear(self, kind: InsightKind) -> bool:
+        """Whether a kind of advice may follow from this session at all."""
+        return (self.is_newest or kind in OF_ONE_SESSION) and self.has_agreed((purpose_of(kind),))
+
+    def has_agreed(self, asked_for: Sequence[Purpose]) -> bool:
+        """Whether they have agreed to all these purposes, then and now."""
         subject = self.custody.subject
-        return all(
-            self._known.agreed_at(purpose, subject, at_ms) for purpose in purposes(finding) for at_ms in self._instants
-        )
+        return all(self._known.agreed_at(purpose, subject, at_ms) for purpose in asked_for for at_ms in self._instants)
 
 
 def _asked(session: Session, known: Known, entries: Records) -> _Asked | None:
@@ -191,17 +200,11 @@ def _permitted(run: PastRun, known: Known, custody: Custody) -> PastRun:
 
 def _gone_mm(kept: Kept, run: Run) -> int:
     """What the runs that are kept no more became longer by: of a version of one of them, by its difference."""
-    if kept.gone is None or not kept.gone["counts"]:
-        return 0
-    if kept.gone["key"] == session_key(run.session_id) and run.changed_amount is not None:
-        return round(run.changed_amount * 1000)
-    return int(kept.gone["distance_mm"])
-
-
-def _complete_since_ms(entries: Records) -> int:
-    """From when on all sessions are among those kept: where none had to go, from the first on."""
-    starts = np.sort(entries["started_ms"][entries["key"] != 0])
-    return int(starts[EARLIEST] if len(starts) == len(entries) else starts[0])
+    gone = kept.gone[kept.gone["counts"]]
+    far_mm = int(gone["distance_mm"].astype(np.int64).sum())
+    if run.changed_amount is not None and (gone["key"] == session_key(run.session_id)).any():
+        far_mm += round(run.changed_amount * 1000) - round(run.distance_m * 1000)
+    return far_mm
 
 
 def _insight(finding: Finding, session: Session, custody: Custody) -> Insight:

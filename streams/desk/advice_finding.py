@@ -145,8 +145,13 @@ CARE: frozenset[InsightKind] = frozenset(
 """Kinds that speak of the thing."""
 
 
-def purposes(finding: Finding) -> tuple[Purpose, ...]:
+def purpose_of(kind: InsightKind) -> Purpose:
     """What a person must have agreed to before they are told: care for what is said of the thing, coaching for what
-    is said of their running, health too where health values are behind it."""
-    first: Purpose = "care" if finding.kind in CARE else "coaching"
-    return (first, "health") if finding.uses_health else (first,)
+    is said of their running."""
+    return "care" if kind in CARE else "coaching"
+
+
+def purposes(finding: Finding) -> tuple[Purpose, ...]:
+    """The same, and health where health values are behind what was found."""
+    own = purpose_of(finding.kind)
+    return (own, "health") if finding.uses_health else (own,)

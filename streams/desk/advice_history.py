@@ -1,29 +1,33 @@
-"""The sessions of a device that advice goes by: a bounded list of the earliest and the newest, by their start. Pure.
+"""The sessions of a device that advice goes by: the newest, and a few of each month of a year before. Pure.
 
 Which sessions are kept, and what of them, follows from the set of versions seen, not from their order: a version
 replaces a lower one of its session; a withdrawn session keeps its place and does not count; what has to go has so many
-earlier and so many later ones beside it, which can only become more. (A session whose start moves between versions, as
-one found in a power curve may, can be an exception at the edges.)
+later ones, and so many earlier ones in its month, which can only become more. (A session whose start moves between
+versions, as one found in a power curve may, can be an exception at the edges.)
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from math import isnan
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from schemas.facts import CycleAnomaly, Run, Session, WashCycle
 from streams.programme import PROGRAMMES
 from streams.store import Records
 
 DAY_MS = 86_400_000
-EARLIEST = 8
-"""Sessions kept from a device's beginning: what it was like then."""
-CYCLES, RUNS = 40, 48
-"""Sessions kept in all: a month of washing twice a day less the earliest, and more than four weeks of daily running."""
+NEWEST = 32
+"""Sessions kept whatever their month: three weeks of washing three times in two days, four of daily running."""
+MONTH_MS = 30 * DAY_MS
+MONTHS, EARLIEST_OF_MONTH = 12, 2
+"""Before them, so many sessions of each of the last months: what was usual, and best."""
+PLACES = NEWEST + MONTHS * EARLIEST_OF_MONTH
 
 _SHARED: list[tuple[str, str]] = [("key", "u8"), ("started_ms", "i8"), ("version", "i4"), ("counts", "?")]
 _CYCLE_FIGURES = ("energy_wh", "water_l", "heat_energy_wh", "heater_w", "heating_k_per_min", "drain_s")
@@ -113,51 +117,49 @@ class Kept:
 
     Attributes:
         is_news: False for a lower version than the one known.
-        gone: The entry that had to go for it, if one had to: the new one itself if it lies between the others.
+        gone: The entries that had to go: the new one too if it lies between the others.
     """
 
     is_news: bool
-    gone: np.void | None = None
+    gone: Records
 
 
 def keep(entries: Records, new: np.void) -> Kept:
     """Take a version in, in place of a lower one of the same session; the entries are changed."""
     same = np.flatnonzero(entries["key"] == new["key"])
     if same.size:
-        if entries["version"][same[0]] > new["version"]:
-            return Kept(is_news=False)
-        entries[same[0]] = new
-        return Kept(is_news=True)
-    free = np.flatnonzero(entries["key"] == 0)
-    if free.size:
-        entries[free[0]] = new
-        return Kept(is_news=True)
-    everyone = np.append(entries, new)
-    between = int(np.lexsort((everyone["key"], everyone["started_ms"]))[EARLIEST])
-    gone = everyone[between].copy()
-    if between < len(entries):
-        entries[between] = new
-    return Kept(is_news=True, gone=gone)
+        is_news = bool(entries["version"][same[0]] <= new["version"])
+        if is_news:
+            entries[same[0]] = new
+        return Kept(is_news, entries[:0])
+    everyone = np.append(entries[entries["key"] != 0], new)
+    everyone = everyone[np.lexsort((everyone["key"], everyone["started_ms"]))]
+    is_kept = _is_kept(everyone["started_ms"])
+    kept = everyone[is_kept]
+    entries[:] = np.zeros((), entries.dtype)
+    entries[: len(kept)] = kept
+    return Kept(True, everyone[~is_kept])
+
+
+def complete_since_ms(entries: Records) -> int:
+    """From when on all sessions of a device are among those kept; there is one at least."""
+    starts = np.sort(entries["started_ms"][entries["key"] != 0])
+    return int(starts[-NEWEST:][0])
 
 
 def past_cycles(entries: Records, from_ms: int, until_ms: int) -> list[PastCycle]:
     """Cycles that count and began in [from_ms, until_ms], oldest first."""
     return [
-        PastCycle(
-            row["started_ms"],
-            PROGRAMMES[row["programme"] - 1] if row["programme"] else None,
-            row["intact"],
-            **{name: row[name] for name in _CYCLE_FIGURES},
-        )
-        for row in _counting(entries, from_ms, until_ms)
+        PastCycle(started_ms, PROGRAMMES[programme - 1] if programme else None, is_intact, *map(_known, figures))
+        for _, started_ms, _, _, programme, is_intact, *figures in _counting(entries, from_ms, until_ms)
     ]
 
 
 def past_runs(entries: Records, from_ms: int, until_ms: int) -> list[PastRun]:
     """Runs that count and began in [from_ms, until_ms], oldest first."""
     return [
-        PastRun(row["started_ms"], row["distance_mm"] / 1e6, **{name: row[name] for name in _RUN_FIGURES})
-        for row in _counting(entries, from_ms, until_ms)
+        PastRun(started_ms, distance_mm / 1e6, *map(_known, figures))
+        for _, started_ms, _, _, distance_mm, *figures in _counting(entries, from_ms, until_ms)
     ]
 
 
@@ -190,11 +192,23 @@ def _entry(dtype: np.dtype[np.void], session: Session, own: Mapping[str, Any], f
     return made
 
 
-def _counting(entries: Records, from_ms: int, until_ms: int) -> Iterator[dict[str, Any]]:
-    """Fields of the entries as Python's own values, None for NaN."""
+def _is_kept(started_ms: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Which sessions are kept; starts ascend."""
+    number = np.arange(len(started_ms))
+    month = started_ms // MONTH_MS
+    in_month = number - np.searchsorted(month, month)
+    is_of_month = (in_month < EARLIEST_OF_MONTH) & (month > month[-1] - MONTHS)
+    kept: npt.NDArray[np.bool_] = is_of_month | (number >= len(number) - NEWEST)
+    return kept
+
+
+def _counting(entries: Records, from_ms: int, until_ms: int) -> list[tuple[Any, ...]]:
+    """Fields of the entries as Python's own values, by start."""
     starts = entries["started_ms"]
     chosen = entries[(entries["key"] != 0) & entries["counts"] & (starts >= from_ms) & (starts <= until_ms)]
-    names = entries.dtype.names or ()
-    for row in chosen[np.argsort(chosen["started_ms"], kind="stable")].tolist():
-        # NaN is the only value that differs from itself.
-        yield {name: None if value != value else value for name, value in zip(names, row, strict=True)}  # noqa: PLR0124
+    rows: list[tuple[Any, ...]] = chosen[np.argsort(chosen["started_ms"], kind="stable")].tolist()
+    return rows
+
+
+def _known(figure: float) -> float | None:
+    return None if isnan(figure) else figure
