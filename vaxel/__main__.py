@@ -18,6 +18,7 @@ from vaxel.commands import (
     desk,
     failed,
     gearbox,
+    relay,
     replay,
     schema,
     seed,
@@ -59,6 +60,7 @@ app.add_typer(failed.app, name="failed", rich_help_panel="Pipeline")
 app.add_typer(sink.app, name="sink", rich_help_panel="Lake")
 app.command(rich_help_panel="Lake")(sql.sql)
 app.command(rich_help_panel="Record systems")(seed.seed)
+app.command(rich_help_panel="Record systems")(relay.relay)
 app.add_typer(gearbox.app, name="gearbox", rich_help_panel="Record systems")
 
 

@@ -9,7 +9,19 @@ from typing import Literal
 ARMED_BY = "VAXEL_CRASH_AT"
 
 Point = Literal[
-    "records.staged", "records.checked", "records.updated", "records.audited", "records.marked", "records.committed"
+    "records.staged",
+    "records.checked",
+    "records.updated",
+    "records.audited",
+    "records.marked",
+    "records.committed",
+    "relay.fenced",
+    "relay.asked",
+    "relay.claimed",
+    "relay.read",
+    "relay.written",
+    "relay.committed",
+    "relay.deleted",
 ]
 
 

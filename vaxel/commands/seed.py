@@ -27,18 +27,30 @@ def seed(
     data_dir: DataDir = DEFAULT_DATA_DIR,
     as_json: AsJson = False,
 ) -> None:
-    """Set up ERP and CRM for the fleet that `vaxel simulate` makes of the same options.
+    """Set up ERP, CRM and billing for the fleet that `vaxel simulate` makes of the same options.
 
-    Adds what is missing: products, serial numbers, a year of sales figures, customers and what they own. Rows that are
-    there stay as they are, so a second call writes nothing.
+    Adds what is missing: products, serial numbers, a year of sales figures, customers, what they have had and agreed
+    to, contracts and prices. Rows that are there stay as they are, but that a resale ends what was open, so a second
+    call writes nothing.
     """
     from producers.fleet import first_ms, fleet  # noqa: PLC0415
+    from producers.fleet_wearers import wearers  # noqa: PLC0415
     from sinks.records import seeding  # noqa: PLC0415
+    from sinks.records.people import Training  # noqa: PLC0415
     from vaxel.settings import addresses  # noqa: PLC0415
 
     start_ms = first_ms(start.date(), days, int(time.time() * 1000))  # noqa: TID251  (a shell)
-    devices = fleet(seed, washers, shoes, start_ms, days).devices
-    written = seeding.seed(addresses(os.environ, data_dir).records, devices)
+    living = fleet(seed, washers, shoes, start_ms, days)
+    runners = [
+        seeding.Runner(
+            own.device_id,
+            own.customer_id,
+            own.location_consent,
+            Training(own.highest_bpm, own.runs_per_week, own.weekly_km),
+        )
+        for own in wearers(living)
+    ]
+    written = seeding.seed(addresses(os.environ, data_dir).records, living.devices, living.events, runners)
     if as_json:
         typer.echo(json.dumps(written))
     else:

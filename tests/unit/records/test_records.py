@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from schemas.catalogue import SHOE_BY_MATERIAL, WASHER_BY_MATERIAL
 from schemas.records import TABLES, Kind, RecordTable
+from sinks.records.assortment import LIST_PRICE_EUR
 from sinks.records.people import person
-from sinks.records.seeding import LIST_PRICE_EUR
 from sinks.records.values import Value, from_json, to_json
 
 VALUES: dict[Kind, st.SearchStrategy[Value]] = {
