@@ -22,22 +22,24 @@ ALERTS: tuple[Alert, ...] = get_args(Alert)
 ENDED = 1 << len(ALERTS)
 """Bit of `said` for the upload that says that the cycle is over; the bits below are for alerts."""
 
-_SUMS = (*TIMES, "heating", "hot", "spin_ms", "spin")
-_HIGHEST = ("hottest_dk", "far_dk", "fastest_rpm", "spin_class", "next_seq", "far_seq")
+_SUMS = (*TIMES, "heating", "hot", "top_ms", "top")
+_HIGHEST = ("hottest_dk", "far_dk", "fastest_rpm", "spin_class", "next_seq", "far_seq", "far_begin")
 COURSE_FIELDS: list[tuple[Any, ...]] = [
     ("course_sums", "i4", (len(_SUMS),)),
     ("course_highest", "i8", (len(_HIGHEST),)),
     ("course_said", "u1"),
 ]
 """Sums as in `streams.wash_phases.Sums`, and highest values: temperature in tenths of a kelvin, distance of the lowest
-one from 1,000 K, speed of the drum in 1/min and its class, number of the last upload plus one, distance of the first
-one's from 2^53. Whatever is unknown is 0. Few wide fields, since each that is changed costs as much as a wide one."""
+one from 1,000 K, speed of the drum in 1/min and its class, number of the last upload plus one, distances from 2^53 of
+the first one's number and of the instant from which on anything is known. Whatever is unknown is 0. Few wide fields,
+since each that is changed costs as much as a wide one."""
 
 _MOST = np.iinfo(np.int32).max
 """24 days in milliseconds, 214 kWh in tenths of a milliwatt-hour: no more is told of any cycle."""
-_ZERO_C_DK, _FAR_DK, _FAR_SEQ = 2_732, 10_000, 2**53
+_ZERO_C_DK, _FAR_DK, _FAR = 2_732, 10_000, 2**53
+NEVER_MS = _FAR
 _WH = UWH / 1e6
-_SPIN = slice(_SUMS.index("spin_ms"), _SUMS.index("spin") + 1)
+_SPIN = slice(_SUMS.index("top_ms"), _SUMS.index("top") + 1)
 _CLASS = _HIGHEST.index("spin_class")
 
 
@@ -50,12 +52,14 @@ def add_sums(
     fastest_rpm: Floats,
     first_seq: Ints,
     last_seq: Ints,
+    begins_ms: Ints,
     said: npt.NDArray[np.uint8],
 ) -> None:
     """Add what some uploads tell to their cycles.
 
     Args:
         rows: Each cycle once; all else is in the same order, NaN for unknown.
+        begins_ms: From when on their readings speak; `NEVER_MS` without any.
     """
     more = np.empty((len(rows), len(_SUMS)), dtype=np.int32)
     more[:, : len(TIMES)] = added.times_ms
@@ -68,7 +72,8 @@ def add_sums(
             _or_zero(fastest_rpm),
             added.spin_class,
             last_seq + 1,
-            _FAR_SEQ - first_seq,
+            _FAR - first_seq,
+            _FAR - begins_ms,
         )
     )
     sums, highest = values["course_sums"][rows], values["course_highest"][rows]
@@ -98,6 +103,7 @@ class Course:
         covered_ms: Time that anything is known of, of the `lasted_ms` from start to end.
         coldest_c: While it heated or waited.
         spin_ms, spin_wh: At its steady top speed.
+        begins_late_ms: How long after its start anything is known of it.
         missing_uploads: Numbers between its first and last one that belong to no upload of it.
         has_end: Its last upload came.
     """
@@ -123,6 +129,7 @@ class Course:
     coldest_c: float | None
     fastest_rpm: int
     missing_uploads: int
+    begins_late_ms: int
     alerts: frozenset[Alert]
     has_end: bool
 
@@ -149,12 +156,13 @@ def course_of(known: Mapping[str, Any]) -> Course:
         waiting_ms=sums["waiting_ms"],
         heating_wh=sums["heating"] * _WH,
         hot_wh=sums["hot"] * _WH,
-        spin_ms=sums["spin_ms"],
-        spin_wh=sums["spin"] * _WH,
+        spin_ms=sums["top_ms"],
+        spin_wh=sums["top"] * _WH,
         hottest_c=(hottest_dk - _ZERO_C_DK) / 10 if hottest_dk else None,
         coldest_c=(_FAR_DK - _ZERO_C_DK - far_dk) / 10 if far_dk else None,
         fastest_rpm=highest["fastest_rpm"],
-        missing_uploads=next_seq - (_FAR_SEQ - highest["far_seq"]) - known["uploads"] if next_seq else 0,
+        missing_uploads=next_seq - (_FAR - highest["far_seq"]) - known["uploads"] if next_seq else 0,
+        begins_late_ms=_FAR - highest["far_begin"] - known["started_ms"],
         alerts=frozenset(alert for bit, alert in enumerate(ALERTS) if said >> bit & 1),
         has_end=bool(said & ENDED),
     )

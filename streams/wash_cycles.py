@@ -19,7 +19,7 @@ from streams.groups import Groups, grouped
 from streams.programme import PROGRAMMES
 from streams.reported import SESSION_FIELDS, fields, shared_facts
 from streams.store import Rows, Store
-from streams.wash_course import ALERTS, COURSE_FIELDS, ENDED, add_sums, course_of
+from streams.wash_course import ALERTS, COURSE_FIELDS, ENDED, NEVER_MS, add_sums, course_of
 from streams.wash_facts import course_facts
 from streams.wash_phases import sums
 
@@ -132,6 +132,7 @@ def _add_course(
         fastest_rpm=groups.highest_known(peak(batch, "drum_rpm", when)[uploads]),
         first_seq=np.minimum.reduceat(seq, groups.first),
         last_seq=np.maximum.reduceat(seq, groups.first),
+        begins_ms=np.minimum.reduceat(_begins_ms(when)[uploads][groups.order], groups.first),
         said=np.bitwise_or.reduceat(said[uploads][groups.order], groups.first),
     )
 
@@ -147,6 +148,15 @@ def fact(cycle: np.void, device_id: str, session_id: str, known_device: Known) -
         water_l=known["water_ml"] / 1e3 if known["has_water"] else None,
         **course_facts(course_of(known)),
     ).model_dump()
+
+
+def _begins_ms(when: Instants) -> Ints:
+    """From when on the readings of each upload speak; `NEVER_MS` without any."""
+    begins = np.full(len(when.count), NEVER_MS)
+    filled = when.count > 0
+    first = when.first[filled]
+    begins[filled] = when.measured_at_ms[first] - when.span_ms[first]
+    return begins
 
 
 def _numbers(batch: Batch, name: str, words: tuple[str, ...]) -> npt.NDArray[np.int8]:

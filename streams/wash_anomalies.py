@@ -1,0 +1,91 @@
+"""What was not as it should be in a wash cycle: what the machine complained of, and what its readings show. Pure.
+
+| anomaly | told by an alert, or by |
+|---|---|
+| power_cut | silence of over a minute in the middle, though every upload of the cycle is there |
+| paused | the drum standing, without pump or heater, for much longer than filling takes |
+| unbalanced | a steady top speed below 85 % of what the programme wants |
+| slow_heating | suds that warm at less than four fifths of the usual rate for so much water |
+| slow_draining | the pump running for 1.7 times as long as the programme's drainings usually take |
+| unfinished | a last upload, and not as much spinning before it as every programme ends with |
+| readings_missing | numbers without an upload, no last upload, or readings that begin well after the start |
+
+What is missing may have been anything: of a cycle with readings missing only those are told that what is left shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import get_args
+
+from schemas.catalogue import WASHER_BY_MATERIAL
+from schemas.facts import CycleAnomaly
+from schemas.uploads import MAX_SPAN_MS, Alert
+from streams.programme import USUAL
+from streams.wash_course import Course
+from streams.wash_phases import SPIN
+
+ANOMALIES: tuple[CycleAnomaly, ...] = get_args(CycleAnomaly)
+
+FILL_MS, LONGEST_WAIT_MS = 180_000, 240_000
+"""Filling takes so long, and the valves of a weak tap a while longer; more is a pause."""
+UNBALANCED_BELOW = 0.85
+STEADY_MS = 60_000
+"""So much time at one speed is its top speed, and no step of running up."""
+SLOW_HEATING_BELOW = 0.8
+USUAL_WH_PER_K_L = 0.435
+"""Energy that warms the suds by a kelvin for each litre of the whole cycle, of a sound machine with a heating factor of
+1: a third of the water is warmed, with laundry and machine. 0.41 to 0.46, by programme."""
+DRAIN_MS, SLOW_DRAINING_FROM = 75_000, 1.7
+LEAST_SPIN_MS = 375_000
+"""Programmes end with seven minutes of spinning."""
+
+_COMPLAINTS: Mapping[Alert, CycleAnomaly] = {
+    "door_open": "door_open",
+    "drain_slow": "slow_draining",
+    "unbalance": "unbalanced",
+    "power_cut": "power_cut",
+}
+
+
+def anomalies(course: Course, heating_k_per_min: float | None) -> list[CycleAnomaly]:
+    """Anomalies of a reported cycle, in the order of the contract; of one that goes on, those so far."""
+    is_missing = (
+        course.missing_uploads > 0 or course.begins_late_ms > MAX_SPAN_MS or (course.is_over and not course.has_end)
+    )
+    shown: dict[CycleAnomaly, bool] = {
+        "power_cut": not is_missing and course.lasted_ms - course.covered_ms > MAX_SPAN_MS,
+        "paused": course.waiting_ms > FILL_MS + LONGEST_WAIT_MS,
+        "unbalanced": _is_unbalanced(course),
+        "slow_heating": not is_missing and course.is_over and _heats_slowly(course, heating_k_per_min),
+        "slow_draining": _drains_slowly(course),
+        "unfinished": course.has_end and not is_missing and _spun_too_little(course),
+        "readings_missing": is_missing,
+    }
+    told = {_COMPLAINTS[alert] for alert in course.alerts}
+    return [name for name in ANOMALIES if name in told or shown.get(name, False)]
+
+
+def _is_unbalanced(course: Course) -> bool:
+    model = WASHER_BY_MATERIAL.get(course.material)
+    if model is None or course.programme is None or course.spin_ms < STEADY_MS:
+        return False
+    return course.fastest_rpm < UNBALANCED_BELOW * model.max_rpm * USUAL[course.programme].spin_share
+
+
+def _heats_slowly(course: Course, heating_k_per_min: float | None) -> bool:
+    model = WASHER_BY_MATERIAL.get(course.material)
+    if model is None or heating_k_per_min is None or not course.water_l:
+        return False
+    wh_per_k = USUAL_WH_PER_K_L * model.heating_factor * course.water_l
+    return heating_k_per_min < SLOW_HEATING_BELOW * (model.heater_w + model.motor_w) / 60 / wh_per_k
+
+
+def _drains_slowly(course: Course) -> bool:
+    usual = None if course.programme is None else USUAL[course.programme]
+    return usual is not None and course.drain_ms >= SLOW_DRAINING_FROM * DRAIN_MS * usual.drains
+
+
+def _spun_too_little(course: Course) -> bool:
+    """Only of machines that say how fast their drum turns, or in which phase they are."""
+    return any(course.phase_ms) and course.phase_ms[SPIN] < LEAST_SPIN_MS
