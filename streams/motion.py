@@ -44,11 +44,11 @@ def add_motion(runs: Store, groups: Groups, uploads: Ints, batch: Batch, when: I
     made_mm = np.empty_like(mm)
     np.subtract(mm[1:], mm[:-1], out=made_mm[1:])
     leads_from_start = first_ms - span_ms[first] == started_ms[filled]
-    made_mm[first] = np.where(leads_from_start, mm[first], 0.0)
-    at_start = filled[first_ms == started_ms[filled]]
-    if len(at_start):
+    at_start = first_ms == started_ms[filled]
+    if at_start.any():
         after_start = np.flatnonzero(np.roll(when.measured_at_ms, 1) == started_ms[when.upload])
         made_mm[after_start] = mm[after_start]
+    made_mm[first] = np.where(leads_from_start, mm[first], 0.0)
 
     still = np.flatnonzero((made_mm < span_ms * SLOWEST_MM_PER_MS) | (span_ms == 0))
     size = len(when.count)
@@ -64,7 +64,7 @@ def add_motion(runs: Store, groups: Groups, uploads: Ints, batch: Batch, when: I
         runs.values[name][groups.rows] += groups.sums(amount[uploads]).astype(np.int64)
 
     lowest_mm = np.minimum.reduceat(mm, first)
-    lowest_mm[leads_from_start | (first_ms == started_ms[filled])] = 0.0
+    lowest_mm[leads_from_start | at_start] = 0.0
     passes = np.zeros(size, dtype=bool)
     passes[filled] = _km(np.rint(peak(batch, "distance_m", when)[filled] * MILLI)) > _km(lowest_mm)
     row_of = np.full(size, -1, dtype=np.int64)

@@ -65,33 +65,33 @@ def _an_upload(readings: Sequence[Reading], before_ms: int, seq: int, is_last: b
     ) | fields  # fmt: skip
 
 
-def plainly(readings: Sequence[Reading], highest_bpm: float = 190.0) -> dict[str, Any]:
+def plainly(readings: Sequence[Reading], highest_bpm: float, started_ms: int = NOON_MS) -> dict[str, Any]:
     """Moving time, pauses, gaps, splits and zones, reading by reading."""
     moving_s = paused_s = moved_m = 0.0
     full_s: list[float | None] = [0.0]
     zones_s = [0.0] * 5
-    before = Reading(NOON_MS, 0.0)
+    before = Reading(started_ms, 0.0)
     for reading in readings:
         span_ms = reading.at_ms - before.at_ms
         made_m = reading.distance_m - before.distance_m
         is_known = span_ms <= LONGEST_MS
         while reading.distance_m >= len(full_s) * 1_000:
             share = (len(full_s) * 1_000 - before.distance_m) / made_m
-            since_s = (before.at_ms - NOON_MS + share * span_ms) / 1_000
+            since_s = (before.at_ms - started_ms + share * span_ms) / 1_000
             full_s.append(since_s if is_known else None)
         if is_known and span_ms and round(made_m * 1_000) / span_ms >= 0.5:
             moving_s, moved_m = moving_s + span_ms / 1_000, moved_m + made_m
         elif is_known:
             paused_s += span_ms / 1_000
         if is_known and reading.heart_rate_bpm is not None:
-            zone = int((reading.heart_rate_bpm / highest_bpm - 0.5) * 10 + 1e-9) if reading.heart_rate_bpm else -1
-            if reading.heart_rate_bpm >= highest_bpm / 2:
+            zone = int(reading.heart_rate_bpm * 10 / highest_bpm) - 5
+            if zone >= 0:
                 zones_s[min(zone, 4)] += span_ms / 1_000
         before = reading
     return {
         "moving_s": moving_s,
         "paused_s": paused_s,
-        "gap_s": (readings[-1].at_ms - NOON_MS) / 1_000 - moving_s - paused_s,
+        "gap_s": (readings[-1].at_ms - started_ms) / 1_000 - moving_s - paused_s,
         "pace_s_per_km": moving_s / moved_m * 1_000 if moved_m else None,
         "split_s": [None if start is None or end is None else end - start for start, end in pairwise(full_s)],
         "heart_rate_zone_s": zones_s,
