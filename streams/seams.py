@@ -65,7 +65,8 @@ class Seams:
                 found.append((run, at_ms, lead_ms or other_lead_ms, before_mm, after_mm))
                 self._keyed.forget([row])
                 continue
-            own = self.store.values[self._keyed.row(slot, label_ms, at_ms)]
+            row = self._keyed.row(slot, label_ms, at_ms)  # before `values` is looked at: the store may grow
+            own = self.store.values[row]
             own["run"], own["mm"], own["lead_ms"] = run, max(own["mm"], mm), max(own["lead_ms"], lead_ms)
             if lead_ms:
                 runs.values["heads_ms"][run] = max(runs.values["heads_ms"][run], at_ms)
