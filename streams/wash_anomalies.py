@@ -5,8 +5,8 @@
 | power_cut | silence of over a minute in the middle, though every upload of the cycle is there |
 | paused | the drum standing, without pump or heater, for much longer than filling takes |
 | unbalanced | a steady top speed below 85 % of what the programme wants |
-| slow_heating | suds that warm at less than four fifths of the usual rate for so much water |
-| slow_draining | the pump running for 1.7 times as long as the programme's drainings usually take |
+| slow_heating | suds that warm at less than 87 % of the usual rate for so much water |
+| slow_draining | the pump running for 1.9 times as long as the programme's drainings usually take |
 | unfinished | a last upload, and not as much spinning before it as every programme ends with |
 | readings_missing | numbers without an upload, no last upload, or readings that begin well after the start |
 
@@ -32,11 +32,8 @@ FILL_MS, LONGEST_WAIT_MS = 180_000, 240_000
 UNBALANCED_BELOW = 0.85
 STEADY_MS = 60_000
 """So much time at one speed is its top speed, and no step of running up."""
-SLOW_HEATING_BELOW = 0.8
-USUAL_WH_PER_K_L = 0.435
-"""Energy that warms the suds by a kelvin for each litre of the whole cycle, of a sound machine with a heating factor of
-1: a third of the water is warmed, with laundry and machine. 0.41 to 0.46, by programme."""
-DRAIN_MS, SLOW_DRAINING_FROM = 75_000, 1.7
+SLOW_HEATING_BELOW = 0.87
+DRAIN_MS, SLOW_DRAINING_FROM = 75_000, 1.9
 LEAST_SPIN_MS = 375_000
 """Programmes end with seven minutes of spinning."""
 
@@ -50,19 +47,21 @@ _COMPLAINTS: Mapping[Alert, CycleAnomaly] = {
 
 def anomalies(course: Course, heating_k_per_min: float | None) -> list[CycleAnomaly]:
     """Anomalies of a reported cycle, in the order of the contract; of one that goes on, those so far."""
+    told = {_COMPLAINTS[alert] for alert in course.alerts}
     is_missing = (
         course.missing_uploads > 0 or course.begins_late_ms > MAX_SPAN_MS or (course.is_over and not course.has_end)
     )
     shown: dict[CycleAnomaly, bool] = {
-        "power_cut": not is_missing and course.lasted_ms - course.covered_ms > MAX_SPAN_MS,
+        "power_cut": "power_cut" in told or (not is_missing and course.lasted_ms - course.covered_ms > MAX_SPAN_MS),
         "paused": course.waiting_ms > FILL_MS + LONGEST_WAIT_MS,
         "unbalanced": _is_unbalanced(course),
-        "slow_heating": not is_missing and course.is_over and _heats_slowly(course, heating_k_per_min),
         "slow_draining": _drains_slowly(course),
         "unfinished": course.has_end and not is_missing and _spun_too_little(course),
         "readings_missing": is_missing,
     }
-    told = {_COMPLAINTS[alert] for alert in course.alerts}
+    # Suds cool in a power cut, and the water of a whole cycle says how much of it was heated.
+    is_whole = course.is_over and not (is_missing or shown["unfinished"] or shown["power_cut"] or shown["paused"])
+    shown["slow_heating"] = is_whole and _heats_slowly(course, heating_k_per_min)
     return [name for name in ANOMALIES if name in told or shown.get(name, False)]
 
 
@@ -75,9 +74,9 @@ def _is_unbalanced(course: Course) -> bool:
 
 def _heats_slowly(course: Course, heating_k_per_min: float | None) -> bool:
     model = WASHER_BY_MATERIAL.get(course.material)
-    if model is None or heating_k_per_min is None or not course.water_l:
+    if model is None or course.programme is None or heating_k_per_min is None or not course.water_l:
         return False
-    wh_per_k = USUAL_WH_PER_K_L * model.heating_factor * course.water_l
+    wh_per_k = USUAL[course.programme].wh_per_k_l * model.heating_factor * course.water_l
     return heating_k_per_min < SLOW_HEATING_BELOW * (model.heater_w + model.motor_w) / 60 / wh_per_k
 
 
