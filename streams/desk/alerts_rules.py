@@ -49,9 +49,9 @@ class Rule:
 
 
 RULES = (
-    Rule("bearing", "drag", 12, 6, 20.0, 10.0, "% more torque to spin the drum than new"),
-    Rule("heater_scale", "effort", 12, 6, 11.0, 6.0, "% more energy for a kelvin in a litre than new"),
+    Rule("bearing", "drag", 12, 6, 35.0, 20.0, "% more torque to spin the drum than new"),
+    Rule("heater_scale", "effort", 12, 6, 13.0, 7.0, "% more energy for a kelvin in a litre than new"),
     Rule("drain_pump", "drain", 5, 3, 70.0, 30.0, "% more time to drain than new"),
-    Rule("unbalance", "speed", 12, 12, 33.0, 10.0, "% of cycles below 85 % of the spin speed when new", below=0.85),
+    Rule("unbalance", "speed", 12, 12, 33.0, 1.0, "% of cycles below 85 % of the spin speed when new", below=0.85),
 )
 """How their numbers were found: docs/alerts.md."""

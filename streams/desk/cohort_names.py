@@ -38,3 +38,15 @@ class CohortNames:
     def name(self, number: int) -> Cohort:
         """The cohort of a number."""
         return Cohort(*(part.decode() for part in self._store.values[number].item()))
+
+    def older(self, cohort: Cohort) -> list[int]:
+        """Numbers of the same model's firmware with a lower version number."""
+        return [
+            row
+            for other, row in self._rows.items()
+            if other[:2] == cohort[:2] and _version(other.firmware) < _version(cohort.firmware)
+        ]
+
+
+def _version(firmware: str) -> tuple[int, ...]:
+    return tuple(map(int, firmware.split(".")))
