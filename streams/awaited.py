@@ -1,7 +1,8 @@
-"""Numbers of refused uploads that may still come, repaired. Pure.
+"""Numbers that may still come, however late: of refused uploads, repaired, and of lost ones, sent again. Pure.
 
-Dedup remembers 64 numbers back; a repair takes days. So the number of a refused upload that could be read is kept, and
-the session it belongs to with it: when an upload comes under that number, it is taken, once, however late it is.
+Dedup remembers 64 numbers back; a repair or a back-fill takes days. So the number of a refused upload that could be
+read is kept, and the session it belongs to with it; and each number that leaves dedup's window without having come
+(`streams.holes`), which may belong to any session since. When an upload comes under that number, it is taken, once.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from schemas.fields import EARLIEST_MS, IDENTIFIER
 from schemas.uploads import Upload
 from streams.admission import AHEAD_MS
 from streams.dedupe import NEVER, WINDOW, Verdict, is_free
+from streams.holes import MOST_HOLES, Holes
 from streams.store import Rows, Store
 
 Ints = npt.NDArray[np.int64]
@@ -32,8 +34,10 @@ AWAITED = np.dtype([("slot", "i8"), ("seq", "i8"), ("label_ms", "i8"), ("receive
 AWAITED_MS = 7 * 86_400_000
 """As long as Kafka keeps the original."""
 MOST_OF_A_DEVICE = 1_024
-MOST_HOLES = 256
-"""Of numbers of a device that never came; after a jump, of the nearest below it."""
+ANY_SESSION = -1
+"""Of a number that never came: what it was, nobody knows."""
+NO_SESSION_LATE = -2
+"""Of an upload that must not come late, whatever is waited for: a power curve."""
 
 SETTLED: frozenset[Reason] = frozenset(["late", "number_reused", "wrong_key"])
 """Under these numbers another upload was accepted, or the number is another device's."""
@@ -81,21 +85,33 @@ class Hope:
 
 
 def settle(
-    awaited: Awaited, hopes: Sequence[Hope], slot: Ints, seq: Ints, label_ms: Ints, offset: Ints, verdict: Verdicts
+    awaited: Awaited,
+    hopes: Sequence[Hope],
+    holes: Holes,
+    slot: Ints,
+    seq: Ints,
+    label_ms: Ints,
+    offset: Ints,
+    verdict: Verdicts,
 ) -> None:
-    """Go through a batch in order of arrival: wait for what was refused, take what had been waited for.
+    """Go through a batch in order of arrival: wait for what was refused or never came, take what had been waited for.
 
-    A number is waited for when it was certainly free as its upload was refused; beyond dedup's window nothing is. A
-    late upload is accepted if its number is waited for and it names the session that the refused one had named: of
-    another one the state may have forgotten what it knew.
+    The number of a refused upload is waited for when it was certainly free as it was refused; beyond dedup's window
+    nothing is. A late upload is accepted if its number is waited for; where the refused one had named its session, only
+    if it names the same: of another one the state may have forgotten what it knew. Under a hole any session is right:
+    the state remembers all that there were since (`lowest_holes`).
 
     Args:
+        holes: Numbers that dedup's window left behind in the batch.
         slot, seq, label_ms, offset, verdict: Of the uploads of the batch, as dedup judged them; verdicts are changed.
+            The label of one that must not come late is `NO_SESSION_LATE`.
     """
+    awaited.add_holes(holes)
     if not hopes and not len(awaited):
         return
+    # A hole lies beyond dedup's window, where nothing is accepted but what is waited for.
     concerned = awaited.concerned(slot) | np.isin(slot, [hope.slot for hope in hopes])
-    rows = np.flatnonzero(concerned & ((verdict == Verdict.ACCEPTED) | (verdict == Verdict.LATE))).tolist()
+    rows = np.flatnonzero((concerned & (verdict == Verdict.ACCEPTED)) | (verdict == Verdict.LATE)).tolist()
     if not rows and not hopes:
         return
     taken: defaultdict[int, _Taken] = defaultdict(_Taken)
@@ -142,7 +158,9 @@ class Awaited:
         values = store.values[rows]
         keys = zip(values["slot"].tolist(), values["seq"].tolist(), strict=True)
         self._rows: dict[tuple[int, int], int] = dict(zip(keys, rows.tolist(), strict=True))
-        self._times = Counter(values["slot"].tolist())
+        is_hole = values["label_ms"] == ANY_SESSION
+        self._times = Counter(values["slot"][~is_hole].tolist())
+        self._holes = Counter(values["slot"][is_hole].tolist())
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -150,25 +168,48 @@ class Awaited:
     def add(self, hope: Hope) -> None:
         """Wait for a number, unless it is waited for already, or for too many of its device."""
         key = hope.slot, hope.seq
-        if key in self._rows or self._times[hope.slot] >= MOST_OF_A_DEVICE:
+        row = self._rows.get(key)
+        if row is not None and self._store.values["label_ms"][row] == ANY_SESSION:
+            self.take(*key)  # it left the window later in the same batch
+        elif row is not None or self._times[hope.slot] >= MOST_OF_A_DEVICE:
             return
-        row = int(self._store.take(1)[0])
-        self._store.values[row] = (*key, hope.label_ms, hope.received_ms)
-        self._rows[key] = row
+        self._wait(key, hope.label_ms, hope.received_ms)
         self._times[hope.slot] += 1
+
+    def add_holes(self, holes: Holes) -> None:
+        """Wait for numbers that never came, of each device for the highest `MOST_HOLES` at most."""
+        numbers = zip(holes.slot.tolist(), holes.seq.tolist(), holes.received_ms.tolist(), strict=True)
+        for slot, seq, received_ms in numbers:
+            if (slot, seq) not in self._rows:
+                self._wait((slot, seq), ANY_SESSION, received_ms)
+                self._holes[slot] += 1
+        if len(holes.slot):
+            for slot in np.unique(holes.slot).tolist():
+                self._drop(self._holes_of(slot)[:-MOST_HOLES])
 
     def take(self, slot: int, seq: int, label_ms: int | None = None) -> bool:
         """Whether the number was waited for, of that session if one is named; if so, from now on it is not."""
         row = self._rows.get((slot, seq))
-        if row is None or (label_ms is not None and self._store.values["label_ms"][row] != label_ms):
+        if row is None:
+            return False
+        awaited_ms = int(self._store.values["label_ms"][row])
+        if label_ms is not None and (label_ms == NO_SESSION_LATE or awaited_ms not in (ANY_SESSION, label_ms)):
             return False
         del self._rows[slot, seq]
-        self._times[slot] -= 1
+        (self._holes if awaited_ms == ANY_SESSION else self._times)[slot] -= 1
         self._store.free(np.array([row]))
         return True
 
+    def lowest_holes(self, devices: int) -> Ints:
+        """The lowest number that never came and is waited for, by slot; a higher one than any where there is none."""
+        lowest: Ints = np.full(devices, np.iinfo(np.int64).max)
+        rows = self._store.rows()
+        rows = rows[self._store.values["label_ms"][rows] == ANY_SESSION]
+        np.minimum.at(lowest, self._store.values["slot"][rows], self._store.values["seq"][rows])
+        return lowest
+
     def concerned(self, slot: Ints) -> Mask:
-        """Which of the slots wait for anything."""
+        """Which of the slots wait for a refused upload."""
         return np.isin(slot, [own for own, times in self._times.items() if times])
 
     def still_wanted(self, sessions: Store, rows: Rows) -> Mask:
@@ -188,6 +229,20 @@ class Awaited:
         """Wait no longer for anything of those devices."""
         rows = self._store.rows()
         self._drop(rows[np.isin(self._store.values["slot"][rows], list(slots))])
+
+    def _wait(self, key: tuple[int, int], label_ms: int, received_ms: int) -> None:
+        row = int(self._store.take(1)[0])
+        self._store.values[row] = (*key, label_ms, received_ms)
+        self._rows[key] = row
+
+    def _holes_of(self, slot: int) -> Rows:
+        """Rows of a device's holes, ascending in number; none unless there are too many."""
+        if self._holes[slot] <= MOST_HOLES:
+            return np.empty(0, dtype=np.int64)
+        rows, values = self._store.rows(), self._store.values
+        rows = rows[(values["slot"][rows] == slot) & (values["label_ms"][rows] == ANY_SESSION)]
+        ascending: Rows = rows[np.argsort(values["seq"][rows])]
+        return ascending
 
     def _drop(self, rows: Rows) -> None:
         values = self._store.values[rows]

@@ -39,6 +39,8 @@ class Deduped:
         left: Per upload: the label that its device's newest upload had until this one came; 0 where it is the same.
         device: Slots of the devices concerned, each once.
         newest, window, label: Their state afterwards, in the same order.
+        newest_before, window_before: Their state before.
+        lowest: The lowest number that was accepted of each now; `NEVER` where none was.
     """
 
     verdict: npt.NDArray[np.int8]
@@ -48,6 +50,9 @@ class Deduped:
     newest: Ints
     window: npt.NDArray[np.uint64]
     label: Ints
+    newest_before: Ints
+    window_before: npt.NDArray[np.uint64]
+    lowest: Ints
 
 
 def dedupe(
@@ -70,7 +75,8 @@ def dedupe(
     left = np.zeros(len(slot), dtype=np.int64)
     if not len(slot):
         empty = np.empty(0, dtype=np.int64)
-        return Deduped(verdict, overtaken, left, empty, empty, empty.astype(np.uint64), empty)
+        no_bits = empty.astype(np.uint64)
+        return Deduped(verdict, overtaken, left, empty, empty, no_bits, empty, empty, no_bits, empty)
     order = np.argsort(slot, kind="stable")
     device, first = np.unique(slot[order], return_index=True)
     last = np.append(first[1:], len(order)) - 1
@@ -93,6 +99,8 @@ def dedupe(
     before[first] = newest_label[device]
     left[order] = np.where(np.repeat(simple, last - first + 1) & (before != sorted_label), before, 0)
 
+    lowest = np.where(simple, sorted_seq[first], NEVER)
+
     for index in np.flatnonzero(~simple):
         state = int(new_newest[index]), int(new_window[index])
         current = int(new_label[index])
@@ -103,10 +111,23 @@ def dedupe(
                 left[place] = current if current != label[place] else 0
                 current = int(label[place])
             verdict[place], top_seen, bits_seen = _judge(number, *state)
+            if verdict[place] == Verdict.ACCEPTED:
+                lowest[index] = number if lowest[index] == NEVER else min(int(lowest[index]), number)
             state = top_seen, bits_seen
         new_newest[index], new_window[index] = state
         new_label[index] = current
-    return Deduped(verdict, overtaken, left, device, new_newest, new_window, new_label)
+    return Deduped(
+        verdict,
+        overtaken,
+        left,
+        device,
+        new_newest,
+        new_window,
+        new_label,
+        newest[device].copy(),
+        window[device].copy(),
+        lowest,
+    )
 
 
 def is_free(number: int, newest: int, seen: int) -> bool:

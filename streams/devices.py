@@ -9,6 +9,7 @@ import pyarrow as pa
 from streams.bodies import Digests, altered, remember
 from streams.counters import COUNTERS, SEEN, Counted, count, growth
 from streams.dedupe import NEVER, WINDOW, Deduped, Verdict, dedupe
+from streams.holes import Holes, holes
 from streams.names import UNKNOWN, NameIndex
 from streams.store import Store
 from streams.texts import padded
@@ -28,12 +29,13 @@ DEVICE = np.dtype(
         ("counters", "f8", (COUNTERS,)),
         ("bodies", "u2", (WINDOW,)),
         ("seen", SEEN),
+        ("known_from", "i8"),
     ]
 )
 """A device in the state: its name; for dedup its highest number, the window below it, that upload's label, and digests
 of the bodies in the window; when Kafka took in the last upload of it, 0 where that is not known
-(`streams.store.FIELDS_SINCE`); board and lifetime counters of its newest upload; and
-what the last one that came said."""
+(`streams.store.FIELDS_SINCE`); board and lifetime counters of its newest upload; what
+the last one that came said; and the lowest number accepted, plus one, 0 where that is not known."""
 
 
 class Devices:
@@ -95,6 +97,16 @@ class Devices:
         np.maximum.at(values["received_ms"], slot, received_at_ms)
         self.store.touch(judged.device)
         return judged
+
+    def holes(self, judged: Deduped, slot: Ints, seq: Ints, received_at_ms: Ints) -> Holes:
+        """Numbers that never came and that dedup's window left behind in the batch just judged (`streams.holes`)."""
+        known_from = self.store.values["known_from"]
+        before, now = known_from[judged.device], judged.lowest
+        # Of a device of before this was kept count of, nobody knows what came below its newest upload.
+        lowest = np.where(before > 0, before - 1, np.where(judged.newest_before == NEVER, now, judged.newest_before))
+        lowest = np.where((now != NEVER) & (now < lowest), now, lowest)
+        known_from[judged.device] = lowest + 1
+        return holes(judged, lowest, slot, seq, received_at_ms)
 
     def forget(self, slots: Ints) -> None:
         """Give slots back; nothing else may speak of them any more."""

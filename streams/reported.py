@@ -168,12 +168,19 @@ def announce(sessions: Store, changed: Rows) -> Rows:
     return speaking
 
 
-def beyond_reach(sessions: Store, newest: Ints) -> Rows:
-    """Closed reported sessions that no upload can change any more: dedup would refuse it as late."""
+def beyond_reach(sessions: Store, newest: Ints, lowest_hole: Ints) -> Rows:
+    """Closed reported sessions that no upload can change any more: dedup would refuse it as late.
+
+    Args:
+        newest: Newest number of all devices, by slot.
+        lowest_hole: The lowest number below dedup's window that is waited for, by slot. It belongs to no session that
+            was over before it.
+    """
     rows = sessions.rows()
     values = sessions.values
     over = rows[values["closed"][rows] & ~values["detected"][rows]]
-    gone: Rows = over[values["over_seq"][over] <= newest[values["slot"][over]] - WINDOW]
+    over_seq, slot = values["over_seq"][over], values["slot"][over]
+    gone: Rows = over[(over_seq <= newest[slot] - WINDOW) & (over_seq < lowest_hole[slot])]
     return gone
 
 

@@ -23,7 +23,7 @@ from schemas.failures import FailedEvent
 from schemas.forms import arrow_schema
 from schemas.uploads import Upload
 from streams.admission import Doubt, Told, admitted, refused, without
-from streams.awaited import AWAITED, AWAITED_MS, Awaited, Hope, session_of, settle
+from streams.awaited import AWAITED, AWAITED_MS, NO_SESSION_LATE, Awaited, Hope, session_of, settle
 from streams.batch import Batch, Floats, Instants, Ints, Outputs, instants, nullable_number
 from streams.bodies import digests
 from streams.cohorts import COHORT, Cohorts
@@ -71,7 +71,7 @@ class State:
         """Forget what no upload can change any more. Before each checkpoint."""
         newest = self.devices.store.values["newest"]
         self.awaited.expire(self._newest_received_ms - AWAITED_MS)
-        gone = beyond_reach(self.sessions, newest)
+        gone = beyond_reach(self.sessions, newest, self.awaited.lowest_holes(len(newest)))
         if len(self.awaited):
             gone = gone[~self.awaited.still_wanted(self.sessions, gone)]
         self.index.forget(gone)
@@ -80,7 +80,9 @@ class State:
 
     def forget_idle(self, forget_after_ms: int) -> int:
         """Forget devices that have been silent for longer than that; returns how many. Before a checkpoint."""
-        return forget_idle(self.devices, self.sessions, self.index, self.pieces, self.awaited, forget_after_ms)
+        count = forget_idle(self.devices, self.sessions, self.index, self.pieces, self.awaited, forget_after_ms)
+        self.seams.tidy(self.sessions)
+        return count
 
     def received(self, received_at_ms: Ints) -> None:
         """Note when uploads came: how long ago others were refused is told by it."""
@@ -135,7 +137,10 @@ def step(
     hopes = state.hopes(product.upload, [*refused_before, *impossible, *untrue])
     seq = batch.integers("seq")
     judged = state.devices.judge(slot, seq, batch.integers(start), batch.received_at_ms, digests(batch.original))
-    settle(state.awaited, hopes, slot, seq, batch.integers(start), batch.offset, judged.verdict)
+    holes = state.devices.holes(judged, slot, seq, batch.received_at_ms)
+    is_curve = (batch.integers(start) == 0) & (when.count > 0) & product.detects
+    label_ms = np.where(is_curve, NO_SESSION_LATE, batch.integers(start))
+    settle(state.awaited, hopes, holes, slot, seq, label_ms, batch.offset, judged.verdict)
     accepted = judged.verdict == Verdict.ACCEPTED
 
     receipts = _receipts(product, batch, judged.verdict, when)
@@ -199,7 +204,7 @@ def _late(batch: Batch, row: int, state: State, slot: int) -> FailedEvent:
     newest = int(state.devices.store.values["newest"][slot])
     seq = batch.uploads.column("seq")[row].as_py()
     behind = f"seq {seq} is {newest - seq} behind the device's newest {newest}"
-    detail = f"{behind}; up to {WINDOW - 1} can be told from a duplicate"
+    detail = f"{behind}; up to {WINDOW - 1} can be told from a duplicate, and it is not known to be missing"
     return refused(batch, row, "late", Told(detail, "seq", str(seq), f"{newest - WINDOW + 1} or more"))
 
 

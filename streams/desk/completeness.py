@@ -60,10 +60,10 @@ WAITING = np.dtype([("slot", "i8"), ("since_ms", "i8")])
 """A device of which something is to be told, and since when."""
 
 COMPLETENESS_STORES: Mapping[str, np.dtype[np.void]] = {
-    "spans": SPAN,
-    "refusals": REFUSAL,
-    "months": MONTH,
-    "waiting": WAITING,
+    "completeness_spans": SPAN,
+    "completeness_refusals": REFUSAL,
+    "completeness_months": MONTH,
+    "completeness_waiting": WAITING,
 }
 
 
@@ -72,10 +72,10 @@ class CompletenessBook:
 
     def __init__(self, stores: Mapping[str, Store]) -> None:
         """Args: stores: Of `COMPLETENESS_STORES`."""
-        self._spans = Spans(stores["spans"])
-        self._refusals = Refusals(stores["refusals"])
-        self._months = Chains(stores["months"])
-        self._waiting = stores["waiting"]
+        self._spans = Spans(stores["completeness_spans"])
+        self._refusals = Refusals(stores["completeness_refusals"])
+        self._months = Chains(stores["completeness_months"])
+        self._waiting = stores["completeness_waiting"]
         rows = self._waiting.rows()
         self._waits = dict(zip(self._waiting.values["slot"][rows].tolist(), rows.tolist(), strict=True))
         self._asks = Asks(self._spans, self._refusals)

@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from schemas.desk import DEVICE_MEMORY_UPLOADS, Command
-from streams.awaited import AWAITED_MS, MOST_HOLES
+from streams.awaited import AWAITED_MS
 from streams.dedupe import WINDOW
 from streams.desk.completeness_refusals import Refusals
 from streams.desk.completeness_span_store import Spans
+from streams.holes import MOST_HOLES
 from streams.store import Rows
 
 ASK_AFTER_MS = 3_600_000

@@ -9,7 +9,7 @@ import pytest
 from aiokafka import ConsumerRecord
 
 from schemas.failures import FailedEvent
-from streams.awaited import AWAITED_MS, MOST_OF_A_DEVICE
+from streams.awaited import ANY_SESSION, AWAITED_MS, MOST_OF_A_DEVICE
 from streams.batch import Batch, Outputs, Place
 from streams.decode import Decoder
 from streams.dedupe import WINDOW
@@ -143,14 +143,15 @@ def intake(*values: bytes) -> tuple[Batch, list[FailedEvent]]:
     return taken_from_kafka(Decoder(WASHER.versions), Place("t", 0), records)
 
 
-@pytest.mark.parametrize(("ahead", "is_waited_for"), [(WINDOW - 1, True), (WINDOW, False)])
-def test_a_number_is_waited_for_only_if_dedup_still_reached_it_when_it_was_refused(
-    ahead: int, is_waited_for: bool
+@pytest.mark.parametrize(("ahead", "label_ms"), [(WINDOW - 1, NOON_MS), (WINDOW, ANY_SESSION)])
+def test_a_refused_number_that_dedup_no_longer_reached_is_waited_for_as_any_that_never_came(
+    ahead: int, label_ms: int
 ) -> None:
     for sizes in ([], [1, 1, 1]):
         state = State(WASHER)
         taken_in(WASHER, state, [part(1), part(2 + ahead), spoiled(part(2))], sizes)
-        assert len(state.awaited) == is_waited_for
+        store = state.stores["awaited"]
+        assert store.values["label_ms"][store.rows()].tolist() == [label_ms]
 
 
 def test_of_a_device_that_is_forgotten_nothing_is_waited_for() -> None:
