@@ -30,7 +30,7 @@ from sinks.records import outbox, relay_position
 from sinks.records.crash import crash_point
 from sinks.records.database import Connection
 from sinks.records.references import SubjectOf
-from sinks.records.relay_position import PARTITION, Position, fingerprint, kept, topic_ids
+from sinks.records.relay_position import LOG, PARTITION, Position, fingerprint, kept, topic_ids
 from sinks.records.telling import Refused, told
 
 REFUSED_AGAIN_AFTER_S = 60.0
@@ -38,7 +38,6 @@ REFUSED_AGAIN_AFTER_S = 60.0
 
 _INIT_TIMEOUT_S = 30.0
 _COMMIT_TIMEOUT_S = 60.0
-_LOG = logging.getLogger("librdkafka")
 _OTHER_TOOK_OVER = (KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError.PRODUCER_FENCED)
 
 
@@ -83,6 +82,7 @@ class Relay:
         Args:
             again: Tell of all devices again, be it with another key.
         """
+        LOG.addHandler(logging.NullHandler())
         self._settings = settings
         self._connection = connection
         self._now_ms = now_ms
@@ -198,7 +198,7 @@ def _fencing_producer(settings: RelaySettings) -> Producer:
         "bootstrap.servers": settings.kafka,
         "transactional.id": f"vaxel.relay.{settings.name}",
         "transaction.timeout.ms": int(_COMMIT_TIMEOUT_S * 1000),
-        "logger": _LOG,
+        "logger": LOG,
         "error_cb": lambda error: complaints.append(error.str()),
     }
     producer = Producer(config)

@@ -58,7 +58,7 @@ def run(
         except UnreachableError as error:
             if until_idle:
                 raise
-            tell(f"{error} Trying again in {pause_s:g} s.")
+            tell(f"{str(error).rstrip('.')}. Trying again in {pause_s:g} s.")
             stop.wait(pause_s)
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
     return 0

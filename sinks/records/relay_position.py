@@ -20,7 +20,8 @@ ANSWER_WITHIN_S = 10.0
 PARTITION = 0
 """Of the state topic: there is one record a relay, so the others stay empty."""
 
-_LOG = logging.getLogger("librdkafka")
+LOG = logging.getLogger(__name__)
+"""Of Kafka clients; what matters of it is in our errors."""
 _LOOK_S = 0.1
 
 
@@ -82,7 +83,7 @@ def topic_ids(kafka: str, topics: Collection[str]) -> dict[str, str]:
         UnreachableError: Kafka does not answer.
         UsageError: A topic does not exist.
     """
-    admin = AdminClient({"bootstrap.servers": kafka}, logger=_LOG)
+    admin = AdminClient({"bootstrap.servers": kafka}, logger=LOG)
     asked = admin.describe_topics(TopicCollection(list(topics)), request_timeout=ANSWER_WITHIN_S)
     found = {}
     for name, future in asked.items():
@@ -120,7 +121,7 @@ def kept(kafka: str, topic: str, name: str) -> Position | None:
             "fetch.wait.max.ms": 10,
             "auto.offset.reset": "earliest",
         },
-        logger=_LOG,
+        logger=LOG,
     )
     found: bytes | None = None
     deadline_s = time.monotonic() + ANSWER_WITHIN_S
@@ -146,7 +147,7 @@ def kept(kafka: str, topic: str, name: str) -> Position | None:
 
 def _end(kafka: str, topic: str) -> int:
     """The next offset of the topic, open transactions included."""
-    admin = AdminClient({"bootstrap.servers": kafka}, logger=_LOG)
+    admin = AdminClient({"bootstrap.servers": kafka}, logger=LOG)
     latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
     asked = admin.list_offsets(
         {TopicPartition(topic, PARTITION): latest},
