@@ -100,11 +100,10 @@ class Adviser:
             return []
         custody = asked.custody
         runs = [_permitted(own, known, custody) for own in past_runs(entries, custody.from_ms, run.started_at_ms)]
-        total_km = self._total_mm(row) / 1e6
         rules: Rules = {
             "asymmetry": lambda: advice_body.asymmetry(runs),
             "fatigue": lambda: advice_body.fatigue(runs),
-            "shoe_worn_out": lambda: advice_body.shoe_worn_out(runs, total_km, custody),
+            "shoe_worn_out": lambda: advice_body.shoe_worn_out(runs, self.total_km(slot), custody),
             "heart_rate_advice": lambda: advice_runner.heart_rate_advice(runs),
             "pace_advice": lambda: advice_runner.pace_advice(runs, custody),
             "next_session": lambda: advice_runner.next_session(runs, custody),
@@ -119,13 +118,16 @@ class Adviser:
         known = (int(values["counted_mm"][row]), int(values["counted_at_ms"][row]))
         values["counted_mm"][row], values["counted_at_ms"][row] = max(counted, known)
 
-    def _total_mm(self, row: int) -> int:
+    def total_km(self, slot: int) -> float:
         """What a shoe has run: all its runs known, or what it had counted and the runs after that."""
+        row = self._runs.find(slot)
+        if row is None:
+            return 0.0
         values = self._runs.store.values[row]
-        entries = values["runs"][(values["runs"]["key"] != 0) & values["runs"]["counts"]]
-        after = entries["started_ms"] > values["counted_at_ms"]
-        far_mm = entries["distance_mm"].astype(np.int64)
-        return max(int(values["earlier_mm"] + far_mm.sum()), int(values["counted_mm"] + far_mm[after].sum()))
+        runs = values["runs"][(values["runs"]["key"] != 0) & values["runs"]["counts"]]
+        far_mm = runs["distance_mm"].astype(np.int64)
+        later_mm = far_mm[runs["started_ms"] > values["counted_at_ms"]].sum()
+        return max(int(values["earlier_mm"] + far_mm.sum()), int(values["counted_mm"] + later_mm)) / 1e6
 
     def _say(self, slot: int, asked: _Asked, rules: Rules) -> list[Insight]:
         """What the rules find, as much of it as may be said, the most important first.

@@ -43,7 +43,10 @@ class Distance:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
+    """Time for a kilometre, or a mile; as the first of a range it is written without its unit."""
+
     s_per_km: float
+    begins_range: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +129,7 @@ COOLDOWN_DAYS: Mapping[InsightKind, int] = {
     "fatigue": 7,
     "filter_blocking": 14,
     "descale": 28,
-    "shoe_worn_out": 28,
+    "shoe_worn_out": 60,
     "heart_rate_advice": 14,
     "pace_advice": 7,
     "next_session": 0,

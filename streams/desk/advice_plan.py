@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from statistics import median
 from typing import Literal
 
 from schemas.reference import Goal
@@ -27,8 +28,10 @@ LEAST_RUNS = 3
 CHRONIC_DAYS, ABILITY_DAYS, LONGEST_DAYS = 28, 42, 30
 RIEGEL = 1.06
 LEAST_ABILITY_M, LEAST_ABILITY_S = 1_500.0, 480.0
+USUAL_EFFORT = 0.88
+"""Of the speed that one is able to, that of the usual run, which is an easy one."""
 HARD_EFFORT = 0.94
-"""Of the speed that the best run of the last weeks promises for the same distance; above it a run was hard."""
+"""Of the speed that one is able to over the same distance; from there on a run was hard."""
 EFFORT: dict[RunKind, tuple[float, float]] = {"easy": (0.80, 0.92), "long": (0.78, 0.90), "tempo": (0.95, 1.00)}
 """Slowest and fastest speed of each kind, as a share of the same."""
 LONG_SHARE: dict[Goal, float] = {"health": 0.30, "10k": 0.30, "half_marathon": 0.35, "marathon": 0.38}
@@ -97,9 +100,13 @@ def week_target_km(runs: Sequence[PastRun], programme_km: float) -> float:
 
 
 def ability_m_per_s(runs: Sequence[PastRun], km: float) -> float | None:
-    """The speed that the best of the last weeks' runs promises over a distance (Riegel); None: none was long enough."""
+    """The speed that the last weeks' runs promise over a distance (Riegel); None: none was long enough.
+
+    It is that of the best of them, or more, if the usual one is nearer to it than easy running is to one's best: then
+    none of them was hard. Who runs hard every time cannot be told from that by pace alone.
+    """
     last_ms = runs[-1].started_ms if runs else 0
-    best = [
+    speeds = [
         speed * (run.distance_km / km) ** (RIEGEL - 1)
         for run in runs
         if run.started_ms > last_ms - ABILITY_DAYS * DAY_MS
@@ -107,7 +114,7 @@ def ability_m_per_s(runs: Sequence[PastRun], km: float) -> float | None:
         and run.distance_km * 1000 >= LEAST_ABILITY_M
         and (run.moving_s or 0.0) >= LEAST_ABILITY_S
     ]
-    return max(best, default=None)
+    return max(*speeds, median(speeds) / USUAL_EFFORT) if speeds else None
 
 
 def effort_of(run: PastRun, runs: Sequence[PastRun]) -> float | None:

@@ -12,7 +12,7 @@ from streams.desk.advice_history import PastRun, since
 from streams.desk.advice_plan import EFFORT, HARD_EFFORT, ability_m_per_s, effort_of, plan_next
 from streams.desk.register import Custody
 
-TOO_FAST = 0.03
+TOO_FAST = 0.02
 """Above `HARD_EFFORT`, so that a good day is no reason to speak."""
 WATCHED_DAYS = 28
 LEAST_WATCHED_RUNS, LEAST_WATCHED_S = 5, 7_200.0
@@ -41,7 +41,7 @@ def pace_advice(runs: Sequence[PastRun], custody: Custody) -> Finding | None:
             "distance": Distance(last.distance_km),
             "day": LocalDay(last.started_ms),
             "pace": Pace(pace),
-            "slow": Pace(slow),
+            "slow": Pace(slow, begins_range=True),
             "fast": Pace(fast),
         },
         {
@@ -53,7 +53,7 @@ def pace_advice(runs: Sequence[PastRun], custody: Custody) -> Finding | None:
             "threshold_share": HARD_EFFORT + TOO_FAST,
         },
         f"The plan asked for an easy run, and this one was at {HARD_EFFORT + TOO_FAST:.0%} or more of the speed that "
-        "the best run of six weeks promises for its distance.",
+        "the last six weeks promise for its distance.",
     )
 
 
@@ -99,7 +99,7 @@ def next_session(runs: Sequence[PastRun], custody: Custody) -> Finding | None:
         {
             "run": Word(f"run.{plan.kind}"),
             "distance": Distance(plan.km),
-            "slow": Pace(plan.slow_s_per_km),
+            "slow": Pace(plan.slow_s_per_km, begins_range=True),
             "fast": Pace(plan.fast_s_per_km),
             "day": Day(plan.earliest),
             "done": Distance(plan.done_km),

@@ -119,10 +119,10 @@ def _measured(quantity: Distance | Pace | Energy | Water, reader: Reader) -> str
         case Distance(km, digits):
             unit = ("length-mile", km / _KM_PER_MILE) if reader.reads_miles else ("length-kilometer", km)
             return _unit(unit[1], unit[0], digits, locale)
-        case Pace(s_per_km):
+        case Pace(s_per_km, begins_range):
             unit_name, seconds = ("mi", s_per_km * _KM_PER_MILE) if reader.reads_miles else ("km", s_per_km)
             minutes, rest = divmod(round(seconds), 60)
-            return f"{minutes}:{rest:02d} min/{unit_name}"
+            return f"{minutes}:{rest:02d}" + ("" if begins_range else f" min/{unit_name}")
         case Energy(wh):
             return _unit(wh / 1000, "energy-kilowatt-hour", 2, locale)
         case Water(litres):
