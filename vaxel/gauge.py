@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import time
+
 import duckdb
 
 from vaxel.progress import Counts, Ends, Intake, desk_behind, lake_counts, lake_if_made, not_taken_in
 from vaxel.settings import Addresses
+
+RELAY_PATIENCE_S = 5.0
+"""How long changes of the record systems may stay as many as they are until nobody waits for them: rows that cannot be
+told as they are wait until somebody changes them."""
 
 
 class Gauge:
@@ -18,6 +24,8 @@ class Gauge:
         self._addresses = addresses
         self._intake = Intake(addresses.kafka)
         self._lake: duckdb.DuckDBPyConnection | None = None
+        self._untold = 0
+        self._untold_since_s = 0.0
 
     def ends(self) -> Ends:
         """What Kafka holds of telemetry by now."""
@@ -34,12 +42,26 @@ class Gauge:
         return lake_counts(self._lake) if self._lake is not None else None
 
     def behind(self, ends: Ends) -> int:
-        """Uploads below those ends that are not taken in, or else partitions that wait for the desk or for the lake."""
+        """Uploads below those ends that are not taken in, or else partitions that wait for the desk or for the lake.
+
+        Changes in the record systems count before all of them; not those that the relay cannot tell as they are.
+        """
         from sinks.lake.lag import lag  # noqa: PLC0415
 
         found = self._addresses
+        if self._news_of_records():
+            return 1
         waiting = not_taken_in(found.kafka, ends) or desk_behind(found.kafka)
         return waiting or lag(found.kafka, found.catalog, found.lake_files)
+
+    def _news_of_records(self) -> bool:
+        """Whether the relay still finds something to tell."""
+        from sinks.records.outbox import waiting  # noqa: PLC0415
+
+        count, now_s = waiting(self._addresses.records), time.monotonic()
+        if count != self._untold:
+            self._untold, self._untold_since_s = count, now_s
+        return count > 0 and now_s - self._untold_since_s < RELAY_PATIENCE_S
 
     def forget(self) -> None:
         """Let go of the lake: after its catalogue was away, the connection is of no use."""

@@ -72,6 +72,7 @@ def pipeline(data_dir: Path, workers: int, tell: Callable[[str], None]) -> Itera
     try:
         for slot in range(workers):
             supervisor.start(f"worker-{slot}", "worker", "--slot", str(slot), *where)
+        supervisor.start("relay", "relay", *where)
         supervisor.start("desk-0", "desk", *where)
         supervisor.start("sink-lake", "sink", "lake", *where)
         yield supervisor

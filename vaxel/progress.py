@@ -130,7 +130,10 @@ def desk_behind(kafka: str, app: str = GROUP) -> int:
         position = DeskPosition({}) if record is None else desk_position_of(record.value)
         rests = position.has_spoken and all(
             extents[topic, number].end_offset
-            <= max(extents[topic, number].start_offset, position.inputs[topic].next_offset if topic in position.inputs else 0)
+            <= max(
+                extents[topic, number].start_offset,
+                position.inputs[topic].next_offset if topic in position.inputs else 0,
+            )
             for topic in INPUTS
         )
         behind += not rests

@@ -24,6 +24,8 @@ from streams.desk import step as desk
 from streams.desk.advice import Adviser
 from streams.desk.alerts import AlertBook
 from streams.desk.completeness import CompletenessBook
+from streams.desk.fleet_shift import FleetShift
+from streams.desk.minutes import FleetMinutes
 from streams.desk.register import Register
 from streams.desk.slots import Slots
 from streams.desk.state import DeskState
@@ -57,6 +59,10 @@ DESK_PARTS: tuple[tuple[str, Any, str], ...] = (
     ("advice", Adviser, "after_cycle"),
     ("alerts", AlertBook, "after_cycle"),
     ("alerts", AlertBook, "dormant"),
+    ("firmware in the field", FleetShift, "after_cycle"),
+    ("firmware in the field", FleetShift, "told"),
+    ("minutes", FleetMinutes, "add"),
+    ("minutes", FleetMinutes, "told"),
 )
 """Parts of a step: what it is, and the function that does it."""
 

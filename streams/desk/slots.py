@@ -44,6 +44,10 @@ class Slots:
         per_row: Ints = self._of(padded(encoded.dictionary, NAME_BYTES))[encoded.indices.to_numpy()]
         return per_row
 
+    def of_names(self, names: pa.Array) -> Ints:
+        """The slot of each of some names, all different."""
+        return self._of(padded(names, NAME_BYTES))
+
     def of(self, device_id: str) -> int:
         """The slot of one name."""
         return int(self._of(np.array([device_id.encode()], dtype=f"S{NAME_BYTES}"))[0])

@@ -9,6 +9,8 @@ import numpy as np
 from streams.desk.advice import ADVICE_STORES, Adviser
 from streams.desk.alerts import ALERT_STORES, AlertBook
 from streams.desk.completeness import COMPLETENESS_STORES, CompletenessBook
+from streams.desk.fleet_shift import SHIFT_STORES, FleetShift
+from streams.desk.minutes import MINUTE_STORES, FleetMinutes
 from streams.desk.slots import MET, Slots
 from streams.desk.usage import USAGE_STORES, UsageBook
 from streams.store import Slice, Store
@@ -19,6 +21,8 @@ STORES: Mapping[str, np.dtype[np.void]] = {
     **ADVICE_STORES,
     **ALERT_STORES,
     **COMPLETENESS_STORES,
+    **SHIFT_STORES,
+    **MINUTE_STORES,
 }
 """All stores by name, with the fields of their rows."""
 
@@ -36,6 +40,8 @@ class DeskState:
         self.adviser = Adviser(self.stores)
         self.alerts = AlertBook(self.stores)
         self.completeness = CompletenessBook(self.stores)
+        self.shift = FleetShift(self.stores)
+        self.minutes = FleetMinutes(self.stores, partition)
 
     @property
     def newest_received_ms(self) -> int:

@@ -18,6 +18,7 @@ from schemas.desk import Alert, Command, Completeness, FleetMinute, Insight, Usa
 from schemas.facts import Run, WashCycle
 from schemas.forms import arrow_schema
 from streams.desk.arrivals import Arrivals
+from streams.desk.minutes_stands import Stand, stand_at
 from streams.desk.register import Known, Register
 from streams.desk.state import DeskState
 
@@ -40,11 +41,14 @@ def step(state: DeskState, register: Register, arrivals: Arrivals) -> Said:
     learned = {reference.device_id for reference in arrivals.references if register.learn(reference)}
     news = {state.slots.of(device_id): (device_id, register.of(device_id)) for device_id in sorted(learned)}
     said.usage += state.usage.learn(news)
-    state.completeness.learn(np.array(list(news), dtype=np.int64), state.newest_received_ms)
+    slots = np.array(list(news), dtype=np.int64)
+    state.completeness.learn(slots, state.newest_received_ms)
+    state.minutes.moved(slots)
     accepted = arrivals.receipts.filter(pc.equal(arrivals.receipts.column("outcome"), "accepted"))
     slot = state.slots.of_column(accepted.column("device_id"))
     state.slots.heard(slot, accepted)
     state.completeness.take(slot, accepted, arrivals.refused, state.slots.of)
+    _count_minutes(state, register, arrivals)
     sessions: list[WashCycle | Run] = [*arrivals.cycles, *arrivals.runs]
     for session in sessions:
         if session.status != "open":
@@ -61,9 +65,10 @@ def speak(state: DeskState, register: Register, now_ms: int, *, is_idle: bool) -
     """
     told = state.completeness.told(now_ms, register, state.slots.name, *([0] if is_idle else []))
     return Said(
-        alerts=state.alerts.dormant(state.newest_sent_ms, state.slots.name),
+        alerts=[*state.alerts.dormant(state.newest_sent_ms, state.slots.name), *state.shift.told()],
         completeness=told,
         commands=state.completeness.commands(now_ms, state.slots.name),
+        minutes=state.minutes.told(),
     )
 
 
@@ -79,6 +84,19 @@ def _attend(state: DeskState, known: Known, session: WashCycle | Run, said: Said
             state.adviser.after_counter(slot, float(device["counted_m"]), int(device["counted_at_ms"]))
         said.insights += state.adviser.after_run(slot, session, known)
         said.alerts += state.alerts.after_run(slot, session)
+        state.shift.after_run(slot, session)
     else:
         said.insights += state.adviser.after_cycle(slot, session, known)
         said.alerts += state.alerts.after_cycle(slot, session)
+        state.shift.after_cycle(slot, session)
+
+
+def _count_minutes(state: DeskState, register: Register, arrivals: Arrivals) -> None:
+    """Add readings to their minutes, where their devices stood then."""
+
+    def stand_of(slot: int, at_ms: int) -> Stand:
+        known = register.of(state.slots.name(slot))
+        return stand_at(known, known.material or state.slots.material(slot) or None, at_ms)
+
+    for product, readings in arrivals.readings.items():
+        state.minutes.add(product, readings, state.slots.of_names, stand_of, state.newest_received_ms)
