@@ -8,6 +8,7 @@ seen with, so that later data become a new version of it and not another cycle.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,13 +16,18 @@ import numpy.typing as npt
 from streams.batch import Batch, Instants, channel
 from streams.pieces import Pieces, forgettable
 from streams.power_curve import Rules, cycles, pieces
+from streams.programme import PROGRAMMES
+from streams.recognition import recognised
 from streams.reported import SessionIndex
 from streams.store import Rows, Store
+from streams.wash_course import course_of_curve
 
 Ints = npt.NDArray[np.int64]
 Table = npt.NDArray[np.void]
 
 RULES = Rules()
+KNOWN_SHARE = 0.9
+"""A programme is recognised in a cycle of which so much is known."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +147,7 @@ def _labels(given: Table, found: Table) -> Ints:
 
 def _update(session: Table, cycle: np.void, news: dict[str, object]) -> bool:
     """Write what is known of a cycle into its session, and say whether that is news."""
-    known = {
+    known: dict[str, Any] = {
         "started_ms": int(cycle["started_ms"]),
         "ended_ms": int(cycle["ended_ms"]),
         "energy_uwh": round(float(cycle["energy_wh"]) * 1e6),
@@ -149,8 +155,10 @@ def _update(session: Table, cycle: np.void, news: dict[str, object]) -> bool:
         "readings": int(cycle["reading_count"]),
         "closed": bool(session["closed"][0]) or not cycle["is_open"],
         "withdrawn": False,
+        "programme": _programme(cycle),
+        "course_sums": course_of_curve(cycle),
     }
-    if all(session[name][0] == value for name, value in known.items()):
+    if all(np.array_equal(session[name][0], value) for name, value in known.items()):
         return False
     session["corrected"] |= session["closed"]
     # There is no number of parts here that could only rise, so the changes are counted.
@@ -159,3 +167,12 @@ def _update(session: Table, cycle: np.void, news: dict[str, object]) -> bool:
     for name, value in {**known, **news}.items():
         session[name] = value
     return True
+
+
+def _programme(cycle: np.void) -> int:
+    """Number of the programme that a cycle's course shows (`CYCLE.programme`); 0 while it goes on, or for none."""
+    lasted_ms = int(cycle["ended_ms"] - cycle["started_ms"])
+    if cycle["is_open"] or cycle["covered_ms"] < KNOWN_SHARE * lasted_ms:
+        return 0
+    name = recognised(lasted_ms, int(cycle["heating_ms"]), float(cycle["energy_wh"]), float(cycle["heating_wh"]))
+    return 0 if name is None else PROGRAMMES.index(name) + 1

@@ -64,6 +64,8 @@ PIECE = np.dtype(
         ("after_count", "i4"),
         ("peak_w", "f8"),
         ("heating_wh", "f8"),
+        ("heating_ms", "i8"),
+        ("within_ms", "i8"),
     ]
 )
 
@@ -78,6 +80,10 @@ CYCLE = np.dtype(
         ("first_piece", "i8"),  # index into the pieces given
         ("last_piece", "i8"),
         ("is_open", "?"),  # the next reading may still extend it
+        ("heating_wh", "f8"),  # energy and time of its heating readings
+        ("heating_ms", "i8"),
+        ("covered_ms", "i8"),  # time from start to end of which anything is known
+        ("rest_ms", "i8"),  # the longest time without activity between its bouts
     ]
 )
 
@@ -146,6 +152,8 @@ def pieces(
     made["after_count"] = stop - 1 - last
     made["peak_w"] = np.maximum.reduceat(power_w, start)
     made["heating_wh"] = np.add.reduceat(np.where(heating, energy_wh, 0.0), start)
+    made["heating_ms"] = np.add.reduceat(np.where(heating, span_ms, 0), start)
+    made["within_ms"] = np.add.reduceat(span_ms, start) - made["before_ms"] - made["after_ms"]
     return made, upload[start]
 
 
@@ -174,6 +182,12 @@ def cycles(device: Ints, given: Table, rules: Rules) -> Table:
     found["energy_wh"] = _from_to(ordered, "wh", first, last)
     found["reading_count"] = _from_to(ordered, "count", first, last)
     found["peak_w"] = _over(np.maximum, ordered["peak_w"], first, last)
+    found["heating_wh"] = _over(np.add, ordered["heating_wh"], first, last)
+    found["heating_ms"] = _over(np.add, ordered["heating_ms"], first, last)
+    found["covered_ms"] = _from_to(ordered, "ms", first, last)
+    rest_ms = np.maximum(bouts["first_ms"] - np.append(0, _running_max(bouts["last_ms"], bouts["owner"])[:-1]), 0)
+    rest_ms[start] = 0
+    found["rest_ms"] = np.maximum.reduceat(rest_ms, start)
     found["first_piece"] = order[first]
     found["last_piece"] = order[last]
 
@@ -261,7 +275,7 @@ def _running_max(value: Ints, group: Ints) -> Ints:
 
 
 def _from_to(ordered: Table, unit: str, first: Ints, last: Ints) -> Floats:
-    """Energy or readings from the first activity of piece `first` to the last activity of piece `last`."""
+    """Energy, time or readings from the first activity of piece `first` to the last activity of piece `last`."""
     before, within, after = (ordered[f"{part}_{unit}"] for part in ("before", "within", "after"))
     # Summed over its own pieces alone: another device's must not change the last digit.
     total: Floats = _over(np.add, before + within + after, first, last) - before[first] - after[last]

@@ -42,6 +42,8 @@ FIELDS_SINCE = {
     "full_km": 4,
     "heart_rate_bands": 4,
     "course_sums": 4,
+    "heating_ms": 4,
+    "within_ms": 4,
     "course_highest": 4,
     "course_said": 4,
 }

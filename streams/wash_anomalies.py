@@ -65,6 +65,18 @@ def anomalies(course: Course, heating_k_per_min: float | None) -> list[CycleAnom
     return [name for name in ANOMALIES if name in told or shown.get(name, False)]
 
 
+def anomalies_of_curve(course: Course) -> list[CycleAnomaly]:
+    """Anomalies of a cycle found in a power curve: what watts alone can tell.
+
+    A machine that stands still for longer than filling takes was stopped, or soaks; of silence nobody knows the reason.
+    """
+    shown: dict[CycleAnomaly, bool] = {
+        "paused": course.waiting_ms > LONGEST_WAIT_MS,
+        "readings_missing": course.lasted_ms - course.covered_ms > MAX_SPAN_MS,
+    }
+    return [name for name in ANOMALIES if shown.get(name, False)]
+
+
 def _is_unbalanced(course: Course) -> bool:
     model = WASHER_BY_MATERIAL.get(course.material)
     if model is None or course.programme is None or course.spin_ms < STEADY_MS:

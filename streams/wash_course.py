@@ -87,6 +87,19 @@ def add_sums(
     values["course_said"][rows] |= said
 
 
+def course_of_curve(cycle: np.void) -> npt.NDArray[np.int32]:
+    """`course_sums` of a cycle found in a power curve (`streams.power_curve.CYCLE`).
+
+    A heating reading there is one with the heater on; waiting is the longest rest between two bouts of activity.
+    """
+    sums = np.zeros(len(_SUMS))
+    heating = round(float(cycle["heating_wh"]) / _WH)
+    found = {"covered_ms": cycle["covered_ms"], "waiting_ms": cycle["rest_ms"], "hot_ms": cycle["heating_ms"]}
+    for name, value in {**found, "heating": heating, "hot": heating}.items():
+        sums[_SUMS.index(name)] = value
+    return np.clip(sums, 0, _MOST).astype(np.int32)
+
+
 def _or_zero(values: Floats) -> Ints:
     """Rounded; NaN is 0."""
     return np.rint(np.nan_to_num(values)).astype(np.int64)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from schemas.catalogue import WASHER_BY_MATERIAL
-from streams.wash_anomalies import anomalies
+from streams.recognition import recognised
+from streams.wash_anomalies import FILL_MS, anomalies, anomalies_of_curve
 from streams.wash_course import Course
 from streams.wash_phases import PHASES
 
@@ -15,12 +16,14 @@ SMALLEST_RISE_K = 5.0
 
 
 def course_facts(course: Course) -> dict[str, Any]:
-    """The fields of `schemas.facts.WashCycle` that a reported cycle's course fills. What nobody measured is None."""
+    """The fields of `schemas.facts.WashCycle` that a cycle's course fills. What nobody measured is None."""
+    if course.is_detected:
+        return _curve_facts(course)
     says_phases, has_drum = any(course.phase_ms), course.fastest_rpm > 0
     found = anomalies(course, heating_k_per_min(course))
+    is_whole = course.is_over and not {"unfinished", "readings_missing", "power_cut"} & set(found)
     return {
-        "programme": course.programme,
-        "programme_source": None if course.programme is None else "reported",
+        **_programme(course, is_whole=is_whole),
         **{
             f"{phase}_s": took_ms / 1e3 if says_phases else None
             for phase, took_ms in zip(PHASES, course.phase_ms, strict=True)
@@ -32,9 +35,31 @@ def course_facts(course: Course) -> dict[str, Any]:
         "max_temperature_c": course.hottest_c,
         "max_drum_rpm": float(course.fastest_rpm) if has_drum else None,
         "spin_w": course.spin_wh / course.spin_ms * MS_PER_HOUR if course.spin_ms else None,
-        **_label_deviations(course, is_whole=course.is_over and not {"unfinished", "readings_missing"} & set(found)),
+        **_label_deviations(course, is_whole=is_whole),
         "anomalies": found,
     }
+
+
+def _curve_facts(course: Course) -> dict[str, Any]:
+    """The fields that a cycle found in a power curve has."""
+    return {
+        "programme": course.programme,
+        "programme_source": None if course.programme is None else "recognised",
+        "heat_s": course.hot_ms / 1e3,
+        "heat_energy_wh": course.heating_wh,
+        "heater_w": heater_w(course),
+        "anomalies": anomalies_of_curve(course),
+    }
+
+
+def _programme(course: Course, *, is_whole: bool) -> dict[str, str | None]:
+    """As the machine says it, else as the course of a whole cycle shows it."""
+    if course.programme is not None:
+        return {"programme": course.programme, "programme_source": "reported"}
+    warm_ms = round(course.heating_wh / (heater_w(course) or 1.0) * MS_PER_HOUR)
+    lasted_ms = course.lasted_ms - FILL_MS
+    found = recognised(lasted_ms, warm_ms, course.energy_wh, course.heating_wh) if is_whole else None
+    return {"programme": found, "programme_source": found and "recognised"}
 
 
 def heater_w(course: Course) -> float | None:
