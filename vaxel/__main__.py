@@ -12,6 +12,7 @@ import typer
 
 from schemas.errors import VaxelError
 from vaxel.commands import (
+    answer,
     bench,
     capture,
     demo,
@@ -52,6 +53,7 @@ for command in (demo.demo, pipeline.run, worker.worker, desk.desk, verify.verify
     app.command(rich_help_panel="Pipeline")(command)
 app.add_typer(state.app, name="state", rich_help_panel="Pipeline")
 app.command(rich_help_panel="Devices")(simulate.simulate)
+app.command(rich_help_panel="Devices")(answer.answer)
 app.command(rich_help_panel="Devices")(replay.replay)
 app.command(rich_help_panel="Devices")(capture.capture)
 app.add_typer(bench.app, name="bench", rich_help_panel="Pipeline")

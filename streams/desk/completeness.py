@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from schemas.desk import Command, Completeness
 from streams.desk.arrivals import Refused
-from streams.desk.completeness_asks import Asks
+from streams.desk.completeness_asks import ASK_AFTER_MS, Asks
 from streams.desk.completeness_chains import Chains
 from streams.desk.completeness_months import AMOUNTS, SUM, placed, refusals, sums
 from streams.desk.completeness_refusals import REFUSAL, Refusals
@@ -135,10 +135,10 @@ class CompletenessBook:
         self._settle(rows, spans, old, settled, refused_rows)
         return list(self._news(slots, open_, now_ms, device_name))
 
-    def commands(self, now_ms: int, device_name: Callable[[int], str]) -> list[Command]:
+    def commands(self, now_ms: int, device_name: Callable[[int], str], after_ms: int = ASK_AFTER_MS) -> list[Command]:
         """What to ask devices for again: numbers that have not come, that the device can still have, and that the
-        stream would still take."""
-        return self._asks.commands(now_ms, device_name)
+        stream would still take, where they were noticed to be missing at least `after_ms` ago."""
+        return self._asks.commands(now_ms, device_name, after_ms)
 
     def _wait(self, slots: Ints, since_ms: Ints) -> None:
         """Something of these devices is to be told."""

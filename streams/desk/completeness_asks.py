@@ -36,23 +36,29 @@ class Asks:
     def watch(self, rows: Rows) -> None:
         """Ask in time for what is missing before these spans."""
         for row in rows.tolist():
-            due_ms = self._due_ms(row)
+            due_ms = self._due_ms(row, ASK_AFTER_MS)
             if due_ms is not None:
                 heapq.heappush(self._due, (due_ms, row))
 
-    def commands(self, now_ms: int, device_name: Callable[[int], str]) -> list[Command]:
-        """What is due: numbers that have not come, that the device can still have, and that the stream would take."""
+    def commands(self, now_ms: int, device_name: Callable[[int], str], after_ms: int = ASK_AFTER_MS) -> list[Command]:
+        """What is due: numbers that have not come, that the device can still have, and that the stream would take.
+
+        Args:
+            after_ms: How long ago a hole must have been noticed.
+        """
         said: list[Command] = []
         values = self._spans.store.values
-        while self._due and self._due[0][0] <= now_ms:
+        again: list[int] = []
+        while self._due and self._due[0][0] <= now_ms + ASK_AFTER_MS - after_ms:
             _, row = heapq.heappop(self._due)
-            due_ms = self._due_ms(row)
+            due_ms = self._due_ms(row, after_ms)
             if due_ms is None or due_ms > now_ms:  # it was asked for, or has come, meanwhile
+                again.append(row)
                 continue
             expires_at_ms = int(values["noticed_ms"][row]) + AWAITED_MS
             values["asked_ms"][row] = now_ms
             self._spans.store.touch(np.array([row]))
-            self.watch(np.array([row]))
+            again.append(row)
             if expires_at_ms <= now_ms:
                 continue
             device_id = device_name(int(values["slot"][row]))
@@ -69,15 +75,16 @@ class Asks:
                 )
                 for first, end in self._missing_before(row)
             ]
+        self.watch(np.array(again, dtype=np.int64))
         return said
 
-    def _due_ms(self, row: int) -> int | None:
+    def _due_ms(self, row: int, after_ms: int) -> int | None:
         """When to ask for what is missing before a span; None: not at all, or no more."""
         span = self._spans.store.values[row]
         noticed_ms, asked_ms = int(span["noticed_ms"]), int(span["asked_ms"])
         if not self._spans.store.used[row] or not noticed_ms or not span["before"]:
             return None
-        due_ms = asked_ms + ASK_AGAIN_MS if asked_ms else noticed_ms + ASK_AFTER_MS
+        due_ms = asked_ms + ASK_AGAIN_MS if asked_ms else noticed_ms + after_ms
         return due_ms if due_ms < noticed_ms + AWAITED_MS else None
 
     def _missing_before(self, row: int) -> Iterator[tuple[int, int]]:
