@@ -95,9 +95,11 @@ def wash_cycle_of(cycle: Cycle) -> WashCycle:
     rests = (rpm < _STANDING_RPM) & (power_w < _PUMP_AT_MOST_W)
     drains = rests & (power_w >= _PUMP_W)
     waits = rests & ~drains
-    hot_s, top_rpm = float(hot.sum()) * _STEP_S, float(rpm.max())
+    top_rpm = float(rpm.max())
     spins = rpm >= top_rpm * _TOP_SPEED
-    rise_k = float(celsius[heats].max() - celsius[heats | waits].min()) if hot_s else 0.0
+    heater_w = float(power_w[hot].mean()) if hot.any() else None
+    heating_wh = float(power_w[heats].sum()) * _STEP_S / 3600
+    rise_k = float(celsius.max() - celsius[heats | waits].min())
     anomalies: list[CycleAnomaly] = ["power_cut"] if session.shape and session.shape.power_cut_s is not None else []
     return WashCycle.model_construct(
         session_id=f"{session.device_id}-{session.started_at_ms}",
@@ -117,9 +119,9 @@ def wash_cycle_of(cycle: Cycle) -> WashCycle:
         peak_w=float(power_w.max()),
         water_l=float(curve.water_l[count - 1]),
         drain_s=float(np.count_nonzero(drains)) * _STEP_S,
-        heat_energy_wh=float(power_w[heats].sum()) * _STEP_S / 3600,
-        heater_w=float(power_w[hot].mean()) if hot_s else None,
-        heating_k_per_min=rise_k / (hot_s / 60) if hot_s else None,
+        heat_energy_wh=heating_wh,
+        heater_w=heater_w,
+        heating_k_per_min=rise_k / (heating_wh / heater_w * 60) if heater_w else None,
         max_drum_rpm=top_rpm,
         spin_w=float(power_w[spins].mean()) if top_rpm else None,
         anomalies=anomalies,

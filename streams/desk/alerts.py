@@ -34,6 +34,7 @@ ALERT_DEVICE = np.dtype(
     [
         ("slot", "i8"),
         ("cohort", "i4"),
+        ("is_shoe", "?"),
         ("ended_s", "u4"),
         ("start_s", "u4", (KEPT,)),
         *((name, "f2", (KEPT,)) for name in NAMES),
@@ -97,7 +98,8 @@ class AlertBook:
         """
         rows = self._store.rows()
         values = self._store.values[rows]
-        found = silent_too_long(values["start_s"], values["ended_s"], now_ms) & ~values["raised"][:, DORMANT]
+        silent = silent_too_long(values["start_s"], values["is_shoe"], values["ended_s"], now_ms)
+        found = silent & ~values["raised"][:, DORMANT]
         return [self._dormant(int(row), now_ms, name_of) for row in rows[found]]
 
     def forget(self, slots: Sequence[int]) -> None:
@@ -117,6 +119,7 @@ class AlertBook:
         if start_s >= max(kept):
             cohort = Cohort(product, session.material, session.firmware)
             values["cohort"][row] = self._cohorts.number(cohort)
+            values["is_shoe"][row] = product == "shoe"
             values["ended_s"][row] = session.ended_at_ms // 1000
         return row, place
 
@@ -149,7 +152,7 @@ class AlertBook:
         values = self._store.values[row]
         starts, ended_ms = values["start_s"], int(values["ended_s"]) * 1000
         day_ms = 86_400_000
-        limit_days = float(limit_ms(starts[None])[0]) / day_ms
+        limit_days = float(limit_ms(starts[None], values["is_shoe"])[0]) / day_ms
         silent_days = (now_ms - ended_ms) / day_ms
         known = starts[starts > 0]
         usual_days = float(known.max() - known.min()) / 86_400 / (len(known) - 1)

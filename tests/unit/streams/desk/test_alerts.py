@@ -82,7 +82,7 @@ def test_a_sound_machine_raises_nothing() -> None:
 
 @pytest.mark.parametrize(
     ("kind", "worn"),
-    [("bearing", {"drag": 1.3}), ("heater_scale", {"effort": 1.15}), ("drain_pump", {"drain": 1.8})],
+    [("bearing", {"drag": 1.5}), ("heater_scale", {"effort": 1.15}), ("drain_pump", {"drain": 1.8})],
 )
 def test_wear_is_raised_once_most_of_the_last_cycles_show_it_and_cleared_by_repair(
     kind: str, worn: dict[str, float]
@@ -150,7 +150,7 @@ def test_the_newest_cycles_stay_whatever_late_ones_come() -> None:
 
 
 def test_a_restart_changes_nothing() -> None:
-    cycles = [a_cycle(number, drag=1.3) for number in range(30)]
+    cycles = [a_cycle(number, drag=1.5) for number in range(30)]
     whole, begun = stores(), stores()
     expected = told(AlertBook(whole), cycles)
     found = told(AlertBook(begun), cycles[:3])
@@ -180,10 +180,13 @@ def test_holidays_and_devices_without_a_rhythm_are_not_dormant() -> None:
     book = AlertBook(stores())
     for number in range(20):
         book.after_run(1, a_run(number))
+        book.after_cycle(3, a_cycle(number))
     for number in range(7):
         book.after_run(2, a_run(number))
     assert book.dormant(START_MS + 33 * DAY_MS, str) == []
-    assert [alert.device_id for alert in book.dormant(START_MS + 34 * DAY_MS, str)] == ["1"]
+    assert [alert.device_id for alert in book.dormant(START_MS + 34 * DAY_MS, str)] == ["3"]
+    assert book.dormant(START_MS + 47 * DAY_MS, str) == []
+    assert [alert.device_id for alert in book.dormant(START_MS + 48 * DAY_MS, str)] == ["1"]
 
 
 def test_forgotten_devices_leave_no_row() -> None:
