@@ -17,6 +17,7 @@ Point = Literal[
     "records.committed",
     "relay.fenced",
     "relay.asked",
+    "relay.claiming",
     "relay.claimed",
     "relay.read",
     "relay.written",

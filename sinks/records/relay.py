@@ -27,7 +27,7 @@ from schemas.pseudonyms import pseudonym
 from schemas.reference import Reference
 from schemas.topics import TELEMETRY_PRODUCER, relay_topic
 from sinks.records import outbox, relay_position
-from sinks.records.crash import crash_point
+from sinks.records.crash import Point, crash_point
 from sinks.records.database import Connection
 from sinks.records.references import SubjectOf
 from sinks.records.relay_position import LOG, PARTITION, Position, fingerprint, kept, topic_ids
@@ -106,7 +106,7 @@ class Relay:
             crash_point("relay.asked")
         revision = 0 if known is None else known.revision
         self._position = Position(revision, (), "", self._owner, fingerprint(key), topics)
-        self._commit((), self._position)  # 5
+        self._commit((), self._position, "relay.claiming")  # 5
         crash_point("relay.claimed")
 
     def step(self) -> tuple[Told | None, list[Refused]]:
@@ -133,7 +133,7 @@ class Relay:
         if not ids:
             return None, refused
         position = replace(self._position, revision=revision, entries=ids, read_at=news.read_at.isoformat())
-        self._commit(references, position)  # 2, 3
+        self._commit(references, position, "relay.written")  # 2, 3
         crash_point("relay.committed")
         outbox.forget(self._connection, ids)  # 4
         crash_point("relay.deleted")
@@ -150,7 +150,9 @@ class Relay:
         """Gives up what is under way."""
         self._producer.purge()
 
-    def _commit(self, references: Iterable[tuple[ReferenceKind, Reference]], position: Position) -> None:
+    def _commit(
+        self, references: Iterable[tuple[ReferenceKind, Reference]], position: Position, written: Point
+    ) -> None:
         settings = self._settings
         try:
             self._producer.begin_transaction()
@@ -165,7 +167,7 @@ class Relay:
                 value=relay_position.to_json(position),
             )
             self._producer.flush(_COMMIT_TIMEOUT_S)
-            crash_point("relay.written")
+            crash_point(written)
             self._producer.commit_transaction(_COMMIT_TIMEOUT_S)
         except KafkaException as error:
             raise self._outside(error) from error
