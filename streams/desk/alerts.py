@@ -37,13 +37,14 @@ ALERT_DEVICE = np.dtype(
         ("is_shoe", "?"),
         ("ended_s", "u4"),
         ("start_s", "u4", (KEPT,)),
-        *((name, "f2", (KEPT,)) for name in NAMES),
+        ("ratio", "f2", (KEPT * len(NAMES),)),
         ("event_s", "u4", (len(KINDS),)),
         ("version", "u2", (len(KINDS),)),
         ("raised", "?", (len(KINDS),)),
     ]
 )
-"""A device in the state. `start_s`: begin of each session kept, 0 for none; `ended_s`: end of the newest one;
+"""A device in the state. `start_s`: begin of each session kept, 0 for none; `ratio`: session after session, of
+`NAMES`; `ended_s`: end of the newest one;
 `event_s`: begin of the session that the last alert of each kind followed from."""
 
 ALERT_STORES: Mapping[str, np.dtype[np.void]] = {"alert_devices": ALERT_DEVICE, "alert_cohorts": COHORT_NAME}
@@ -78,8 +79,8 @@ class AlertBook:
         if place is None:
             return []
         measured = NOTHING if cycle.status == "withdrawn" else ratios(cycle)
-        for name in NAMES:
-            self._store.values[name][row, place] = getattr(measured, name)
+        own = slice(place * len(NAMES), (place + 1) * len(NAMES))
+        self._store.values["ratio"][row, own] = (measured.drag, measured.effort, measured.drain, measured.speed)
         return [*self._woken(row, cycle), *self._judged(row, cycle, measured)]
 
     def after_run(self, slot: int, run: Run) -> list[Alert]:
@@ -126,11 +127,12 @@ class AlertBook:
     def _judged(self, row: int, cycle: WashCycle, measured: Ratios) -> Iterator[Alert]:
         starts = self._store.values["start_s"][row].tolist()
         newest_first = sorted((place for place in range(KEPT) if starts[place]), key=starts.__getitem__, reverse=True)
+        kept = self._store.values["ratio"][row].tolist()
+        raised = self._store.values["raised"][row].tolist()
         for number, rule in enumerate(RULES):
-            kept = self._store.values[rule.ratio][row].tolist()
-            score = rule.score([kept[place] for place in newest_first])
-            is_raised = bool(self._store.values["raised"][row, number])
-            if score is None or (rule.clear_pct <= score if is_raised else score < rule.raise_pct):
+            column = NAMES.index(rule.ratio)
+            score = rule.score([kept[place * len(NAMES) + column] for place in newest_first])
+            if score is None or (rule.clear_pct <= score if raised[number] else score < rule.raise_pct):
                 continue
             cohort = self._cohorts.name(int(self._store.values["cohort"][row]))
             yield self._told(
