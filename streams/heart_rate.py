@@ -43,9 +43,12 @@ def add_bands(runs: Store, groups: Groups, uploads: Ints, heart_rate_bpm: Floats
     place = place_of[when.upload[told]]
     if (place < 0).any():
         told, place = told[place >= 0], place[place >= 0]
-    band = np.minimum((heart_rate_bpm[told] - LOWEST_BPM) / BAND_BPM, BANDS - 1).astype(np.int64)
+    band = heart_rate_bpm[told]
+    band -= LOWEST_BPM
+    band /= BAND_BPM
+    place = place * BANDS + np.minimum(band, BANDS - 1, out=band).astype(np.int64)
     size = len(groups.rows) * BANDS
-    time_ms = np.bincount(place * BANDS + band, weights=when.span_ms[told], minlength=size)
+    time_ms = np.bincount(place, weights=when.span_ms[told], minlength=size)
     runs.values["heart_rate_bands"][groups.rows] += time_ms.astype(np.uint32).reshape(-1, BANDS)
 
 

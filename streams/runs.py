@@ -149,9 +149,15 @@ def _agreed(batch: Batch, name: str, when: Instants, consent: str = "health_cons
 
 
 def _add_mean(runs: Store, groups: Groups, uploads: Ints, name: str, values: Floats, when: Instants) -> None:
-    measured = ~np.isnan(values)
-    weighted = np.rint(np.where(measured, values, 0.0) * MILLI).astype(np.int64) * when.span_ms
-    for part, amount in (("sum", weighted), ("ms", np.where(measured, when.span_ms, 0))):
+    missing = np.isnan(values)
+    if missing.all():
+        return
+    weighted = values * MILLI
+    np.rint(weighted, out=weighted)
+    np.copyto(weighted, 0.0, where=missing)
+    sums = weighted.astype(np.int64)
+    sums *= when.span_ms
+    for part, amount in (("sum", sums), ("ms", when.span_ms * ~missing)):
         runs.values[f"{name}_{part}"][groups.rows] += groups.sums(per_upload(amount, when)[uploads])
 
 
