@@ -104,6 +104,12 @@ CREATE TABLE IF NOT EXISTS reference.outbox (
   written_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 CREATE INDEX IF NOT EXISTS outbox_by_device ON reference.outbox (device_id, kind);
+-- Which outbox this is: numbers of entries mean nothing in another one.
+CREATE TABLE IF NOT EXISTS reference.identity (
+  is_one boolean PRIMARY KEY DEFAULT true CHECK (is_one),
+  outbox uuid NOT NULL DEFAULT gen_random_uuid()
+);
+INSERT INTO reference.identity DEFAULT VALUES ON CONFLICT DO NOTHING;
 """
 
 # Whoever may change a record may not, for that, read or write the outbox: the function does, as its owner.

@@ -54,6 +54,13 @@ def is_set_up(connection: Connection) -> bool:
     return row is not None and bool(row["there"])
 
 
+def identity(connection: Connection) -> str:
+    """Which outbox it is: the numbers of its entries mean nothing in another one."""
+    row = connection.execute("SELECT outbox::text FROM reference.identity").fetchone()
+    assert row is not None, "the outbox is set up with it"
+    return str(row["outbox"])
+
+
 def read(connection: Connection, limit: int, without: Collection[int] = ()) -> News:
     """The oldest entries, with all others of the same devices: what is built of a device answers them all.
 

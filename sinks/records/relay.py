@@ -76,8 +76,8 @@ class Relay:
     ) -> None:
         """Takes over, in this order: 1 fence whoever was before, 2 read the position, 3 delete what it says was told.
 
-        Where nothing was told yet, be it that a topic is another one, all there is is asked for: 4 in the outbox,
-        5 then the position says so. Killed in between, it is asked for again, which adds nothing.
+        Where nothing was told yet, be it that a topic or the database is another one, all there is is asked for: 4 in
+        the outbox, 5 then the position says so. Killed in between, it is asked for again, which adds nothing.
 
         Args:
             again: Tell of all devices again, be it with another key.
@@ -94,18 +94,20 @@ class Relay:
         self._producer = _fencing_producer(settings)  # 1
         crash_point("relay.fenced")
         known = kept(settings.kafka, settings.state_topic, settings.name)  # 2
+        identity = outbox.identity(connection)
         if known is not None:
             if known.key != fingerprint(key) and not again:
                 raise UsageError(
                     "pseudonyms in Kafka were made with another key than this one. Give the relay that key, or let it "
                     "tell of all people anew under this one: vaxel relay --again"
                 )
-            outbox.forget(connection, known.entries, known.read_before)  # 3
-        if again or known is None or known.topics != topics:
+            if known.outbox == identity:
+                outbox.forget(connection, known.entries, known.read_before)  # 3
+        if again or known is None or (known.topics, known.outbox) != (topics, identity):
             outbox.ask_for_all(connection)  # 4
             crash_point("relay.asked")
         revision = 0 if known is None else known.revision
-        self._position = Position(revision, (), "", self._owner, fingerprint(key), topics)
+        self._position = Position(revision, (), identity, "", self._owner, fingerprint(key), topics)
         self._commit((), self._position, "relay.claiming")  # 5
         crash_point("relay.claimed")
 

@@ -32,6 +32,7 @@ class Position:
     Attributes:
         revision: Of its records.
         entries: Numbers of the outbox entries they answer.
+        outbox: Which outbox that is, as `outbox.identity` tells.
         read_at: When those were read, by the database's clock, as ISO 8601; empty before the first transaction.
         owner: The process that wrote it.
         key: Which key made the pseudonyms, as `fingerprint` tells.
@@ -40,6 +41,7 @@ class Position:
 
     revision: int
     entries: tuple[int, ...]
+    outbox: str
     read_at: str
     owner: str
     key: str
