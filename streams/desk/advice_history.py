@@ -164,8 +164,9 @@ def past_runs(entries: Records, from_ms: int, until_ms: int) -> list[PastRun]:
 
 
 def since(runs: Sequence[PastRun], days: int) -> list[PastRun]:
-    """Runs that began within so many days before the last one, which is one of them."""
-    from_ms = runs[-1].started_ms - days * DAY_MS
+    """Runs of the last so many days, the last run's included. Half a day less, so that an early Sunday's week does not
+    reach into the Sunday before."""
+    from_ms = runs[-1].started_ms - (days * DAY_MS - DAY_MS // 2)
     return [run for run in runs if run.started_ms > from_ms]
 
 
