@@ -43,17 +43,22 @@ FRESH: Mapping[str, float] = MappingProxyType(
 """What counters say at most that began anew one session before, in their own units: a cotton cycle of a large machine,
 a long run."""
 
-_BITS = (2**16, 2**31, 2**32)
-_UNITS: Mapping[str, tuple[float, ...]] = MappingProxyType(
-    {"lifetime_energy_mwh": (1, 1_000), "lifetime_distance_m": (0.01, 1)}
+_TOPS: Mapping[str, tuple[float, ...]] = MappingProxyType(
+    {
+        "lifetime_cycles": (2**16, 2**31, 2**32),
+        "lifetime_energy_mwh": tuple(bits * unit for bits in (2**31, 2**32) for unit in (1, 1_000)),
+        "lifetime_water_l": (2**31, 2**32),
+        "lifetime_distance_m": tuple(bits * unit for bits in (2**31, 2**32) for unit in (0.01, 1)),
+        "lifetime_steps": (2**31, 2**32),
+    }
 )
-"""What a counter may count in, in its contract's unit: machines count mWh or Wh, shoes cm or m."""
+"""Where counters of 16, 31 or 32 bits end, in the contract's unit: machines count mWh or Wh, shoes cm or m."""
 
 
 def fall_of(refused: Refused) -> Fall:
     """What happened to a counter that the stream refused since it fell.
 
-    Rollover: it stood less than a session below a value at which counters of 16, 31 or 32 bits end. Reset: it is no
+    Rollover: it stood less than a session below a value at which such counters end. Reset: it is no
     higher than one that began anew a session ago may be. Else nothing explains it.
     """
     if refused.reason != "counter_fell":
@@ -65,7 +70,7 @@ def fall_of(refused: Refused) -> Fall:
         return Fall.UNEXPLAINED
     if fresh is None or found > fresh:
         return Fall.UNEXPLAINED
-    tops = (bits * unit for bits in _BITS for unit in _UNITS.get(refused.field or "", (1,)))
+    tops = _TOPS[refused.field or ""]
     return Fall.ROLLOVER if any(top - fresh <= before <= top for top in tops) else Fall.RESET
 
 

@@ -144,6 +144,7 @@ def test_firmware_that_begins_to_say_its_board_is_no_swap() -> None:
         ("lifetime_cycles", "0", "812 or more", "reset"),
         ("lifetime_energy_mwh", "120000", "4294960000 or more", "rollover"),
         ("lifetime_cycles", "0", "65535 or more", "rollover"),
+        ("lifetime_distance_m", "0", "65535 or more", "reset"),
         ("lifetime_energy_mwh", "512345678", "812345678 or more", "unexplained"),
     ],
 )
