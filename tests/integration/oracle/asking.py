@@ -1,0 +1,78 @@
+"""Puts raw records before DuckDB, asks it for facts, and tells in which numbers they differ from others."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from schemas.catalogue import WASHERS
+from schemas.forms import arrow_schema
+from schemas.reference import ConsentReference, CustodyReference, Reference
+
+FOLDER = Path(__file__).parent
+
+Fact = Mapping[str, Any]
+
+MODELS = pa.Table.from_pylist([{"material": model.material, "heater_w": model.heater_w} for model in WASHERS])
+LABELS = pa.Table.from_pylist(
+    [
+        {"material": model.material, "programme": programme, "energy_wh": label.energy_wh, "water_l": label.water_l}
+        for model in WASHERS
+        for programme, label in model.labels.items()
+    ],
+    schema=pa.schema(
+        {"material": pa.string(), "programme": pa.string(), "energy_wh": pa.float64(), "water_l": pa.float64()}
+    ),
+)
+
+
+class Oracle:
+    """DuckDB over raw records; what it says is written apart from the stream, in the SQL files beside this one."""
+
+    def __init__(self, arrived: Iterable[tuple[int, int, bytes]], known: Iterable[Reference] = ()) -> None:
+        """Args: arrived: Offset, time of receipt and value of each record."""
+        self._connection = duckdb.connect(config={"threads": 2})
+        offset, received_at_ms, value = zip(*arrived, strict=True)
+        texts = [own.decode("utf-8", "replace") for own in value]
+        self._tell("arrived", pa.table({"record_offset": offset, "received_at_ms": received_at_ms, "value": texts}))
+        known = list(known)
+        for name, kind in (("consents", ConsentReference), ("custodies", CustodyReference)):
+            rows = [own.model_dump() for own in known if isinstance(own, kind)]
+            self._tell(name, pa.Table.from_pylist(rows, schema=arrow_schema(kind)))
+        self._tell("models", MODELS)
+        self._tell("labels", LABELS)
+        self._connection.execute((FOLDER / "uploads.sql").read_text())
+
+    def _tell(self, name: str, rows: pa.Table) -> None:
+        self._connection.register(name, rows)
+
+    def asked(self, name: str) -> list[Fact]:
+        """The answer to one of the SQL files, which may use what record systems told (`consents`, `custodies`)."""
+        rows: list[Fact] = self._connection.execute((FOLDER / f"{name}.sql").read_text()).to_arrow_table().to_pylist()
+        return rows
+
+
+def differences(expected: Sequence[Fact], found: Mapping[str, Fact], within: Mapping[str, float]) -> list[str]:
+    """Every number that differs by more than may be, as `session field: expected, found`."""
+    told = [
+        f"{fact['session_id']} {field}: {fact[field]}, {found[fact['session_id']][field]}"
+        for fact in expected
+        if fact["session_id"] in found
+        for field, tolerance in within.items()
+        if not _alike(fact[field], found[fact["session_id"]][field], tolerance)
+    ]
+    names = {fact["session_id"] for fact in expected}
+    return [*told, *(f"{name} only on one side" for name in sorted(names ^ set(found)))]
+
+
+def _alike(expected: Any, found: Any, tolerance: float) -> bool:
+    if isinstance(expected, list) and isinstance(found, list):
+        return len(expected) == len(found) and all(map(_alike, expected, found, [tolerance] * len(found)))
+    if expected is None or found is None or isinstance(expected, str):
+        return bool(expected == found)
+    return math.isclose(expected, found, rel_tol=0, abs_tol=tolerance)
