@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from itertools import groupby
+from itertools import chain, groupby, repeat
 from operator import itemgetter
 from typing import Any, TypeVar, get_args
 from zoneinfo import ZoneInfo
@@ -115,10 +115,13 @@ def consent_reference(device_id: str, rows: Iterable[Row], revision: int, subjec
 
 
 def untangled(rows: Iterable[Row]) -> list[Row]:
-    """The rows in order of time, none of them empty, each ended where the next one begins at the latest."""
-    sound = sorted((row for row in rows if _is_sound(row)), key=itemgetter("from_ms"))
-    ends = [*(row["from_ms"] for row in sound[1:]), None]
-    cut = [{**row, "to_ms": _earlier(row["to_ms"], end)} for row, end in zip(sound, ends, strict=True)]
+    """The rows in order of time, none of them empty, each ended where the next one begins at the latest.
+
+    Of those that begin together the one that ends last stays.
+    """
+    sound = sorted(filter(_is_sound, rows), key=_by_begin)
+    ends = chain((row["from_ms"] for row in sound[1:]), repeat(None))
+    cut = [{**row, "to_ms": _earlier(row["to_ms"], end)} for row, end in zip(sound, ends, strict=False)]
     return [row for row in cut if _is_sound(row)]
 
 
@@ -162,6 +165,10 @@ def _is_sound(row: Row) -> bool:
     return row["from_ms"] is not None and (row["to_ms"] is None or row["from_ms"] < row["to_ms"])
 
 
+def _by_begin(row: Row) -> tuple[int, bool, int]:
+    return row["from_ms"], row["to_ms"] is None, row["to_ms"] or 0
+
+
 def _earlier(one: int | None, other: int | None) -> int | None:
     ends = [end for end in (one, other) if end is not None]
     return min(ends) if ends else None
@@ -179,7 +186,7 @@ def _within(value: Any, least: float, most: float) -> Any:
 def _refuse_unknown_zone(name: str) -> None:
     try:
         ZoneInfo(name)
-    except (ValueError, OSError) as error:  # a zone that is none may be any path
+    except (KeyError, ValueError, OSError) as error:  # a name that is none may be any path
         raise RefusedError("time_zone: no name of the IANA time zone database") from error
 
 
