@@ -19,6 +19,7 @@ import pytest
 from schemas.truth import RECORDS_FILE, SESSIONS_FILE, TRUTH_FOLDER, UPLOADS_FILE
 from sinks.lake.connection import open_writer
 from tests.integration.pipeline.terminal import Terminal, faults
+from vaxel.opening import opener
 from vaxel.sent import Sent, sent_places
 from vaxel.settings import VARIABLES, Addresses, addresses
 from vaxel.verification import check, load_truth
@@ -54,7 +55,7 @@ def truth(sound: Terminal, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def wrong(lake: duckdb.DuckDBPyConnection, sent: Sent, truth: Path) -> Callable[..., Wrong]:
+def wrong(sound: Terminal, lake: duckdb.DuckDBPyConnection, sent: Sent, truth: Path) -> Callable[..., Wrong]:
     """`wrong("delete ...")`: how many cases of each kind are found in the lake after the statement."""
 
     def wrong(*statements: str) -> Wrong:
@@ -62,7 +63,7 @@ def wrong(lake: duckdb.DuckDBPyConnection, sent: Sent, truth: Path) -> Callable[
         try:
             for statement in statements:
                 assert lake.execute(statement).fetchall() != [(0,)], f"touched nothing: {statement}"
-            load_truth(lake, truth, sent)
+            load_truth(lake, truth, sent, opener({}, sound.data_dir))
             return {kind: len(cases) for kind, cases in check(lake).items() if cases}
         finally:
             lake.rollback()
