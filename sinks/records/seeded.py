@@ -9,6 +9,8 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
+from itertools import groupby
+from operator import attrgetter
 from random import Random
 from zoneinfo import ZoneInfo
 
@@ -131,21 +133,28 @@ def _contract_kind(device: FleetDevice) -> ContractKind:
 
 
 def custody_news(known: Mapping[str, Last], wanted: Iterable[Held]) -> CustodyNews:
-    """What CRM lacks. Of a unit it knows, only who came after the last it knows of: the rest is its own business."""
+    """What CRM lacks. Of a unit it knows, only who came after the last it knows of: the rest is its own business.
+
+    Args:
+        wanted: By unit and time.
+    """
     added: list[Held] = []
     ended: dict[tuple[str, datetime], datetime] = {}
-    continued: set[str] = set()
-    for held in wanted:
-        last = known.get(held.device_id)
-        if last is not None and held.device_id not in continued:
-            # CRM may have moved a begin by hand: that is still the same person's time.
-            if held.from_at <= last.from_at or held.customer_id == last.customer_id:
-                continue
-            if last.to_at is None:
-                ended[held.device_id, last.from_at] = held.from_at
-            continued.add(held.device_id)
-        added.append(held)
+    for device_id, lives in groupby(wanted, attrgetter("device_id")):
+        last = known.get(device_id)
+        later = list(lives) if last is None else _after(last, list(lives))
+        if later and last is not None and last.to_at is None:
+            ended[device_id, last.from_at] = later[0].from_at
+        added += later
     return CustodyNews(added, ended)
+
+
+def _after(last: Last, lives: Sequence[Held]) -> Sequence[Held]:
+    """Who came after the last that CRM knows of, whose begin somebody may have moved."""
+    same = [own for own in lives if own.customer_id == last.customer_id]
+    if not same:
+        return [own for own in lives if own.from_at > last.from_at]
+    return lives[min(same, key=lambda own: abs(own.from_at - last.from_at)).number :]
 
 
 def consents(held: Iterable[Held], tracked: Collection[tuple[str, str]]) -> list[Consented]:
