@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -36,19 +37,22 @@ def answer(
     fleets = told_fleets(data_dir)
     asked = read_commands(kafka_settings(data_dir), int(time.time() * 1000))  # noqa: TID251  (a shell)
     asked.without(answered(data_dir))
-    total = max(1, asked.count)
+    heard = {"commands": asked.commands, "expired": asked.expired, "asked": asked.count}
+    told = f"{asked.count:,} uploads asked for by {asked.commands:,} commands; {asked.expired:,} have expired"
+    if not asked.count:
+        typer.echo(json.dumps(heard) if as_json else told)
+        return
     summary = publish_and_tell(
         ANSWER_RUN,
         _deliveries(fleets, asked),
-        share_done=lambda _delivery, sent: sent / total,
+        share_done=lambda _delivery, sent: sent / heard["asked"],
         data_dir=data_dir,
         per_second=rate,
         quiet=quiet or as_json,
     )
-    summary |= {"commands": asked.commands, "expired": asked.expired, "asked": asked.count}
     if not as_json:
-        typer.echo(f"{asked.count:,} uploads asked for by {asked.commands:,} commands; {asked.expired:,} have expired")
-    tell(summary, as_json=as_json)
+        typer.echo(told)
+    tell(summary | heard, as_json=as_json)
 
 
 def _deliveries(fleets: list[ToldFleet], asked: Asked) -> Iterator[Delivery]:
