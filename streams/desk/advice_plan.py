@@ -65,8 +65,8 @@ class Plan:
 def plan_next(runs: Sequence[PastRun], custody: Custody) -> Plan | None:
     """The next run after the last of `runs` (oldest first); None without a programme, or too little known.
 
-    Harder than easy only with as many runs a week as four fifths easy allow, never for health alone, and never on top
-    of a hard or long run.
+    Hard only as often as leaves about four fifths of the runs easy, never for health alone, and never on top of a hard
+    or long run.
     """
     goal, rate = custody.goal, custody.runs_per_week
     if goal is None or not rate or not custody.weekly_km or len(runs) < LEAST_RUNS or not ability_m_per_s(runs, 1.0):
@@ -138,8 +138,6 @@ def hard_runs_a_week(rate: int, goal: Goal) -> int:
 
 def _next_kind(kinds: Sequence[RunKind], last_kind: RunKind, left: int, rate: int, goal: Goal) -> RunKind:
     wants_long = goal != "health" and "long" not in kinds and rate >= 2
-    if last_kind != "easy" and left > 1:
-        return "easy"
     if wants_long and left == 1:
         return "long"
     is_hard_due = kinds.count("tempo") < hard_runs_a_week(rate, goal)

@@ -129,6 +129,14 @@ def test_a_consent_withdrawn_since_stops_what_it_would_have_allowed_then() -> No
     assert advised(an_adviser(), LIMPING, known("coaching", "health", until_ms=withdrawn_ms)) == []
 
 
+def test_health_is_not_spoken_of_once_its_consent_is_withdrawn_though_coaching_goes_on() -> None:
+    of = Known(
+        custody=custodies((ANNA, 0, None)),
+        consent=consents((ANNA, "coaching", 0, None), (ANNA, "health", 0, LIMPING[-1].known_at_ms - 1)),
+    )
+    assert advised(an_adviser(), LIMPING, of) == []
+
+
 def test_what_was_measured_without_consent_is_not_looked_at_later() -> None:
     begun_ms = LIMPING[-2].started_at_ms
     of = Known(
@@ -192,8 +200,9 @@ def test_a_correction_tells_it_again_under_the_same_name_and_only_once() -> None
 
 def test_what_is_taken_back_or_still_going_on_is_not_spoken_of() -> None:
     for status in ("open", "withdrawn"):
-        last = COTTONS[7].model_copy(update={"status": status})
-        assert advised(an_adviser(), [*COTTONS[:7], last], known("care")) == []
+        adviser = an_adviser()
+        assert advised(adviser, COTTONS[:8], known()) == []
+        assert advised(adviser, [COTTONS[8].model_copy(update={"status": status})], known("care")) == []
 
 
 def test_who_wants_no_advice_gets_none_and_who_wants_one_gets_the_warning() -> None:
