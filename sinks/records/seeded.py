@@ -140,16 +140,16 @@ def custody_news(known: Mapping[str, Last], wanted: Iterable[Held]) -> CustodyNe
     """
     added: list[Held] = []
     ended: dict[tuple[str, datetime], datetime] = {}
-    for device_id, lives in groupby(wanted, attrgetter("device_id")):
-        last = known.get(device_id)
-        later = list(lives) if last is None else _after(last, list(lives))
+    for device_id, grouped in groupby(wanted, attrgetter("device_id")):
+        lives, last = list(grouped), known.get(device_id)
+        later = lives if last is None else _after(last, lives)
         if later and last is not None and last.to_at is None:
             ended[device_id, last.from_at] = later[0].from_at
         added += later
     return CustodyNews(added, ended)
 
 
-def _after(last: Last, lives: Sequence[Held]) -> Sequence[Held]:
+def _after(last: Last, lives: list[Held]) -> list[Held]:
     """Who came after the last that CRM knows of, whose begin somebody may have moved."""
     same = [own for own in lives if own.customer_id == last.customer_id]
     if not same:
