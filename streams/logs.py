@@ -85,6 +85,11 @@ class JsonFormatter(_Formatter):
         return json.dumps(fields, default=str)
 
 
+def tell_of_bug(_kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """For `sys.excepthook`: a traceback on stderr that quotes no more than a log does."""
+    print(_Formatter().formatException((type(error), error, trace)), file=sys.stderr, flush=True)  # noqa: T201
+
+
 def configure(level: str, log_format: Format) -> None:
     """Send all logs to stderr; those of libraries from one level higher on.
 

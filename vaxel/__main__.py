@@ -102,6 +102,9 @@ def _complain(message: str, exit_code: int) -> int:
 
 def main() -> None:
     """Entry point of the installed command."""
+    from streams.logs import tell_of_bug  # noqa: PLC0415
+
+    sys.excepthook = tell_of_bug  # stderr of workers and sinks is their log
     os.umask(0o077)  # lake, truth and logs hold what people did: nobody but the owner reads them
     sys.exit(run(sys.argv[1:]))
 

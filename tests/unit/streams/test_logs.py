@@ -12,7 +12,7 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 
 from schemas.errors import UnreachableError
-from streams.logs import LOG, Format, configure, last_words, tell, words_of
+from streams.logs import LOG, Format, configure, last_words, tell, tell_of_bug, words_of
 
 
 @pytest.fixture(autouse=True)
@@ -54,10 +54,11 @@ def test_what_an_error_quotes_is_not_logged_nor_what_its_causes_quote(
         takes_in()
     assert name in str(caught.value.__cause__)
     logging.getLogger("faust").warning("broken", exc_info=caught.value)
+    tell_of_bug(LookupError, caught.value, caught.value.__traceback__)
     said = f"{capfd.readouterr().err} {words_of(caught.value)}"
     assert name not in said
     assert "ArrowInvalid at streams/test_logs.py:" in said
-    assert "LookupError at streams/test_logs.py:" in said
+    assert said.count("LookupError at streams/test_logs.py:") == 3
 
 
 def test_what_outside_systems_and_we_ourselves_say_is_told_in_full() -> None:
