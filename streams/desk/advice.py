@@ -149,7 +149,8 @@ class Adviser:
             finding = rules[kind]()
             if finding is None or not asked.has_agreed(purposes(finding)):
                 continue
-            told = self._told.store.values[self._told.row(slot)]
+            row = self._told.row(slot)
+            told = self._told.store.values[row]
             note(told, kind, event, session.version, at_ms, custody)
             insights.append(_insight(finding, session, custody))
         return insights

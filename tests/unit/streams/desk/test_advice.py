@@ -198,6 +198,14 @@ def test_a_correction_tells_it_again_under_the_same_name_and_only_once() -> None
     assert adviser.after_cycle(7, COTTONS[7], of) == []
 
 
+def test_what_was_told_is_remembered_when_the_store_grows_for_it() -> None:
+    stores = {name: Store(dtype) for name, dtype in ADVICE_STORES.items()}
+    adviser, of = Adviser(stores), known("care")
+    stores["advice_told"].take(len(stores["advice_told"].values))
+    assert len(advised(adviser, COTTONS[:8], of)) == 1
+    assert adviser.after_cycle(7, COTTONS[7], of) == []
+
+
 def test_what_is_taken_back_or_still_going_on_is_not_spoken_of() -> None:
     for status in ("open", "withdrawn"):
         adviser = an_adviser()
