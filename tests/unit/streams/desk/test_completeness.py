@@ -77,6 +77,7 @@ def test_it_is_complete_again_when_it_comes_at_last() -> None:
     books.take(uploads[5:6])
     (fact,) = books.told()
     assert (fact.verdict, fact.version, fact.missing_uploads) == ("complete", 2, 0)
+    assert len(books.stores["completeness_spans"]) == 1, "the hole is closed: a day of numbers is one span again"
 
 
 def test_a_run_bridges_what_is_lost_in_its_middle_but_not_its_end() -> None:
