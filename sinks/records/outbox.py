@@ -16,7 +16,8 @@ from datetime import datetime
 
 from schemas.outbox import ALL, ReferenceKind
 from sinks.records.database import Connection, session
-from sinks.records.reference_rows import Rows, read_rows
+from sinks.records.reference_rows import read_rows
+from sinks.records.references import Rows
 
 SAME_DEVICE = 4
 """So many times the limit of entries may be taken at once, where they speak of the same devices."""

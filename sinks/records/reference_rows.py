@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from sinks.records.database import Connection
-from sinks.records.references import Row
+from sinks.records.references import Row, Rows
 
 
 def _ms(column: str) -> str:
@@ -46,17 +45,6 @@ FROM (SELECT DISTINCT device_id, customer_id FROM crm.custody WHERE device_id = 
 JOIN crm.consent USING (customer_id)
 WHERE consent.device_id IS NULL OR consent.device_id = held.device_id
 """
-
-
-@dataclass(frozen=True)
-class Rows:
-    """Rows by device; prices by country."""
-
-    devices: dict[str, Row]
-    custodies: dict[str, list[Row]]
-    contracts: dict[str, list[Row]]
-    consents: dict[str, list[Row]]
-    prices: dict[str, list[Row]]
 
 
 def read_rows(connection: Connection, wanted: dict[str, Collection[str]]) -> Rows:

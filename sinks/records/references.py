@@ -8,6 +8,7 @@ consent. Anything else that does not fit the contract is refused, with the name 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain, groupby, repeat
 from operator import itemgetter
@@ -38,6 +39,17 @@ MOST_KM_PER_WEEK = 500
 MOST_RUNS_PER_WEEK = 14
 NO_ADVICE, SOME_LANGUAGE = 0, "en"
 """How somebody is spoken to of whom CRM holds nothing: not at all."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows by device; prices by country."""
+
+    devices: dict[str, Row]
+    custodies: dict[str, list[Row]]
+    contracts: dict[str, list[Row]]
+    consents: dict[str, list[Row]]
+    prices: dict[str, list[Row]]
 
 
 class RefusedError(ValueError):

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 from schemas.outbox import ReferenceKind
 from schemas.reference import Reference
-from sinks.records.reference_rows import Rows
 from sinks.records.references import (
     RefusedError,
+    Rows,
     SubjectOf,
     consent_reference,
     contract_reference,
