@@ -22,9 +22,9 @@ USUAL_FIGURES: Mapping[Programme, tuple[float, float, float]] = {
 }
 """Minutes, Wh of heating, W of the rest: medians of 1,972 simulated cycles of all models (seed 1)."""
 SPREADS = (0.02, 0.14, 0.08)
-LONGER_AT_MOST, HEATS_MORE_AT_MOST = math.log(1.25), math.log(1.8)
-"""A full drum of the largest model in winter heats 1.6 times as much; a scaled heater and a blocked drain prolong by an
-eighth."""
+LONGER_AT_MOST, HEATS_LESS_AT_MOST, HEATS_MORE_AT_MOST = math.log(1.25), math.log(2.1), math.log(2.0)
+"""Half a drum of the smallest model in summer heats half as much as usual, a full one of the largest in winter twice;
+a scaled heater and a blocked drain prolong by an eighth."""
 
 MS_PER_MINUTE = 60_000
 
@@ -46,4 +46,4 @@ def recognised(lasted_ms: int, heating_ms: int, energy_wh: float, heating_wh: fl
     }
     nearest = min(apart, key=lambda name: sum((far / one) ** 2 for far, one in zip(apart[name], SPREADS, strict=True)))
     longer, hotter, _ = apart[nearest]
-    return nearest if abs(longer) <= LONGER_AT_MOST and abs(hotter) <= HEATS_MORE_AT_MOST else None
+    return nearest if abs(longer) <= LONGER_AT_MOST and -HEATS_LESS_AT_MOST <= hotter <= HEATS_MORE_AT_MOST else None
