@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from schemas.catalogue import WASHERS
 from schemas.forms import arrow_schema
-from schemas.reference import ConsentReference, CustodyReference, Reference
+from schemas.reference import ConsentReference, ContractReference, CustodyReference, DeviceReference, Reference
 
 FOLDER = Path(__file__).parent
 
@@ -31,6 +31,14 @@ LABELS = pa.Table.from_pylist(
 )
 
 
+REFERENCES: Mapping[str, type[Reference]] = {
+    "devices": DeviceReference,
+    "custodies": CustodyReference,
+    "contracts": ContractReference,
+    "consents": ConsentReference,
+}
+
+
 class Oracle:
     """DuckDB over raw records; what it says is written apart from the stream, in the SQL files beside this one."""
 
@@ -40,9 +48,9 @@ class Oracle:
         offset, received_at_ms, value = zip(*arrived, strict=True)
         texts = [own.decode("utf-8", "replace") for own in value]
         self._tell("arrived", pa.table({"record_offset": offset, "received_at_ms": received_at_ms, "value": texts}))
-        known = list(known)
-        for name, kind in (("consents", ConsentReference), ("custodies", CustodyReference)):
-            rows = [own.model_dump() for own in known if isinstance(own, kind)]
+        told = list(known)
+        for name, kind in REFERENCES.items():
+            rows = [own.model_dump() for own in told if isinstance(own, kind)]
             self._tell(name, pa.Table.from_pylist(rows, schema=arrow_schema(kind)))
         self._tell("models", MODELS)
         self._tell("labels", LABELS)
@@ -52,22 +60,33 @@ class Oracle:
         self._connection.register(name, rows)
 
     def asked(self, name: str) -> list[Fact]:
-        """The answer to one of the SQL files, which may use what record systems told (`consents`, `custodies`)."""
-        rows: list[Fact] = self._connection.execute((FOLDER / f"{name}.sql").read_text()).to_arrow_table().to_pylist()
+        """The answer to one of the SQL files."""
+        return self.told((FOLDER / f"{name}.sql").read_text())
+
+    def told(self, query: str) -> list[Fact]:
+        """The answer to a query."""
+        rows: list[Fact] = self._connection.execute(query).to_arrow_table().to_pylist()
         return rows
 
 
-def differences(expected: Sequence[Fact], found: Mapping[str, Fact], within: Mapping[str, float]) -> list[str]:
-    """Every number that differs by more than may be, as `session field: expected, found`."""
+def differences(
+    expected: Sequence[Fact], found: Mapping[str, Fact], within: Mapping[str, float], name: str = "session_id"
+) -> list[str]:
+    """Every number that differs by more than may be, as `NAME field: expected, found`.
+
+    Args:
+        found: By the same name that the expected ones have in the field `name`.
+        within: The fields to be compared, and by how much numbers may differ.
+    """
     told = [
-        f"{fact['session_id']} {field}: {fact[field]}, {found[fact['session_id']][field]}"
+        f"{fact[name]} {field}: {fact[field]}, {found[fact[name]][field]}"
         for fact in expected
-        if fact["session_id"] in found
+        if fact[name] in found
         for field, tolerance in within.items()
-        if not _alike(fact[field], found[fact["session_id"]][field], tolerance)
+        if not _alike(fact[field], found[fact[name]][field], tolerance)
     ]
-    names = {fact["session_id"] for fact in expected}
-    return [*told, *(f"{name} only on one side" for name in sorted(names ^ set(found)))]
+    names = {fact[name] for fact in expected}
+    return [*told, *(f"{own} only on one side" for own in sorted(names ^ set(found)))]
 
 
 def _alike(expected: Any, found: Any, tolerance: float) -> bool:
