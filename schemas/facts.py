@@ -108,7 +108,9 @@ class Session(Contract):
     """One version of a session: the part that all products share."""
 
     session_id: Annotated[str, described("Device and first known start: the same in every version", "usage")]
-    version: Annotated[int, described("Uploads known when this version was written", "technical", "1", ge=1)]
+    version: Annotated[
+        int, described("Uploads known when this version was written, and one for its end", "technical", "1", ge=1)
+    ]
     status: Annotated[
         Status, described("open: still running; corrected: changed after it was closed; withdrawn: was none")
     ]
@@ -132,7 +134,9 @@ class Session(Contract):
     ] = None
 
 
-Seconds = Annotated[float | None, described("Time in this phase", "usage", "s", ge=0)]
+Seconds = Annotated[
+    float | None, described("Time in this phase, as the machine reports it or its course shows it", "usage", "s", ge=0)
+]
 
 CycleAnomaly = Literal[
     "power_cut",  # the power failed in the middle
@@ -165,10 +169,15 @@ class WashCycle(Session):
     rinse_s: Seconds = None
     spin_s: Seconds = None
     drain_s: Annotated[float | None, described("Time the drain pump ran", "usage", "s", ge=0)] = None
-    heat_energy_wh: Annotated[float | None, described("Energy while the heater was on", "usage", "Wh", ge=0)] = None
-    heater_w: Annotated[float | None, described("Mean power while the heater was on", "usage", "W", ge=0)] = None
+    heat_energy_wh: Annotated[
+        float | None, described("Energy at half the heater's rated power and above", "usage", "Wh", ge=0)
+    ] = None
+    heater_w: Annotated[
+        float | None, described("Mean power at four fifths of the heater's rated power and above", "usage", "W", ge=0)
+    ] = None
     heating_k_per_min: Annotated[
-        float | None, described("Rise of the suds per minute of heating", "usage", "K/min", ge=0)
+        float | None,
+        described("Rise of the suds per minute that heat_energy_wh takes at heater_w", "usage", "K/min", ge=0),
     ] = None
     max_temperature_c: Annotated[float | None, described("Highest temperature of the suds", "usage", "°C")] = None
     max_drum_rpm: Annotated[float | None, described("Highest speed of the drum", "usage", "1/min", ge=0)] = None
@@ -176,10 +185,12 @@ class WashCycle(Session):
         float | None, described("Mean power at nine tenths of the highest speed and above", "usage", "W", ge=0)
     ] = None
     label_energy_deviation_pct: Annotated[
-        float | None, described("Energy above what the label promises for the programme", "usage", "%")
+        float | None,
+        described("Energy above what the label promises for the programme; null if not all is known", "usage", "%"),
     ] = None
     label_water_deviation_pct: Annotated[
-        float | None, described("Water above what the label promises for the programme", "usage", "%")
+        float | None,
+        described("Water above what the label promises for the programme; null if not all is known", "usage", "%"),
     ] = None
     anomalies: Annotated[
         list[CycleAnomaly] | None, described("What was not as it should be; null: cannot be told", "usage")
@@ -199,27 +210,34 @@ class Run(Session):
     avg_ground_contact_ms: Annotated[
         float | None, described("Mean contact time over the time it was measured", "health", "ms")
     ]
-    moving_s: Annotated[float | None, described("Time in which distance was made", "usage", "s", ge=0)] = None
-    paused_s: Annotated[float | None, described("Measured time without any distance", "usage", "s", ge=0)] = None
-    gap_s: Annotated[float | None, described("Time of which nothing is known", "usage", "s", ge=0)] = None
-    pace_s_per_km: Annotated[float | None, described("Moving time by distance", "usage", "s/km", ge=0)] = None
+    moving_s: Annotated[float | None, described("Measured time at 0.5 m/s and faster", "usage", "s", ge=0)] = None
+    paused_s: Annotated[float | None, described("Measured time below 0.5 m/s", "usage", "s", ge=0)] = None
+    gap_s: Annotated[
+        float | None, described("Time between readings of whose distance nothing is known", "usage", "s", ge=0)
+    ] = None
+    pace_s_per_km: Annotated[
+        float | None, described("Moving time by the distance made in it", "usage", "s/km", ge=0)
+    ] = None
     split_s: Annotated[
         list[float | None] | None,
-        described("Time of each full kilometre, pauses included; null where a gap hides it", "usage", "s"),
+        described("Time of each full kilometre, pauses included; null where a gap hides an end of it", "usage", "s"),
     ] = None
     avg_contact_balance_pct: Annotated[
         float | None, described("Left foot's share of ground contact time", "health", "%")
     ] = None
     asymmetry_pct: Annotated[
         float | None,
-        described("Difference of the feet by their mean: twice the balance's distance from 50", "health", "%"),
+        described("Difference of the feet by their sum: twice the balance's distance from 50", "health", "%"),
     ] = None
     heart_rate_zone_s: Annotated[
         list[float] | None,
-        described("Time in five zones, from 50, 60, 70, 80, 90 % of the highest heart rate", "health", "s"),
+        described(
+            "Time in five zones, from 50, 60, 70, 80, 90 % of the highest heart rate, kept by 5/min", "health", "s"
+        ),
     ] = None
     max_heart_rate_known_bpm: Annotated[
-        float | None, described("The highest heart rate that the zones go by", "health", "1/min")
+        float | None,
+        described("The highest heart rate that the zones go by: told by the runner, else 190", "health", "1/min"),
     ] = None
     load: Annotated[
         float | None, described("Minutes in each zone times the zone's number (Edwards 1993)", "health", "min")
