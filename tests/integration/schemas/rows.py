@@ -37,7 +37,7 @@ def _element(column: Column, number: int) -> Any:
         return _within(shape, number + 0.125)
     if shape.kind == "str":
         fixed = shape.choices[number % len(shape.choices)] if shape.choices else None
-        return fixed or TEXTS.get(shape.pattern or "", "text {}").format(number)
+        return fixed or TEXTS.get(shape.pattern or "", "text-{}").format(number)
     others: dict[str, Any] = {"bool": number % 2 == 0, "bytes": bytes([number % 256, 0]), "date": date(2026, 1, 1)}
     return others[shape.kind]
 
