@@ -49,7 +49,8 @@ FIELDS_SINCE = {
 }
 """Fields that came after schema version 1, and with which. In state written before they are zero: not known."""
 PART_ROWS = 25_000
-"""Rows in one record at most: of a few hundred bytes each, so that Kafka takes it."""
+PART_BYTES = 8_000_000
+"""Rows, and bytes of them before compression, in one record at most, so that Kafka takes it."""
 
 _FIRST_CAPACITY = 256
 
@@ -67,9 +68,10 @@ class Slice:
     values: Records
 
     def parts(self) -> Iterator[Slice]:
-        """The same rows in slices of at most PART_ROWS."""
-        for start in range(0, len(self.rows), PART_ROWS):
-            chosen = slice(start, start + PART_ROWS)
+        """The same rows in slices of at most PART_ROWS and PART_BYTES."""
+        size = max(1, min(PART_ROWS, PART_BYTES // max(1, self.values.dtype.itemsize)))
+        for start in range(0, len(self.rows), size):
+            chosen = slice(start, start + size)
             yield Slice(self.checkpoint, self.rows[chosen], self.used[chosen], self.values[chosen])
 
 

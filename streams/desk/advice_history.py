@@ -62,7 +62,7 @@ class PastRun:
     """A run as advice remembers it. Figures not known are None.
 
     Attributes:
-        asymmetry_pct: By how much longer the left foot was on the ground than the right, as a share of their mean.
+        asymmetry_pct: By how much longer the left foot was on the ground than the right, as a share of their sum.
         heart_s: Time in any zone of the heart rate.
         hard_s: Time in zones 4 and 5, from 80 % of the highest heart rate on.
     """
