@@ -107,8 +107,14 @@ def settle(
             The label of one that must not come late is `NO_SESSION_LATE`.
     """
     awaited.add_holes(holes)
-    if not hopes and not len(awaited):
-        return
+    if hopes or len(awaited):
+        _go_through(awaited, hopes, slot, seq, label_ms, offset, verdict)
+    awaited.forget_lowest(np.unique(holes.slot).tolist())
+
+
+def _go_through(
+    awaited: Awaited, hopes: Sequence[Hope], slot: Ints, seq: Ints, label_ms: Ints, offset: Ints, verdict: Verdicts
+) -> None:
     # A hole lies beyond dedup's window, where nothing is accepted but what is waited for.
     concerned = awaited.concerned(slot) | np.isin(slot, [hope.slot for hope in hopes])
     rows = np.flatnonzero((concerned & (verdict == Verdict.ACCEPTED)) | (verdict == Verdict.LATE)).tolist()
@@ -177,15 +183,17 @@ class Awaited:
         self._times[hope.slot] += 1
 
     def add_holes(self, holes: Holes) -> None:
-        """Wait for numbers that never came, of each device for the highest `MOST_HOLES` at most."""
+        """Wait for numbers that never came."""
         numbers = zip(holes.slot.tolist(), holes.seq.tolist(), holes.received_ms.tolist(), strict=True)
         for slot, seq, received_ms in numbers:
             if (slot, seq) not in self._rows:
                 self._wait((slot, seq), ANY_SESSION, received_ms)
                 self._holes[slot] += 1
-        if len(holes.slot):
-            for slot in np.unique(holes.slot).tolist():
-                self._drop(self._holes_of(slot)[:-MOST_HOLES])
+
+    def forget_lowest(self, slots: Iterable[int]) -> None:
+        """Of numbers that never came, wait for the highest `MOST_HOLES` of each of these devices only."""
+        for slot in slots:
+            self._drop(self._holes_of(slot)[:-MOST_HOLES])
 
     def take(self, slot: int, seq: int, label_ms: int | None = None) -> bool:
         """Whether the number was waited for, of that session if one is named; if so, from now on it is not."""

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from streams.dedupe import NEVER, WINDOW, Deduped, Verdict
 
 Ints = npt.NDArray[np.int64]
+Bits = npt.NDArray[np.uint64]
 
 MOST_HOLES = 256
 """Of a device that are waited for, the highest; so after a jump the nearest below the window."""
@@ -26,7 +27,7 @@ class Holes:
     """Numbers that left the window in a batch; those of a device together and ascending.
 
     Attributes:
-        received_ms: When the upload came that moved the window past it.
+        received_ms: When an upload came that moved the window past it.
     """
 
     slot: Ints
@@ -42,32 +43,54 @@ def holes(judged: Deduped, lowest: Ints, slot: Ints, seq: Ints, received_at_ms: 
         lowest: Lowest number ever accepted of each device of `judged`: nobody waits for what was before it.
         slot, seq, received_at_ms: Of each upload of the batch.
     """
-    found = [
+    near, far = _leaving(judged, lowest, slot, seq)
+    found = [_of_near(judged, near, slot, seq, received_at_ms)]
+    found += [
         _of_device(judged, at, int(lowest[at]), seq[rows], received_at_ms[rows])
-        for at, rows in _uploads_of(judged, np.flatnonzero(_may_have(judged, lowest)), slot)
+        for at, rows in _uploads_of(judged, far, slot)
     ]
-    made = [Holes(np.full(len(seqs), own), seqs, received) for own, seqs, received in found]
-    empty = np.empty(0, dtype=np.int64)
-    return Holes(
-        np.concatenate([empty, *(hole.slot for hole in made)]),
-        np.concatenate([empty, *(hole.seq for hole in made)]),
-        np.concatenate([empty, *(hole.received_ms for hole in made)]),
-    )
+    return Holes(*(np.concatenate(columns) for columns in zip(*found, strict=True)))
 
 
-def _may_have(judged: Deduped, lowest: Ints) -> npt.NDArray[np.bool_]:
-    """Which devices need a closer look: a bit that is not set has left the window, or more than a window has passed."""
+def _leaving(judged: Deduped, lowest: Ints, slot: Ints, seq: Ints) -> tuple[Bits, Ints]:
+    """Of each device the bits that were not set and have left the window; and devices that need a closer look, which
+    have moved by more than a window and not number by number."""
     before = judged.newest_before
     moved = judged.newest - before
     is_far = (before == NEVER) | (moved >= WINDOW)
     by = np.clip(moved, 0, WINDOW - 1).astype(np.uint64)
-    left = np.where(by > 0, _ALL << (np.uint64(WINDOW - 1) - by + np.uint64(1)) % np.uint64(WINDOW), np.uint64(0))
+    left = np.where(by > 0, _ALL << (np.uint64(WINDOW) - by) % np.uint64(WINDOW), np.uint64(0))
     # Bits below the device's first number say nothing.
     known = np.clip(before - lowest + 1, 0, WINDOW).astype(np.uint64)
     is_known = np.where(known == WINDOW, _ALL, (np.uint64(1) << known % np.uint64(WINDOW)) - np.uint64(1))
-    unset = ~judged.window_before & left & is_known
-    may: npt.NDArray[np.bool_] = np.where(is_far, judged.newest - WINDOW >= lowest, unset != 0)
-    return may
+    unset = ~judged.window_before & is_known
+    far = np.flatnonzero(is_far & (judged.newest - WINDOW >= lowest))
+    if len(far):
+        own = np.searchsorted(judged.device, slot)
+        news = own[(judged.verdict == Verdict.ACCEPTED) & (seq > before[own])]
+        counts = np.bincount(news, minlength=len(before))
+        one_by_one = counts == judged.newest - np.maximum(before, lowest - 1)
+        far = far[~one_by_one[far] | (unset[far] != 0)]
+    return np.where(is_far, np.uint64(0), unset & left), far
+
+
+def _of_near(judged: Deduped, leaving: Bits, slot: Ints, seq: Ints, received_at_ms: Ints) -> tuple[Ints, Ints, Ints]:
+    """Slot, number and time of the bits of all devices that have left the window, but for what came in the batch."""
+    some = np.flatnonzero(leaving)
+    which, back = np.nonzero(leaving[some, None] >> np.arange(WINDOW - 1, -1, -1, dtype=np.uint64) & np.uint64(1))
+    at = some[which]
+    own, number = judged.device[at], judged.newest_before[at] - (WINDOW - 1 - back)
+    if not len(own):
+        return own, number, number.copy()
+    uploads = np.flatnonzero((judged.verdict == Verdict.ACCEPTED) & np.isin(slot, own))
+    received_ms = np.zeros(len(judged.device), dtype=np.int64)
+    where = np.searchsorted(judged.device, slot[uploads])
+    np.maximum.at(received_ms, where, received_at_ms[uploads])
+    late = uploads[seq[uploads] < judged.newest_before[where]]
+    came = set(zip(slot[late].tolist(), seq[late].tolist(), strict=True))
+    numbers = zip(own.tolist(), number.tolist(), strict=True)
+    open_ = np.fromiter((pair not in came for pair in numbers), dtype=bool, count=len(own))
+    return own[open_], number[open_], received_ms[at][open_]
 
 
 def _uploads_of(judged: Deduped, devices: Ints, slot: Ints) -> list[tuple[int, Ints]]:
@@ -83,8 +106,8 @@ def _uploads_of(judged: Deduped, devices: Ints, slot: Ints) -> list[tuple[int, I
     ]
 
 
-def _of_device(judged: Deduped, at: int, lowest: int, seq: Ints, received_ms: Ints) -> tuple[int, Ints, Ints]:
-    """Slot, holes and when they were made, from the accepted uploads of one device."""
+def _of_device(judged: Deduped, at: int, lowest: int, seq: Ints, received_ms: Ints) -> tuple[Ints, Ints, Ints]:
+    """The same of one device, from its accepted uploads."""
     before = int(judged.newest_before[at])
     top = np.maximum.accumulate(np.append(before, seq))
     raises = np.flatnonzero(top[1:] > top[:-1])
@@ -98,4 +121,5 @@ def _of_device(judged: Deduped, at: int, lowest: int, seq: Ints, received_ms: In
     within = (back >= 0) & (back < WINDOW) & (before != NEVER)
     bit = judged.window_before[at] >> np.where(within, back, 0).astype(np.uint64) & np.uint64(1)
     came = (within & (bit == 1)) | np.isin(number, seq)
-    return int(judged.device[at]), number[~came], received_ms[raises][step][~came]
+    number = number[~came]
+    return np.full(len(number), judged.device[at]), number, received_ms[raises][step][~came]

@@ -12,13 +12,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.awaited import AWAITED_MS
+from streams.awaited import AWAITED, AWAITED_MS, Awaited, settle
 from streams.batch import Outputs
-from streams.dedupe import WINDOW
+from streams.dedupe import NEVER, WINDOW, Verdict
+from streams.devices import DEVICE, Devices
 from streams.holes import MOST_HOLES
 from streams.memory import Position, changes, restored
 from streams.product import WASHER, Product
 from streams.step import State
+from streams.store import Store
 from tests.unit.examples import examples
 from tests.unit.streams.building import (
     MINUTE_MS,
@@ -103,7 +105,7 @@ def test_after_a_week_of_kafkas_time_it_is_refused() -> None:
     assert reasons(taken_in(WASHER, state, [uploads[5]])) == ["late"]
 
 
-@pytest.mark.parametrize("sizes", [[], [1] * 200])
+@pytest.mark.parametrize("sizes", [[], [7] * 29])
 def test_nobody_waits_for_what_came_before_a_devices_first_number(sizes: list[int]) -> None:
     state = State(WASHER)
     said = taken_in(WASHER, state, life(1_000, 1_200), sizes)
@@ -131,7 +133,7 @@ def test_a_power_curve_never_comes_late() -> None:
 
 
 def test_the_number_of_a_refused_upload_stays_tied_to_its_session() -> None:
-    for sizes in ([], [1] * 300):
+    for sizes in ([], [10] * 31):
         uploads = life(0, 300)
         state = State(WASHER)
         said = taken_in(WASHER, state, [*uploads[:5], spoiled(uploads[5]), *uploads[6:], part(5, 3)], sizes)
@@ -150,7 +152,7 @@ def test_of_a_state_of_before_there_were_holes_nothing_below_its_newest_number_i
 
 @pytest.mark.parametrize("word", PRODUCTS)
 @given(seed=st.integers(0, 2**32))
-@examples(8)
+@examples(5)
 def test_any_order_of_arrival_ends_in_the_same_sessions(word: str, seed: int) -> None:
     rng, product = Random(seed), PRODUCTS[word]
     uploads = sessions_of(word, rng)
@@ -159,7 +161,7 @@ def test_any_order_of_arrival_ends_in_the_same_sessions(word: str, seed: int) ->
     state, said = State(product), []
     records: dict[bytes, bytes] = {}
     for checkpoint in count(1):
-        size = rng.choice([1, 5, 40])
+        size = rng.choice([1, 20, 60])
         said += taken_in(product, state, arriving[:size])
         arriving = arriving[size:]
         state.tidy()
@@ -206,6 +208,46 @@ def sessions_of(word: str, rng: Random) -> list[Upload]:
                 fields["distance_m"] = [100.0 * number + 3, 100.0 * number + 6]
             uploads.append(make(**fields))
     return uploads
+
+
+@given(seed=st.integers(0, 2**32))
+@examples(25)
+def test_what_is_waited_for_is_what_a_set_of_numbers_says(seed: int) -> None:
+    rng, devices = Random(seed), 3
+    store, awaited = Store(DEVICE), Awaited(Store(AWAITED))
+    known = Devices(store)
+    store.values["newest"][store.take(devices)] = NEVER
+    seen: list[set[int]] = [set() for _ in range(devices)]
+    missing: list[set[int]] = [set() for _ in range(devices)]
+    at = [rng.randrange(100) for _ in range(devices)]
+    for _ in range(rng.randrange(1, 8)):
+        uploads = []
+        for _ in range(rng.choice([1, 5, 60, 300])):
+            own = rng.randrange(devices)
+            at[own] += rng.choice([1, 1, 1, 1, 1, 2, 3, *[70] * (rng.random() < 0.05)])
+            uploads.append((own, at[own] if rng.random() < 0.85 else max(0, at[own] - rng.randrange(200))))
+        slot, seq = (np.array(column, dtype=np.int64) for column in zip(*uploads, strict=True))
+        nothing = np.zeros(len(slot), dtype=np.int64)
+        judged = known.judge(slot, seq, nothing, nothing, np.ones(len(slot), dtype=np.uint16))
+        holes = known.holes(judged, slot, seq, nothing)
+        settle(awaited, [], holes, slot, seq, nothing, nothing, judged.verdict)
+        expected = [took(seen[own], missing[own], number) for own, number in uploads]
+        assert (judged.verdict == Verdict.ACCEPTED).tolist() == expected
+        if max(map(len, missing)) > MOST_HOLES:
+            return
+        assert len(awaited) == sum(map(len, missing))
+
+
+def took(seen: set[int], missing: set[int], number: int) -> bool:
+    """Whether an upload is taken, and what is missing beyond dedup's window from then on."""
+    newest = max(seen, default=number - 1)
+    is_near = number > newest - WINDOW
+    if number in seen or not (is_near or number in missing):
+        return False
+    seen.add(number)
+    missing.discard(number)
+    missing.update(set(range(max(min(seen), newest - WINDOW + 1), number - WINDOW + 1)) - seen)
+    return True
 
 
 def test_batches_of_building_say_when_they_came() -> None:
