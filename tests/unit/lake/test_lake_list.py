@@ -5,7 +5,6 @@ from __future__ import annotations
 import duckdb
 import pytest
 
-from schemas.facts import Run, WashCycle
 from schemas.forms import columns, duckdb_columns, lake_types
 from schemas.lake import INPUTS, TABLES, VIEWS, Table, table_comments
 from schemas.topics import BY_NAME, LAKE_INPUTS
@@ -40,8 +39,9 @@ def test_every_column_says_what_it_means_and_of_which_class_it_is(table: Table) 
 
 def a_lake_with_versions() -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect()
-    for name, contract in (("wash_cycle_versions", WashCycle), ("run_versions", Run)):
-        connection.execute(f"CREATE TABLE {name} ({duckdb_columns(contract)})")
+    for table in TABLES:
+        connection.execute(f"CREATE TABLE {table.name} ({duckdb_columns(table.contract)})")
+    for name in ("wash_cycle_versions", "run_versions", "usage_versions"):
         connection.execute(
             f"INSERT INTO {name} (session_id, version, status, started_at, ended_at) VALUES "
             "('a', 1, 'open', '2026-05-03 07:00', '2026-05-03 07:30'),"
@@ -59,5 +59,31 @@ def test_a_session_is_shown_in_its_newest_version_unless_withdrawn() -> None:
     with a_lake_with_versions() as connection:
         cycles = connection.execute("SELECT session_id, version, status, duration_min FROM wash_cycles").fetchall()
         runs = connection.execute("SELECT session_id, version, status, duration_s FROM runs").fetchall()
+        used = connection.execute("SELECT session_id, version, status FROM usage").fetchall()
+    assert used == [("a", 3, "corrected")]
     assert cycles == [("a", 3, "corrected", 90.0)]
     assert runs == [("a", 3, "corrected", 5400.0)]
+
+
+def test_alerts_completeness_and_minutes_are_shown_in_their_newest_version_only() -> None:
+    with a_lake_with_versions() as connection:
+        connection.execute(
+            "INSERT INTO alert_versions (alert_id, version, status) VALUES ('x', 1, 'raised'), ('x', 2, 'cleared')"
+        )
+        connection.execute(
+            "INSERT INTO completeness_versions (device_id, month, custody_from_ms, version, verdict) VALUES "
+            "('w', '2026-05-01', NULL, 2, 'complete'), ('w', '2026-05-01', NULL, 1, 'gap'), "
+            "('w', '2026-05-01', 7, 1, 'surplus')"
+        )
+        connection.execute(
+            "INSERT INTO fleet_minute_versions (minute_at, partition, product, material, country, version, devices, "
+            "readings, energy_wh) VALUES ('2026-05-03 07:00', 0, 'washer', 'WM-1', 'SE', 1, 1, 4, 10), "
+            "('2026-05-03 07:00', 0, 'washer', 'WM-1', 'SE', 2, 2, 8, 20), "
+            "('2026-05-03 07:00', 1, 'washer', 'WM-1', 'SE', 1, 3, 12, 30)"
+        )
+        alerts = connection.execute("SELECT alert_id, status FROM alerts").fetchall()
+        verdicts = connection.execute("SELECT verdict FROM completeness ORDER BY verdict").fetchall()
+        minutes = connection.execute("SELECT devices, readings, energy_wh FROM fleet_minutes").fetchall()
+    assert alerts == [("x", "cleared")]
+    assert verdicts == [("complete",), ("surplus",)]
+    assert minutes == [(5, 20, 50.0)]
