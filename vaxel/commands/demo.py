@@ -28,6 +28,15 @@ from wash_cycles where programme = 'eco' and status <> 'open' group by material 
 select material, count(*) as runs, round(sum(distance_m) / 1000) as km,
   round(avg(duration_s / 60 / (distance_m / 1000)), 2) as min_per_km, round(avg(avg_cadence_spm)) as steps_per_min
 from runs where distance_m > 0 group by material order by material""",
+    "What were people told?": """
+select kind, count(*) as told, min(title) filter (language = 'en') as for_example from insights
+group by kind order by told desc, kind""",
+    "What should the maker look at?": """
+select kind, status, count(*) as alerts, min(device_id) as for_example from alerts group by kind, status order by all""",
+    "Has everything arrived that the devices counted?": """
+select product, verdict, count(*) as device_months, round(sum(missing)) as missing, any_value(unit) as unit,
+  sum(missing_uploads)::bigint as missing_uploads
+from completeness group by product, verdict order by product, verdict""",
     "Why were uploads refused?": """
 select reason, count(*) as uploads, min(detail) as for_example from failed_events group by reason
 order by uploads desc""",
@@ -69,11 +78,12 @@ def demo(
             up(home, bound=True, say=typer.echo)
             found = addresses(os.environ, home)
             _step("ERP and CRM, as they are before anybody measures usage", f"seed {fleet}")
+            _step("record systems tell the stream who has which device, and what they agreed to", "relay --until-idle")
             _step(
                 "a fleet lives: lost, late, altered, broken and hostile uploads among the good ones",
                 f"simulate {fleet}",
             )
-            _step("stream workers and lake sink, until all is in the lake", "run --until-idle")
+            _step("stream workers, desk and lake sink, until all is in the lake", "run --until-idle")
             for question, query in QUESTIONS.items():
                 _step(question, f'sql "{query.strip()}"')
             _say("ERP sales figures and CRM before")
