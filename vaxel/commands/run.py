@@ -104,9 +104,12 @@ def interruption() -> Iterator[Callable[[], bool]]:
 @contextmanager
 def passed_on(found: Addresses) -> Iterator[None]:
     """The children find the same systems, wherever they start; by variables, since addresses hold passwords."""
+    from vaxel.keys import VARIABLE as KEYS  # noqa: PLC0415
     from vaxel.settings import VARIABLES  # noqa: PLC0415
 
     values = {VARIABLES[name]: value for name, value in asdict(found).items()}
+    if os.environ.get(KEYS):
+        values[KEYS] = str(Path(os.environ[KEYS]).absolute())
     if "://" not in found.lake_files:
         values[VARIABLES["lake_files"]] = str(Path(found.lake_files).absolute())
     before = {name: os.environ.get(name) for name in values}
