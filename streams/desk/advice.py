@@ -129,6 +129,12 @@ class Adviser:
         later_mm = far_mm[runs["started_ms"] > values["counted_at_ms"]].sum()
         return max(int(values["earlier_mm"] + far_mm.sum()), int(values["counted_mm"] + later_mm)) / 1e6
 
+    def forget(self, slots: Sequence[int]) -> None:
+        """Forget devices whose slots are given back."""
+        for book in (self._cycles, self._runs, self._told):
+            found = [book.find(slot) for slot in slots]
+            book.forget(row for row in found if row is not None)
+
     def _say(self, slot: int, asked: _Asked, rules: Rules) -> list[Insight]:
         """What the rules find, as much of it as may be said, the most important first.
 

@@ -33,6 +33,8 @@ from streams.settings import EngineSettings
 
 SPEAK_EVERY_MS = 2_000
 """How often what is told now and then is told while inputs never rest."""
+TIDY_EVERY = 64
+"""Checkpoints between two looks for what can be forgotten."""
 
 
 class DeskPartition:
@@ -102,8 +104,9 @@ class DeskPartition:
             return
         self._begin()
         self._producer.poll(0)  # for its log
-        self._state.tidy()
         position = replace(self.position, checkpoint=self._committed.checkpoint + 1)
+        if position.checkpoint % TIDY_EVERY == 0:
+            self._state.tidy(self._settings.forget_after_days * topics.DAY_MS)
         topic = desk_state_topic(self._settings.app).name
         for key, value in (*changed_rows(self._state.stores, position.checkpoint), desk_position_record(position)):  # 2
             self._produce(topic, key, value)

@@ -33,8 +33,7 @@ class Slots:
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self._index = NameIndex(NAME_BYTES)
-        self._index.add(store.rows(), store.values["device_id"])
+        self._index = self._indexed()
 
     def of_column(self, device_id: pa.ChunkedArray) -> Ints:
         """The slot of each name of a column."""
@@ -77,6 +76,16 @@ class Slots:
     def material(self, slot: int) -> str:
         """Model of the device in a slot, as its newest upload says; empty before the first."""
         return str(self.store.values["material"][slot].decode())
+
+    def forget(self, slots: Ints) -> None:
+        """Give slots back; nothing else may speak of them any more."""
+        self.store.free(slots)
+        self._index = self._indexed()
+
+    def _indexed(self) -> NameIndex:
+        index = NameIndex(NAME_BYTES)
+        index.add(self.store.rows(), self.store.values["device_id"])
+        return index
 
     def _of(self, names: Texts) -> Ints:
         slots = self._index.find(names, self.store.values["device_id"])

@@ -13,7 +13,7 @@ from streams.desk.fleet_shift import SHIFT_STORES, FleetShift
 from streams.desk.minutes import MINUTE_STORES, FleetMinutes
 from streams.desk.slots import MET, Slots
 from streams.desk.usage import USAGE_STORES, UsageBook
-from streams.store import Slice, Store
+from streams.store import Rows, Slice, Store
 
 STORES: Mapping[str, np.dtype[np.void]] = {
     "devices": MET,
@@ -53,6 +53,21 @@ class DeskState:
         """The newest instant of which a device of the partition told, by its clock; 0 before the first."""
         return int(self.stores["devices"].values["sent_ms"].max())
 
-    def tidy(self) -> None:
-        """Forget what is settled. Before each checkpoint."""
+    def tidy(self, forget_after_ms: int) -> int:
+        """Forget what is settled, and devices not heard of for longer than that; returns how many. Now and then.
+
+        Time is Kafka's: the newest upload of the partition is now.
+        """
         self.usage.forget(self.newest_received_ms)
+        received_ms = self.slots.store.values["received_ms"]
+        slots = self.slots.store.rows()
+        heard_ms = received_ms[slots]
+        idle: Rows = slots[(heard_ms > 0) & (heard_ms < self.newest_received_ms - forget_after_ms)]
+        if len(idle):
+            self.usage.forget_devices(idle)
+            self.completeness.forget(idle)
+            self.minutes.forget(idle)
+            for book in (self.adviser, self.alerts, self.shift):
+                book.forget(idle.tolist())
+            self.slots.forget(idle)
+        return len(idle)

@@ -108,6 +108,11 @@ class UsageBook:
         rows: Rows = self._store.rows()
         self._rows.forget(rows[self._store.values["known_at_ms"][rows] < now_ms - KEPT_MS].tolist())
 
+    def forget_devices(self, slots: Rows) -> None:
+        """Forget devices whose slots are given back."""
+        rows = self._store.rows()
+        self._rows.forget(rows[np.isin(self._store.values["slot"][rows], slots)].tolist())
+
     def _told(self, row: int, device_id: str, known: Known) -> Usage | None:
         """The use in a row, if it was not told like that."""
         own = self._store.values[row]

@@ -32,7 +32,8 @@ from runs where distance_m > 0 group by material order by material""",
 select kind, count(*) as told, min(title) filter (language = 'en') as for_example from insights
 group by kind order by told desc, kind""",
     "What should the maker look at?": """
-select kind, status, count(*) as alerts, min(device_id) as for_example from alerts group by kind, status order by all""",
+select kind, status, count(*) as alerts, min(device_id) as for_example from alerts group by kind, status
+order by all""",
     "Has everything arrived that the devices counted?": """
 select product, verdict, count(*) as device_months, round(sum(missing)) as missing, any_value(unit) as unit,
   sum(missing_uploads)::bigint as missing_uploads

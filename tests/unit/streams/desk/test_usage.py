@@ -6,11 +6,13 @@ from datetime import date
 from random import Random
 from typing import Any
 
+import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.desk import Usage
-from schemas.facts import Run, WashCycle
+from schemas.facts import Receipt, Run, WashCycle
+from schemas.forms import arrow_schema
 from streams.desk.arrivals import Arrivals
 from streams.desk.register import Register
 from streams.desk.state import STORES, DeskState
@@ -93,6 +95,33 @@ def test_sessions_known_for_longer_than_a_quarter_are_let_go() -> None:
     told(a_device(), a_cycle(NOON_MS - KEPT_MS - DAY_MS), a_cycle(NOON_MS), state=state)
     state.usage.forget(NOON_MS)
     assert len(state.stores["usage"]) == 1
+
+
+def test_a_device_not_heard_of_for_long_is_forgotten_with_all_that_is_kept_of_it() -> None:
+    state, register = DeskState(0), Register()
+    for device_id, received_ms in (("w-1", NOON_MS - 401 * DAY_MS), ("w-2", NOON_MS)):
+        things = [a_device(device_id), a_cycle(received_ms - DAY_MS, device_id=device_id)]
+        told(*things, state=state, register=register)
+        receipts = [a_receipt(device_id, received_ms)]
+        step(state, register, Arrivals(receipts=pa.Table.from_pylist(receipts, arrow_schema(Receipt))))
+    assert state.tidy(400 * DAY_MS) == 1
+    assert [state.slots.name(slot) for slot in state.stores["devices"].rows().tolist()] == ["w-2"]
+    for name, store in state.stores.items():
+        fields = store.values.dtype.names or ()
+        if "slot" in fields:
+            assert set(store.values["slot"][store.rows()].tolist()) <= set(state.stores["devices"].rows().tolist()), (
+                name
+            )
+    assert state.tidy(400 * DAY_MS) == 0
+
+
+def a_receipt(device_id: str, received_ms: int) -> dict[str, Any]:
+    empty = dict.fromkeys(arrow_schema(Receipt).names)
+    return empty | {
+        "topic": "telemetry.washer.v1", "partition": 0, "offset": 0, "received_at_ms": received_ms, "seq": 7,
+        "device_id": device_id, "outcome": "accepted", "sent_at_ms": received_ms, "material": "WM-7020",
+        "firmware": "3.2.0", "reading_count": 0, "energy_wh": 0.0, "lifetime_energy_wh": 5.0,
+    }  # fmt: skip
 
 
 def some_things(rng: Random) -> list[Any]:
