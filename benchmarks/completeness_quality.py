@@ -30,7 +30,8 @@ from streams.desk.completeness import COMPLETENESS_STORES, CompletenessBook
 from streams.desk.register import Register
 from streams.intake import taken_in
 from streams.product import PRODUCTS, SHOE, Product
-from streams.step import State, step
+from streams.state import State
+from streams.step import step
 from streams.store import Store
 
 CLEAN: tuple[str, ...] = ()

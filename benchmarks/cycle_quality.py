@@ -36,7 +36,8 @@ from schemas.forms import arrow_schema
 from schemas.uploads import WASHER_VERSIONS
 from streams.batch import Batch, Place
 from streams.product import WASHER
-from streams.step import State, step
+from streams.state import State
+from streams.step import step
 from streams.wash_anomalies import ANOMALIES
 
 BATCH = 2_000

@@ -23,8 +23,8 @@ from streams.ownership import owning_producer
 from streams.positions import Topics
 from streams.product import WASHER
 from streams.settings import EngineSettings
+from streams.state import State
 from streams.state_topic import live_records
-from streams.step import State
 from streams.store import PAGES
 
 CHANGED = (500, 5_000, 50_000)

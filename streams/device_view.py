@@ -9,7 +9,7 @@ import numpy as np
 from streams.dedupe import NEVER, WINDOW
 from streams.desk.register import NOTHING
 from streams.product import Product
-from streams.step import State
+from streams.state import State
 from streams.store import Records, Store
 
 

@@ -24,8 +24,8 @@ from streams.memory import POSITION_KEY, Position, position_of, restored
 from streams.positions import Topics, misfit
 from streams.product import Product
 from streams.settings import EngineSettings
+from streams.state import State
 from streams.state_topic import Records, live_records
-from streams.step import State
 from streams.store import heading_of
 
 

@@ -14,8 +14,8 @@ from streams.batch import Place
 from streams.frames import frame, read_frame, read_schema
 from streams.product import Product
 from streams.settings import EngineSettings
+from streams.state import State
 from streams.state_topic import live_records
-from streams.step import State
 from streams.store import PAGES, Slice, Store, from_frame, heading_of, to_frame
 
 POSITION_KEY = b"position"

@@ -34,7 +34,7 @@ from streams.devices import Devices
 from streams.frames import frames
 from streams.intake import taken_in
 from streams.product import WASHER
-from streams.step import State
+from streams.state import State
 
 BATCH = 20_000
 """Uploads handed over at once: what a worker takes in when it has much to do."""

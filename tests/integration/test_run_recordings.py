@@ -35,7 +35,8 @@ from schemas.forms import arrow_schema
 from schemas.uploads import ShoeUpload
 from streams.batch import Batch, Place
 from streams.product import SHOE
-from streams.step import State, step
+from streams.state import State
+from streams.step import step
 
 PROJECT = Path(__file__).parents[2]
 DATA = PROJECT.parent / "shared" / "data" / "shoe"

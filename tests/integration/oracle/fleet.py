@@ -20,7 +20,8 @@ from streams.decode import Decoder
 from streams.desk.register import Register
 from streams.intake import taken_in
 from streams.product import Product
-from streams.step import State, step
+from streams.state import State
+from streams.step import step
 from tests.unit.streams.arrivals import arriving
 from tests.unit.streams.building import NOON_MS, encoded
 from tests.unit.streams.desk.building import ANNA, BERND, consents, custodies

@@ -20,7 +20,7 @@ from schemas.topics import FAILED_EVENTS
 from streams.crash_points import VARIABLE
 from streams.dedupe import Deduped, dedupe
 from streams.memory import Position, recall
-from streams.step import State
+from streams.state import State
 from tests.integration.streams.conftest import PATIENCE_S, ROOT, Stream
 from tests.unit.streams.arrivals import arriving, some_uploads
 from tests.unit.streams.building import Upload, a_washer_upload

@@ -20,7 +20,7 @@ from streams.batch import Place
 from streams.checkpoint import Partition, Run
 from streams.inspection import inspected
 from streams.memory import recall
-from streams.step import State
+from streams.state import State
 from streams.store import PAGES, SCHEMA_VERSION
 from tests.integration.streams.conftest import Stream
 from tests.unit.streams.arrivals import arriving, some_uploads

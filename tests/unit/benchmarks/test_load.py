@@ -14,7 +14,8 @@ from streams.batch import Place
 from streams.decode import Decoder
 from streams.intake import taken_in
 from streams.product import WASHER
-from streams.step import State, step
+from streams.state import State
+from streams.step import step
 
 DEVICES = 7
 

@@ -25,7 +25,8 @@ from streams.batch import Batch, Place
 from streams.decode import Decoded, Decoder
 from streams.product import PRODUCTS
 from streams.refusal import Refused, examine
-from streams.step import State, step
+from streams.state import State
+from streams.step import step
 
 EXAMPLES = Path(schemas.__path__[0]) / "examples"
 PATHS = sorted(path for path in EXAMPLES.glob("*/*/*") if path.is_file())

@@ -16,7 +16,8 @@ from schemas.forms import arrow_schema, columns
 from streams.batch import Batch, Outputs, Place
 from streams.form import form
 from streams.product import SHOE, WASHER, Product
-from streams.step import State, step
+from streams.state import State
+from streams.step import step
 
 Upload = Mapping[str, Any]
 

@@ -14,7 +14,8 @@ from schemas.forms import arrow_schema
 from schemas.uploads import WASHER_VERSIONS
 from streams.batch import Batch, Place
 from streams.product import WASHER
-from streams.step import State, step
+from streams.state import State
+from streams.step import step
 from tests.unit.streams.building import newest_sessions
 
 

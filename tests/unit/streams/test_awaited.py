@@ -16,7 +16,8 @@ from streams.dedupe import WINDOW
 from streams.intake import taken_in as taken_from_kafka
 from streams.memory import Position, changes, restored
 from streams.product import WASHER
-from streams.step import State, step
+from streams.state import State
+from streams.step import step
 from tests.unit.streams.building import (
     MINUTE_MS,
     NOON_MS,

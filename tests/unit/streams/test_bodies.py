@@ -13,7 +13,7 @@ from streams.bodies import digests
 from streams.dedupe import WINDOW
 from streams.memory import Position, changes, restored
 from streams.product import WASHER
-from streams.step import State
+from streams.state import State
 from tests.unit.examples import examples
 from tests.unit.streams.building import Upload, a_washer_upload, encoded, taken_in
 

@@ -16,7 +16,8 @@ from streams.batch import Outputs
 from streams.cohorts import KNOWN_AFTER, MOST_FIRMWARES
 from streams.memory import Position, changes, restored
 from streams.product import WASHER
-from streams.step import State, step
+from streams.state import State
+from streams.step import step
 from tests.unit.examples import examples
 from tests.unit.streams.building import MINUTE_MS, NOON_MS, Upload, a_batch, a_washer_upload, taken_in
 

@@ -12,7 +12,8 @@ from streams.batch import instants
 from streams.consents import CONSENT_FIELDS, denied
 from streams.desk.register import Register
 from streams.product import SHOE
-from streams.step import State, step
+from streams.state import State
+from streams.step import step
 from tests.unit.streams.building import NOON_MS, a_batch, a_shoe_upload
 from tests.unit.streams.desk.building import ANNA, BERND, consents, custodies, taught
 

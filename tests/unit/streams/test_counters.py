@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from streams.memory import Position, changes, restored
 from streams.product import WASHER
-from streams.step import State
+from streams.state import State
 from tests.unit.examples import examples
 from tests.unit.streams.building import a_plug_upload, a_washer_upload, taken_in
 from tests.unit.streams.test_bodies import outcomes

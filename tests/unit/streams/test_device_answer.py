@@ -19,7 +19,7 @@ from streams.device_view import DeviceView, device_view
 from streams.memory import Position
 from streams.product import SHOE, WASHER, Product
 from streams.routing import partition_of
-from streams.step import State
+from streams.state import State
 from streams.web import advertised
 from tests.unit.streams.building import a_shoe_upload, a_washer_upload, taken_in
 

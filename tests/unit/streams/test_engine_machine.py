@@ -18,7 +18,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from streams.batch import Outputs
 from streams.memory import Position, changes, restored
 from streams.product import SHOE, WASHER, Product
-from streams.step import State, step
+from streams.state import State
+from streams.step import step
 from tests.unit.examples import examples
 from tests.unit.streams.arrivals import arriving, some_uploads
 from tests.unit.streams.building import (

@@ -19,7 +19,7 @@ from streams.devices import DEVICE, Devices
 from streams.holes import MOST_HOLES
 from streams.memory import Position, changes, restored
 from streams.product import WASHER, Product
-from streams.step import State
+from streams.state import State
 from streams.store import Store
 from tests.unit.examples import examples
 from tests.unit.streams.building import (

@@ -26,7 +26,8 @@ from streams.decode import Decoder
 from streams.intake import taken_in
 from streams.product import SHOE, WASHER, Product
 from streams.refusal import DEEPEST, REASONS
-from streams.step import State, step
+from streams.state import State
+from streams.step import step
 from tests.unit.examples import examples
 from tests.unit.streams.building import (
     NOON_MS,

@@ -16,7 +16,7 @@ from streams.memory import Position
 from streams.meters import Meters, Tally
 from streams.metrics import METRICS, CounterName, GaugeName, HistogramName, as_markdown
 from streams.product import WASHER
-from streams.step import State
+from streams.state import State
 from streams.watch import REFUSED_EVERY_S, Refusals, Watch
 from tests.unit.streams.building import a_washer_upload, taken_in
 

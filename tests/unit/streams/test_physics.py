@@ -9,7 +9,7 @@ import pytest
 from schemas.catalogue import LAUNCHED_MS, LONGEST_SESSION_MS
 from schemas.failures import FailedEvent
 from streams.product import SHOE, WASHER, Product
-from streams.step import State
+from streams.state import State
 from tests.unit.streams.building import NOON_MS, a_shoe_upload, a_washer_upload, taken_in
 
 MINUTE = [0, 30_000, 60_000]

@@ -23,7 +23,8 @@ from streams.failed_record import headers_of, key_of
 from streams.intake import taken_in
 from streams.product import SHOE, WASHER
 from streams.quoting import kept_key, quoted
-from streams.step import State, step
+from streams.state import State
+from streams.step import step
 from tests.unit.examples import examples
 from tests.unit.streams.building import a_second_washer_upload, a_shoe_upload, a_washer_upload
 from tests.unit.streams.building import taken_in as arrived

@@ -18,7 +18,7 @@ from schemas.catalogue import WASHER_BY_MATERIAL, WASHERS, WasherModel
 from schemas.uploads import Programme
 from streams.product import WASHER
 from streams.recognition import USUAL_FIGURES, recognised
-from streams.step import State
+from streams.state import State
 from tests.unit.streams.building import NOON_MS, Upload, a_plug_upload, newest_sessions, taken_in
 from tests.unit.streams.simulated import facts_of
 

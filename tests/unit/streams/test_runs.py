@@ -18,7 +18,8 @@ from streams.heart_rate import HIGHEST_BPM, load_min, zone_s
 from streams.memory import Position, changes, restored
 from streams.product import SHOE
 from streams.splits import MOST_KM
-from streams.step import State, step
+from streams.state import State
+from streams.step import step
 from tests.unit.examples import examples
 from tests.unit.producers import shoes
 from tests.unit.streams.building import NOON_MS, Upload, a_batch, a_shoe_upload, newest_sessions

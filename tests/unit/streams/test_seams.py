@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from streams.product import SHOE
-from streams.step import State, step
+from streams.state import State
+from streams.step import step
 from tests.unit.streams.building import NOON_MS, a_batch, a_shoe_upload, newest_sessions
 
 

@@ -16,7 +16,8 @@ from schemas.catalogue import WASHER_BY_MATERIAL
 from streams.batch import Batch, Outputs
 from streams.memory import Position, changes, restored
 from streams.product import WASHER
-from streams.step import State, step
+from streams.state import State
+from streams.step import step
 from tests.unit.examples import examples
 from tests.unit.streams.arrivals import a_cut, arriving
 from tests.unit.streams.building import (

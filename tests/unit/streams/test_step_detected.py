@@ -20,7 +20,7 @@ from streams.dedupe import WINDOW
 from streams.memory import Position, changes, restored
 from streams.pieces import MANY_PIECES, MOST_PIECES
 from streams.product import WASHER
-from streams.step import State
+from streams.state import State
 from tests.unit.examples import examples
 from tests.unit.streams.building import MINUTE_MS, NOON_MS, Upload, a_plug_upload, newest_sessions, taken_in
 

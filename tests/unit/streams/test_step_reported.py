@@ -16,7 +16,8 @@ from streams.dedupe import WINDOW
 from streams.desk.register import NOTHING
 from streams.memory import Position, changes, restored
 from streams.product import SHOE, WASHER, Product
-from streams.step import State, step
+from streams.state import State
+from streams.step import step
 from tests.unit.examples import examples
 from tests.unit.streams.arrivals import WORDS, a_cut, arriving, some_uploads
 from tests.unit.streams.building import (

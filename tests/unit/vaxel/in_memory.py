@@ -29,7 +29,8 @@ from streams.batch import Place
 from streams.decode import Decoder
 from streams.intake import taken_in
 from streams.product import PRODUCTS, Product
-from streams.step import State, step
+from streams.state import State
+from streams.step import step
 from vaxel.sent import Sent
 from vaxel.verification import check, load_truth
 
