@@ -29,6 +29,10 @@ _LEVEL = 1
 """Of compression: neither Kafka nor Parquet can shrink what is encrypted, and JSON is mostly repetition."""
 
 
+class BrokenSealError(ValueError):
+    """Sealed bytes that are not as they were written, or lie elsewhere; another key than theirs is no such case."""
+
+
 def seal(key: bytes, original: bytes, context: bytes) -> bytes:
     """The sealed bytes; the same key, bytes and context give the same ones again.
 
@@ -45,20 +49,21 @@ def unseal(key: bytes, sealed: bytes, context: bytes) -> bytes:
     """The bytes that were sealed.
 
     Raises:
-        ValueError: They are not sealed, by another key, in another context, or not whole any more.
+        BrokenSealError: They are not as they were written, or belong into another context.
+        ValueError: They are not sealed, or by another key.
     """
     if not is_sealed(sealed):
         raise ValueError("these bytes are not sealed")
     head = len(MAGIC) + _NAME_BYTES
     name, nonce, text = sealed[len(MAGIC) : head], sealed[head : head + _NONCE_BYTES], sealed[head + _NONCE_BYTES :]
     if len(text) < _TAG_BYTES:
-        raise ValueError("the sealed bytes are cut off")
+        raise BrokenSealError("the sealed bytes are cut off")
     if name != key_name(key):
         raise ValueError(f"they are sealed by key {name.hex()}, and the key here is {key_name(key).hex()}")
     try:
         return zlib.decompress(_cipher(key).decrypt(nonce, text, context))
     except (InvalidTag, zlib.error) as error:
-        raise ValueError("the sealed bytes are not as they were written, or belong elsewhere") from error
+        raise BrokenSealError("the sealed bytes are not as they were written, or belong elsewhere") from error
 
 
 def is_sealed(value: bytes) -> bool:

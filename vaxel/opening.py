@@ -6,15 +6,16 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 
-from schemas.errors import UsageError
-from schemas.sealing import context_of, is_sealed, unseal
+from schemas.errors import OutsideError, UsageError
+from schemas.sealing import BrokenSealError, context_of, is_sealed, unseal
 from streams.failed_record import KIND
 from vaxel.keys import VARIABLE, keys
 
 Opened = Callable[[str, int, int, bytes], bytes]
 """Topic, partition, offset and bytes of a failed event to the bytes of its upload. Those that no seal is on stay.
 
-Raises UsageError where the key is another one, or none is there.
+Raises UsageError where the key is another one, or none is there; OutsideError where the lake does not hold what was
+sealed.
 """
 
 KEYS_FOLDER = "keys"
@@ -34,14 +35,13 @@ def opener_of(sealing_key: Callable[[], bytes]) -> Opened:
     def opened(topic: str, partition: int, offset: int, value: bytes) -> bytes:
         if not is_sealed(value):
             return value
+        told = f"cannot open what the failed event of {topic}[{partition}]@{offset} held"
         try:
             return unseal(known(), value, context_of(KIND, topic, partition, offset))
+        except BrokenSealError as error:
+            raise OutsideError(f"{told}: {error}") from error
         except ValueError as error:
-            place = f"{topic}[{partition}]@{offset}"
-            raise UsageError(
-                f"cannot open what the failed event of {place} held: {error}. "
-                f"{VARIABLE} names the directory of the workers' keys"
-            ) from error
+            raise UsageError(f"{told}: {error}. {VARIABLE} names the directory of the workers' keys") from error
 
     return opened
 

@@ -10,7 +10,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from schemas.errors import UsageError
+from schemas.errors import OutsideError, UsageError
 from schemas.facts import Receipt
 from schemas.failures import FailedEvent
 from schemas.forms import arrow_schema, columns, duckdb_columns, lake_types
@@ -285,5 +285,5 @@ def test_without_the_key_what_was_refused_is_still_counted(tables: duckdb.DuckDB
 def test_bytes_that_were_moved_to_another_place_are_not_taken_for_its_own(tables: duckdb.DuckDBPyConnection) -> None:
     event = FailedEvent.model_validate(a_failure(1) | {"original": UPLOAD})
     fail(tables, 2, original=value_of(event, KEY))
-    with pytest.raises(UsageError, match=r"telemetry.washer.v1\[1\]@2 held: .* belong elsewhere"):
+    with pytest.raises(OutsideError, match=r"telemetry.washer.v1\[1\]@2 held: .* belong elsewhere"):
         FailedEvents(tables, COLUMNS, opener_of(lambda: KEY)).one("washer:1:2")
