@@ -45,7 +45,7 @@ class FailedEvent(Contract):
     partition: Partition
     offset: Offset
     received_at_ms: ReceivedAtMs
-    device_id: Annotated[str | None, described("The record's key, if it is readable text", "usage")]
+    device_id: Annotated[str | None, described("The record's key, if it is a device's name", "usage")]
     reason: Annotated[Reason, described("Why, from the one list")]
     detail: Annotated[str, described("What was found, where, and what is accepted")]
     stage: Annotated[str, described("Who refused it")]
@@ -56,7 +56,9 @@ class FailedEvent(Contract):
     material: Annotated[str | None, described("Material number, if it is readable")] = None
     firmware: Annotated[str | None, described("Firmware, if it is readable")] = None
     repair: Annotated[str | None, described("The repair by which it came back, if it did and was refused again")] = None
-    original: Annotated[bytes, described("The record's value as it came, the first 15 MB of it at most", "personal")]
+    original: Annotated[
+        bytes, described("The record's value, sealed (`schemas.sealing`), the first 15 MB of it at most", "personal")
+    ]
 
 
 HEADERS = (

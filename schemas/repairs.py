@@ -27,5 +27,5 @@ class RepairedUpload(Contract):
     offset: Offset
     device_id: DeviceId
     seq: Seq
-    before: Annotated[bytes, described("The record's value as it came", "personal")]
-    after: Annotated[bytes, described("What goes back to its topic", "personal")]
+    before: Annotated[bytes, described("The record's value as it came, sealed", "personal")]
+    after: Annotated[bytes, described("What goes back to its topic, sealed", "personal")]

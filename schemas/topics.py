@@ -15,7 +15,7 @@ from schemas.reference import ConsentReference, ContractReference, CustodyRefere
 from schemas.uploads import ShoeUpload, WasherUpload
 
 Form = Literal["json", "arrow", "original"]
-"""json: one contract a record; arrow: an IPC stream (lz4) of many rows; original: the bytes as they came."""
+"""json: one contract a record; arrow: an IPC stream (lz4) of many rows; original: the bytes as they came, sealed."""
 
 DAY_MS = 86_400_000
 DEFAULT_PARTITIONS = 4

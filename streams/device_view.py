@@ -9,6 +9,7 @@ import numpy as np
 from streams.dedupe import NEVER, WINDOW
 from streams.desk.register import NOTHING
 from streams.product import Product
+from streams.reported import fields
 from streams.state import State
 from streams.store import Records, Store
 
@@ -56,7 +57,9 @@ def device_view(product: Product, state: State, device_id: str) -> DeviceView | 
         unseen_seq=tuple(sorted(set(reach) - set(seen))),
         received_at_ms=int(device["received_ms"]) or None,
         session_started_ms=int(device["label"]) or None,
-        sessions=[product.fact(session, device_id, f"{device_id}:{session['label_ms']}", NOTHING) for session in own],
+        sessions=[
+            product.fact(fields(session), device_id, f"{device_id}:{session['label_ms']}", NOTHING) for session in own
+        ],
         pieces=len(_of(state.pieces.store, slot)),
     )
 

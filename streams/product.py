@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -38,7 +39,8 @@ class Product:
         main_counter: The one that what was measured must add up to.
         joins: Whether it matters what a session's readings gain from one upload to the next.
         asks_consent: Whether some of its channels are kept under a consent only.
-        fact: A session row as its contract writes it, given what the record systems know of its device.
+        fact: A session row, given as its `fields`, as its contract writes it; what record systems know of its device is
+            taken into account.
         amount: The field of a session row that `changed_amount` speaks of, and how many of it make a Wh or m.
     """
 
@@ -52,7 +54,7 @@ class Product:
     reading_columns: Callable[[Batch, Instants], dict[str, pa.Array]]
     lifetime_columns: Callable[[Batch, Instants], dict[str, pa.ChunkedArray]]
     add_amounts: Callable[[Store, Rows, Ints, Batch, Instants], None]
-    fact: Callable[[np.void, str, str, Known], dict[str, object]]
+    fact: Callable[[Mapping[str, Any], str, str, Known], dict[str, object]]
     amount: str
     amounts_per_unit: float
     rules: Rules

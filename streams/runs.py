@@ -12,13 +12,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from schemas.facts import Run
 from streams.batch import MS_PER_MINUTE, Batch, Floats, Instants, Ints, channel, highest, nullable, peak, per_upload
 from streams.desk.register import Known
 from streams.groups import Groups, grouped
 from streams.heart_rate import HEART_RATE_FIELDS, HIGHEST_BPM, add_bands, load_min, zone_s
 from streams.motion import MILLI, MOTION_FIELDS, add_motion
-from streams.reported import SESSION_FIELDS, fields, shared_facts
+from streams.reported import SESSION_FIELDS, shared_facts
 from streams.seams import TAIL_FIELDS
 from streams.splits import SPLIT_FIELDS, split_s
 from streams.store import Rows, Store
@@ -90,25 +89,24 @@ def add_amounts(runs: Store, rows: Rows, uploads: Ints, batch: Batch, when: Inst
     values["heart_rate_max"][own] = np.fmax(values["heart_rate_max"][own], top)
 
 
-def fact(run: np.void, device_id: str, session_id: str, known_device: Known) -> dict[str, object]:
-    """The run's newest version, as the contract writes it."""
-    known = fields(run)
+def fact(known: Mapping[str, Any], device_id: str, session_id: str, known_device: Known) -> dict[str, object]:
+    """The run's newest version, as the contract `Run` writes it, from the row's `fields`."""
     moving_ms, paused_ms, moving_mm = (known[name] for name in ("moving_ms", "paused_ms", "moving_mm"))
     gap_ms = known["ended_ms"] - known["started_ms"] - moving_ms - paused_ms
-    return Run(
+    return {
         **shared_facts(known, device_id, session_id),
-        distance_m=known["distance_mm"] / MILLI,
-        steps=round(known["cadence_sum"] / MILLI / MS_PER_MINUTE) if known["cadence_ms"] else None,
-        avg_cadence_spm=_mean(known, "cadence"),
-        avg_ground_contact_ms=_mean(known, "ground_contact"),
-        moving_s=moving_ms / MILLI,
-        paused_s=paused_ms / MILLI,
-        gap_s=max(gap_ms, 0) / MILLI,
-        pace_s_per_km=moving_ms * MILLI / moving_mm if moving_mm > 0 else None,
-        split_s=split_s(known["full_km"].tolist(), known["distance_mm"]),
+        "distance_m": known["distance_mm"] / MILLI,
+        "steps": round(known["cadence_sum"] / MILLI / MS_PER_MINUTE) if known["cadence_ms"] else None,
+        "avg_cadence_spm": _mean(known, "cadence"),
+        "avg_ground_contact_ms": _mean(known, "ground_contact"),
+        "moving_s": moving_ms / MILLI,
+        "paused_s": paused_ms / MILLI,
+        "gap_s": max(gap_ms, 0) / MILLI,
+        "pace_s_per_km": moving_ms * MILLI / moving_mm if moving_mm > 0 else None,
+        "split_s": split_s(known["full_km"].tolist(), known["distance_mm"]),
         **_balance(known),
         **_heart(known, known_device),
-    ).model_dump()
+    }
 
 
 def _balance(known: Mapping[str, Any]) -> dict[str, Any]:
@@ -120,10 +118,15 @@ def _balance(known: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+_NO_HEART = dict.fromkeys(
+    ("avg_heart_rate_bpm", "max_heart_rate_bpm", "heart_rate_zone_s", "max_heart_rate_known_bpm", "load")
+)
+
+
 def _heart(known: Mapping[str, Any], known_device: Known) -> dict[str, Any]:
     """What the heart did; of a runner who did not agree, or wore no strap, not even the highest rate they told."""
     if not known["heart_rate_ms"]:
-        return {"avg_heart_rate_bpm": None, "max_heart_rate_bpm": known["heart_rate_max"] or None}
+        return {**_NO_HEART, "max_heart_rate_bpm": known["heart_rate_max"] or None}
     runner = known_device.custody_at(known["started_ms"])
     told_bpm = None if runner is None else runner.max_heart_rate_bpm
     highest_bpm = HIGHEST_BPM if told_bpm is None else told_bpm

@@ -11,8 +11,9 @@ batch ─ admit ─┬─ failed events (wrong key, impossible time or figure)
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -34,7 +35,7 @@ from streams.product import Product
 from streams.reported import Parts, add_parts, announce
 from streams.seams import join_uploads
 from streams.state import State
-from streams.store import Rows, Store
+from streams.store import Rows
 
 
 def step(
@@ -216,34 +217,36 @@ def _detected(state: State, batch: Batch, slot: Ints, uploads: Ints, when: Insta
 
 
 def _facts(product: Product, state: State, rows: Rows, register: Register) -> list[dict[str, object]]:
-    """The newest version of each of the given sessions, as its contract writes it."""
+    """The newest version of each of the given sessions, as its contract writes it, in the order of their starts.
+
+    Each says what changed since the version written before.
+    """
+    values = state.sessions.values
+    rows = rows[np.argsort(values["started_ms"][rows], kind="stable")]
+    names, devices = values.dtype.names or (), state.devices.store.values["device_id"]
+    device_ids = [name.decode() for name in devices[values["slot"][rows]].tolist()]
     written = []
-    for row in _in_order_of_start(state.sessions, rows):
-        session = state.sessions.values[row]
-        device_id = state.devices.name(int(session["slot"]))
-        fact = product.fact(session, device_id, f"{device_id}:{session['label_ms']}", register.of(device_id))
-        written.append({**fact, **_difference(product, session)})
+    for device_id, row in zip(device_ids, values[rows].tolist(), strict=True):
+        known = dict(zip(names, row, strict=True))
+        fact = product.fact(known, device_id, f"{device_id}:{known['label_ms']}", register.of(device_id))
+        written.append({**fact, **_difference(product, known)})
+    for told, now in (("told_readings", "readings"), ("told_end_ms", "ended_ms"), ("told_amount", product.amount)):
+        values[told][rows] = values[now][rows]
     return written
 
 
-def _difference(product: Product, session: np.void) -> dict[str, object]:
-    """What changed since the version written before; notes what this one says."""
-    readings, end_ms, amount = (int(session[name]) for name in ("readings", "ended_ms", product.amount))
-    told_readings, told_end_ms, told_amount = (
-        int(session[name]) for name in ("told_readings", "told_end_ms", "told_amount")
-    )
-    session["told_readings"], session["told_end_ms"], session["told_amount"] = readings, end_ms, amount
-    if not told_end_ms:
-        return {"changed_readings": None, "changed_end_ms": None, "changed_amount": None}
+def _difference(product: Product, known: Mapping[str, Any]) -> Mapping[str, object]:
+    """What changed since the version written before; nothing is known of that in the first."""
+    if not known["told_end_ms"]:
+        return _FIRST
     return {
-        "changed_readings": readings - told_readings,
-        "changed_end_ms": end_ms - told_end_ms,
-        "changed_amount": (amount - told_amount) / product.amounts_per_unit,
+        "changed_readings": known["readings"] - known["told_readings"],
+        "changed_end_ms": known["ended_ms"] - known["told_end_ms"],
+        "changed_amount": (known[product.amount] - known["told_amount"]) / product.amounts_per_unit,
     }
 
 
-def _in_order_of_start(sessions: Store, rows: Rows) -> Iterable[int]:
-    return (int(row) for row in rows[np.argsort(sessions.values["started_ms"][rows], kind="stable")])
+_FIRST: Mapping[str, object] = {"changed_readings": None, "changed_end_ms": None, "changed_amount": None}
 
 
 def _bytes(batch: Batch, name: str) -> npt.NDArray[np.bytes_]:

@@ -6,8 +6,7 @@ All of it is sums, highest values and bits, so neither order nor cut of the uplo
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +33,8 @@ one from 1,000 K, speed of the drum in 1/min and its class, number of the last u
 the first one's number and of the instant from which on anything is known. Whatever is unknown is 0. Few wide fields,
 since each that is changed costs as much as a wide one."""
 
+_PHASE_SUMS = tuple(f"{phase}_ms" for phase in PHASES)
+_NO_ALERTS: frozenset[Alert] = frozenset()
 _MOST = np.iinfo(np.int32).max
 """24 days in milliseconds, 214 kWh in tenths of a milliwatt-hour: no more is told of any cycle."""
 _ZERO_C_DK, _FAR_DK, _FAR = 2_732, 10_000, 2**53
@@ -105,9 +106,8 @@ def _or_zero(values: Floats) -> Ints:
     return np.rint(np.nan_to_num(values)).astype(np.int64)
 
 
-@dataclass(frozen=True)
-class Course:
-    """What is known of one cycle's course.
+class Course(NamedTuple):
+    """What is known of one cycle's course. A tuple: one is made for each version of a cycle.
 
     Attributes:
         programme: As reported; None if unknown.
@@ -149,8 +149,8 @@ class Course:
 
 def course_of(known: Mapping[str, Any]) -> Course:
     """The course in a session row, given as its `fields`."""
-    sums = dict(zip(_SUMS, map(int, known["course_sums"]), strict=True))
-    highest = dict(zip(_HIGHEST, map(int, known["course_highest"]), strict=True))
+    sums = dict(zip(_SUMS, known["course_sums"].tolist(), strict=True))
+    highest = dict(zip(_HIGHEST, known["course_highest"].tolist(), strict=True))
     hottest_dk, far_dk, next_seq = (highest[name] for name in ("hottest_dk", "far_dk", "next_seq"))
     said, programme = known["course_said"], known["programme"]
     return Course(
@@ -162,7 +162,7 @@ def course_of(known: Mapping[str, Any]) -> Course:
         water_l=known["water_ml"] / 1e3 if known["has_water"] else None,
         peak_w=known["peak_w"],
         lasted_ms=known["ended_ms"] - known["started_ms"],
-        phase_ms=tuple(sums[f"{phase}_ms"] for phase in PHASES),
+        phase_ms=tuple([sums[name] for name in _PHASE_SUMS]),
         covered_ms=sums["covered_ms"],
         hot_ms=sums["hot_ms"],
         drain_ms=sums["drain_ms"],
@@ -176,6 +176,6 @@ def course_of(known: Mapping[str, Any]) -> Course:
         fastest_rpm=highest["fastest_rpm"],
         missing_uploads=next_seq - (_FAR - highest["far_seq"]) - known["uploads"] if next_seq else 0,
         begins_late_ms=_FAR - highest["far_begin"] - known["started_ms"],
-        alerts=frozenset(alert for bit, alert in enumerate(ALERTS) if said >> bit & 1),
+        alerts=frozenset(alert for bit, alert in enumerate(ALERTS) if said >> bit & 1) if said else _NO_ALERTS,
         has_end=bool(said & ENDED),
     )

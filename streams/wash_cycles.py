@@ -6,18 +6,20 @@ kept of a cycle are sums of whole numbers, highest values and bits, for the same
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from schemas.catalogue import WASHERS
 from schemas.evolution import MWH_PER_WH
-from schemas.facts import WashCycle
 from streams.batch import Batch, Floats, Instants, Ints, by_material, channel, nullable, peak, per_upload, texts
 from streams.desk.register import Known
 from streams.groups import Groups, grouped
 from streams.programme import PROGRAMMES
-from streams.reported import SESSION_FIELDS, fields, shared_facts
+from streams.reported import SESSION_FIELDS, shared_facts
 from streams.store import Rows, Store
 from streams.wash_course import ALERTS, COURSE_FIELDS, ENDED, NEVER_MS, add_sums, course_of
 from streams.wash_facts import course_facts
@@ -137,17 +139,16 @@ def _add_course(
     )
 
 
-def fact(cycle: np.void, device_id: str, session_id: str, known_device: Known) -> dict[str, object]:
-    """The cycle's newest version, as the contract writes it."""
-    known = fields(cycle)
-    return WashCycle(
+def fact(known: Mapping[str, Any], device_id: str, session_id: str, known_device: Known) -> dict[str, object]:
+    """The cycle's newest version, as the contract `WashCycle` writes it, from the row's `fields`."""
+    return {
         **shared_facts(known, device_id, session_id),
-        source="power_curve" if known["detected"] else "reported",
-        energy_wh=known["energy_uwh"] / 1e6,
-        peak_w=known["peak_w"],
-        water_l=known["water_ml"] / 1e3 if known["has_water"] else None,
+        "source": "power_curve" if known["detected"] else "reported",
+        "energy_wh": known["energy_uwh"] / 1e6,
+        "peak_w": known["peak_w"],
+        "water_l": known["water_ml"] / 1e3 if known["has_water"] else None,
         **course_facts(course_of(known)),
-    ).model_dump()
+    }
 
 
 def _begins_ms(when: Instants) -> Ints:

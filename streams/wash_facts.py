@@ -40,9 +40,20 @@ def course_facts(course: Course) -> dict[str, Any]:
     }
 
 
+_UNKNOWN: dict[str, Any] = dict.fromkeys(
+    (
+        *(f"{phase}_s" for phase in PHASES),
+        *("drain_s", "heating_k_per_min", "max_temperature_c", "max_drum_rpm", "spin_w"),
+        *("label_energy_deviation_pct", "label_water_deviation_pct"),
+    )
+)
+"""What watts alone do not tell."""
+
+
 def _curve_facts(course: Course) -> dict[str, Any]:
     """The fields that a cycle found in a power curve has."""
     return {
+        **_UNKNOWN,
         "programme": course.programme,
         "programme_source": None if course.programme is None else "recognised",
         "heat_s": course.hot_ms / 1e3,

@@ -22,7 +22,7 @@ VARIABLE = "VAXEL_KEYS"
 PSEUDONYM_FILE = "pseudonym.key"
 SEALING_FILE = "sealing.key"
 
-_NAME = "keys"
+KEYS_FOLDER = "keys"
 _ACCEPTED = f"{2 * KEY_BYTES} hexadecimal digits are accepted, as `openssl rand -hex {KEY_BYTES}` makes them"
 _READABLE_BY_ALL = stat.S_IROTH | stat.S_IWOTH
 
@@ -47,7 +47,7 @@ def keys(environ: Mapping[str, str], data_dir: Path) -> Keys:
         UsageError: A key is not there, cannot be read or made, is none, or everybody may read it.
     """
     named = environ.get(VARIABLE, "")
-    directory = Path(named) if named else data_dir / _NAME
+    directory = Path(named) if named else data_dir / KEYS_FOLDER
     return Keys(*(_key(directory / name, is_made=not named) for name in (PSEUDONYM_FILE, SEALING_FILE)))
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from schemas.errors import OutsideError, UsageError
 from schemas.sealing import BrokenSealError, context_of, is_sealed, unseal
 from streams.failed_record import KIND
-from vaxel.keys import VARIABLE, keys
+from vaxel.keys import KEYS_FOLDER, VARIABLE, keys
 
 Opened = Callable[[str, int, int, bytes], bytes]
 """Topic, partition, offset and bytes of a failed event to the bytes of its upload. Those that no seal is on stay.
@@ -17,8 +17,6 @@ Opened = Callable[[str, int, int, bytes], bytes]
 Raises UsageError where the key is another one, or none is there; OutsideError where the lake does not hold what was
 sealed.
 """
-
-KEYS_FOLDER = "keys"
 
 
 def opener(environ: Mapping[str, str], data_dir: Path) -> Opened:

@@ -43,8 +43,8 @@ def placed(spans: Records, of: Callable[[int], Sequence[Custody]]) -> tuple[Ints
         of: Custodies of a device.
     """
     since = np.full(len(spans), NOBODY)
-    first = np.flatnonzero(np.append(True, np.diff(spans["slot"]) != 0)[: len(spans)])
-    for start, end in zip(first.tolist(), [*first[1:].tolist(), len(spans)], strict=True):
+    first = np.flatnonzero(np.append(True, np.diff(spans["slot"]) != 0)[: len(spans)]).tolist()
+    for start, end in zip(first, [*first, len(spans)][1:], strict=True):
         since[start:end] = custodies(spans["day"][start:end], tuple(of(int(spans["slot"][start]))))
     return months(spans["day"]), since
 

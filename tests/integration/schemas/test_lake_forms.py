@@ -71,7 +71,7 @@ def produce(producer: Producer, entry: Input) -> None:
         return
     for row in rows.to_pylist():
         if entry.form == "json":
-            producer.produce(entry.topic, json.dumps(row).encode())
+            producer.produce(entry.topic, json.dumps(row, default=str).encode())
         else:
             told: dict[str, str | bytes | None] = {name: str(row[name]) for name in HEADERS if row[name] is not None}
             producer.produce(entry.topic, row["original"], row["device_id"], headers=told)

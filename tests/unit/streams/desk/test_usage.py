@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from schemas.desk import Usage
 from schemas.facts import Receipt, Run, WashCycle
 from schemas.forms import arrow_schema
-from streams.desk.arrivals import Arrivals
+from streams.desk.arrivals import Arrivals, Refused
 from streams.desk.register import Register
 from streams.desk.state import STORES, DeskState
-from streams.desk.step import step
+from streams.desk.step import speak, step
 from streams.desk.usage import KEPT_MS
 from streams.memory import changed_rows, slices
 from tests.unit.streams.desk.building import (
@@ -113,6 +113,13 @@ def test_a_device_not_heard_of_for_long_is_forgotten_with_all_that_is_kept_of_it
                 name
             )
     assert state.tidy(400 * DAY_MS) == 0
+
+
+def test_a_device_of_which_all_was_refused_is_nothing_to_tell_of() -> None:
+    state, register = DeskState(0), Register()
+    refused = Refused("w-1", "washer", 7, "not_json", None, None, None, NOON_MS)
+    step(state, register, Arrivals(refused=[refused]))
+    assert speak(state, register, NOON_MS, is_idle=True).completeness == []
 
 
 def a_receipt(device_id: str, received_ms: int) -> dict[str, Any]:
