@@ -142,7 +142,7 @@ def _quality(product: Product, sessions: Iterator[tuple[int, Run | WashCycle]], 
 
 
 if __name__ == "__main__":
-    arguments = (*sys.argv[1:], *("2", "150", "100", "400")[len(sys.argv) - 1 :])
+    arguments = (*sys.argv[1:], *("3", "150", "100", "400")[len(sys.argv) - 1 :])
     rows = [one.row() for one in quality(*(int(text) for text in arguments))]
     for line in (list(rows[0]), ["---"] * len(rows[0]), *(list(row.values()) for row in rows)):
         print(f"| {' | '.join(line)} |")  # noqa: T201
