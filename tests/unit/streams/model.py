@@ -9,7 +9,9 @@ Upload = Mapping[str, Any]
 Outcome = Literal["accepted", "duplicate", "late"]
 
 TOLD_APART = 64
-"""How far behind its device's newest number an upload is refused, being neither news nor a repeat for certain."""
+"""How far behind its device's newest number an upload is refused, unless nothing ever came under its number."""
+WAITED_FOR = 256
+"""So many numbers of a device that never came are waited for; the model knows of no such limit, nor of a week."""
 
 
 class Model:
@@ -28,7 +30,10 @@ class Model:
         device_id, seq = str(upload["device_id"]), int(upload["seq"])
         seen = self.seen.setdefault(device_id, set())
         if seq <= self.newest.get(device_id, seq) - TOLD_APART:
-            return "late"
+            # What was found in power curves is settled; before the first number nobody waits for any.
+            is_curve = upload["cycle_no"] is None and upload["offset_ms"] if "cycle_no" in upload else False
+            if is_curve or seq in seen or seq < min(seen):
+                return "late"
         if seq in seen:
             return "duplicate"
         seen.add(seq)

@@ -31,7 +31,7 @@ from tests.unit.streams.building import (
     newest_sessions,
     taken_in,
 )
-from tests.unit.streams.model import TOLD_APART, Model, readings_of
+from tests.unit.streams.model import TOLD_APART, WAITED_FOR, Model, readings_of
 from tests.unit.streams.oracle import Oracle, closely
 from tests.unit.streams.test_step_detected import ONE, QUIET, uploads_of
 
@@ -90,7 +90,7 @@ class Washer:
 
     def __init__(self, device_id: str) -> None:
         self.device_id, self.seq, self.cycle, self.started_ms = device_id, FIRST_SEQ, 0, 0
-        self.now_ms = NOON_MS
+        self.now_ms, self.left_out = NOON_MS, 0
 
     def upload(self, kind: str, gap: int = 1, readings: int = 0) -> Upload:
         """`first`, `next` or `last` of a cycle, or `idle`; without a cycle any but `idle` begins one."""
@@ -134,9 +134,11 @@ class EngineMachine(RuleBasedStateMachine):
         is_held=st.booleans(),
     )
     def a_device_sends(self, device: int, kinds: list[str], gap: int, readings: int, is_held: bool) -> None:
-        uploads = [
-            self.washers[device].upload(kind, gap if place == 0 else 1, readings) for place, kind in enumerate(kinds)
-        ]
+        washer = self.washers[device]
+        # Of more numbers that never came only some are waited for, which the model knows nothing of.
+        gap = gap if washer.left_out + gap + len(self.held) < WAITED_FOR else 1
+        washer.left_out += gap - 1
+        uploads = [washer.upload(kind, gap if place == 0 else 1, readings) for place, kind in enumerate(kinds)]
         if is_held:
             self.held.append(uploads.pop(0))
         for upload in uploads:

@@ -276,7 +276,7 @@ def test_an_open_session_is_told_once_and_a_closed_one_whenever_it_changes() -> 
 def test_what_is_told_of_a_session_is_what_its_contract_says_no_field_more_or_less(name: str, seed: int) -> None:
     """The stream writes it without asking the contract, which takes longer than all the rest."""
     rng, product = Random(seed), PRODUCTS[name]
-    contract: type[Session] = {"washer": WashCycle, "shoe": Run}[name]
+    contract: type[Session] = WashCycle if name == "washer" else Run
     for outputs in taken_in(product, State(product), arriving(rng, some_uploads(rng, WORDS[name]))):
         for session in outputs.sessions:
             assert contract.model_validate(session, strict=True).model_dump() == session
