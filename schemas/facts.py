@@ -182,7 +182,13 @@ class WashCycle(Session):
     max_temperature_c: Annotated[float | None, described("Highest temperature of the suds", "usage", "°C")] = None
     max_drum_rpm: Annotated[float | None, described("Highest speed of the drum", "usage", "1/min", ge=0)] = None
     spin_w: Annotated[
-        float | None, described("Mean power at nine tenths of the highest speed and above", "usage", "W", ge=0)
+        float | None,
+        described(
+            "Mean power at the steady top speed: in the highest of the classes of speed that part 60/min times 0.95^-n",
+            "usage",
+            "W",
+            ge=0,
+        ),
     ] = None
     label_energy_deviation_pct: Annotated[
         float | None,

@@ -227,7 +227,7 @@ def from_frame(table: pa.Table, dtype: np.dtype[np.void]) -> Slice:
 def _packed(values: npt.NDArray[Any]) -> pa.Array:
     """A field of several numbers a row, or of several fields, as one value of their bytes, little-endian."""
     raw = values.astype(values.dtype.newbyteorder("<"), copy=False).tobytes()
-    row_bytes = values.dtype.itemsize * (values.shape[1] if values.ndim > 1 else 1)
+    row_bytes = values.dtype.itemsize * int(np.prod(values.shape[1:]))
     return pa.Array.from_buffers(pa.binary(row_bytes), len(values), [None, pa.py_buffer(raw)])
 
 

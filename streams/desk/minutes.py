@@ -1,7 +1,7 @@
 """What each model did in each country in each minute of event time. Pure.
 
 A reading belongs to the minute of its own clock, a late one too: it corrects the old minute; the newest version counts.
-A minute is settled, and forgotten, once it lies two days before the newest one. Later readings of it are only counted
+A minute is settled, and forgotten, once it was told and lies two days before the newest one. Later readings of it are only counted
 (`late_readings`), as are those of devices whose model nobody knows. Where a device stood is as of the first reading of
 each upload, by what the register knew when it came; a minute that was told is not moved to another country afterwards.
 """
@@ -45,8 +45,8 @@ MINUTE = np.dtype(
 """A minute of a place in the state."""
 PLACE = np.dtype([("product", "S8"), ("material", "S64"), ("country", "S2")])
 """A model in a country."""
-CLOCK = np.dtype([("newest", "i8"), ("late_readings", "i8")])
-"""One row: the newest minute, and how many readings came too late for theirs."""
+CLOCK = np.dtype([("newest", "i8"), ("settled", "i8"), ("late_readings", "i8")])
+"""One row: the newest minute, the newest settled one, and how many readings came too late for theirs."""
 
 MINUTE_STORES: Mapping[str, np.dtype[np.void]] = {
     "minutes": MINUTE,
@@ -104,8 +104,8 @@ class FleetMinutes:
         entries = _entries(readings, slots_of, lambda slot, at_ms: self._stands.places(slot, at_ms, stand_of, number))
         clock = self._clock.values[0]
         self._clock.touch(np.zeros(1, dtype=np.int64))
-        clock["newest"] = newest = max(int(clock["newest"]), int(entries.minute.max()))
-        kept = (entries.place != UNKNOWN) & (entries.minute > newest - SETTLED_AFTER)
+        clock["newest"] = max(int(clock["newest"]), int(entries.minute.max()))
+        kept = (entries.place != UNKNOWN) & (entries.minute > clock["settled"])
         clock["late_readings"] += entries.count[~kept].sum()
         if not kept.any():
             return
@@ -130,8 +130,10 @@ class FleetMinutes:
         store.values["is_news"][news] = False
         store.touch(news)
         table = self._table(news)
-        newest = int(self._clock.values["newest"][0])
-        self._minutes.forget(rows[store.values["minute"][rows] <= newest - SETTLED_AFTER].tolist())
+        clock = self._clock.values[0]
+        clock["settled"] = max(int(clock["settled"]), int(clock["newest"]) - SETTLED_AFTER)
+        self._clock.touch(np.zeros(1, dtype=np.int64))
+        self._minutes.forget(rows[store.values["minute"][rows] <= clock["settled"]].tolist())
         return table
 
     def moved(self, slots: Ints) -> None:

@@ -14,7 +14,8 @@ WITH of_uploads AS (
 known AS (
     SELECT readings.*, cycle_started_ms AS started_at_ms,
            power_w >= heater_w / 2 AS heats, power_w >= heater_w * 0.8 AS heats_all_the_time,
-           drum_rpm >= 0.9 * max(drum_rpm) OVER own AS spins,
+           drum_rpm >= 60 AND floor(ln(greatest(drum_rpm, 60) / 60) / -ln(0.95))
+               = floor(ln(greatest(max(drum_rpm) OVER own, 60) / 60) / -ln(0.95)) AS spins,
            at_ms <= max(at_ms) FILTER (power_w >= heater_w / 2) OVER own AS before_heating_ended
     FROM readings JOIN models USING (material) WHERE cycle_started_ms IS NOT NULL
     WINDOW own AS (PARTITION BY device_id, cycle_started_ms)

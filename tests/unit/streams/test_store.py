@@ -217,3 +217,12 @@ def test_state_of_version_2_without_its_field_is_refused() -> None:
     assert part is not None
     with pytest.raises(ValueError, match="are known"):
         from_frame(to_frame(part).drop_columns(["received_ms"]), DEVICE)
+
+
+def test_fields_of_several_dimensions_come_back_as_they_were() -> None:
+    store = Store(np.dtype([("table", "i4", (2, 3))]))
+    rows = store.take(3)
+    store.values["table"][rows] = np.arange(18).reshape(3, 2, 3)
+    saved = store.delta(1)
+    assert saved is not None
+    assert np.array_equal(from_frame(to_frame(saved), store.values.dtype).values, store.values[rows])

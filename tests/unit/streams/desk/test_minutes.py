@@ -163,6 +163,15 @@ def test_a_settled_minute_is_forgotten_and_later_readings_of_it_are_counted_apar
     assert minutes.late_readings == 2
 
 
+def test_days_that_come_at_once_are_told_before_any_of_them_is_settled() -> None:
+    """A fleet that was offline, or a replay: nothing was told that these could correct too late."""
+    minutes = FleetMinutes(stores(), 0)
+    add(minutes, Upload(0, 2, [START_MS + 10 * SETTLED_AFTER * MINUTE_MS]))
+    add(minutes, Upload(0, 1, [START_MS]))
+    assert minutes.told().num_rows == 2
+    assert minutes.late_readings == 0
+
+
 def test_readings_of_an_unknown_model_are_in_no_minute() -> None:
     minutes = FleetMinutes(stores(), 0)
     minutes.add("washer", readings([Upload(0, 1, [START_MS])]), slots_of, lambda *_: Stand(None, None, None, None), 1)
