@@ -44,6 +44,14 @@ Month = tuple[str, date]
 Number = tuple[str, int]
 
 
+FLEETS: tuple[tuple[str, tuple[str, ...], int], ...] = (
+    ("clean", CLEAN, 0),
+    ("1 % lost, 1 % twice, late, reordered", LOSSY, 0),
+    ("the same, counters reset", LOSSY, 20),
+)
+"""Name of each fleet, its faults, and the counters of every how many-th device begin anew half-way."""
+
+
 @dataclass(frozen=True)
 class Quality:
     """Verdicts on months of devices against the truth.
@@ -235,12 +243,7 @@ def main(arguments: Sequence[str]) -> None:
     seed, washers, shoes, days = (int(text) for text in [*arguments, *defaults[len(arguments) :]])
     print("| fleet | months | gaps | precision | recall | resets found | wrong amounts | wrong numbers | B a device |")  # noqa: T201
     print("|---|---|---|---|---|---|---|---|---|")  # noqa: T201
-    fleets = (
-        ("clean", CLEAN, 0),
-        ("1 % lost, 1 % twice, late, reordered", LOSSY, 0),
-        ("the same, counters reset", LOSSY, 20),
-    )
-    for name, faults, every in fleets:
+    for name, faults, every in FLEETS:
         of = quality(seed, washers, shoes, days, faults, every)
         resets = f"{of.resets_found} of {of.resets}" + (f", {of.resets_false} false" if of.resets_false else "")
         row = (name, of.months, of.found + of.missed, f"{of.precision:.3f}", f"{of.recall:.3f}", resets)

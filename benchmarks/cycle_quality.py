@@ -84,7 +84,7 @@ def told(seed: int, machines: int, days: int, lost: float) -> dict[Label, Told]:
     """Each cycle of a fleet, and what the stream says of it in the end."""
     found: dict[Label, Told] = {}
     state, rng = State(WASHER), Random(seed)
-    for sent in _batches(_sent(washers(seed, machines, days))):
+    for sent in batches(sent_by(washers(seed, machines, days))):
         arrived: list[Upload] = []
         for one in sent:
             cycle = one.cycle
@@ -95,7 +95,7 @@ def told(seed: int, machines: int, days: int, lost: float) -> dict[Label, Told]:
                     known.lost += 1
             else:
                 arrived += [one.upload] * (2 if rng.random() < lost else 1)
-        for fact in step(WASHER, state, _batch(arrived)).sessions:
+        for fact in step(WASHER, state, batch_of(arrived)).sessions:
             label = (str(fact["device_id"]), int(str(fact["started_at_ms"])))
             found[label].fact = fact
         state.tidy()
@@ -122,7 +122,7 @@ def _slower_heating(shape: Shape) -> float:
     return (1 + condition.extra_heat) / (1 - condition.lost_heater)
 
 
-def _sent(of: Fleet) -> Iterator[Sent]:
+def sent_by(of: Fleet) -> Iterator[Sent]:
     """What all machines send, machine by machine."""
     for member in of.members:
         if member.habit != "silent" and member.device.activated_on is not None:
@@ -148,12 +148,12 @@ def _episode(episode: Episode, cycle: Cycle | None) -> Iterator[Sent]:
         yield Sent(upload, cycle if upload.part is not None else None)
 
 
-def _batches(sent: Iterator[Sent]) -> Iterator[list[Sent]]:
+def batches(sent: Iterator[Sent]) -> Iterator[list[Sent]]:
     for first in sent:
         yield [first, *islice(sent, BATCH - 1)]
 
 
-def _batch(uploads: Sequence[Upload]) -> Batch:
+def batch_of(uploads: Sequence[Upload]) -> Batch:
     """Uploads as the decoder hands them on."""
     rows = [json.loads(upload.value) for upload in uploads]
     tables, order = [], []

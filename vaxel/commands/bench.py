@@ -131,6 +131,41 @@ def simulator(
         raise typer.Exit(1)
 
 
+@app.command()
+def quality(
+    *,
+    machines: Annotated[int, typer.Option(min=1, help="Washing machines whose cycles are judged.")] = 40,
+    days: Annotated[int, typer.Option(min=1, help="Days of their lives.")] = 200,
+    alert_machines: Annotated[int, typer.Option(min=1, help="Washing machines that wear.")] = 150,
+    alert_days: Annotated[int, typer.Option(min=1, help="Days that they wear.")] = 1_460,
+    fleet: Annotated[int, typer.Option(min=1, help="Washing machines, and shoes, whose months are judged.")] = 40,
+    write: Annotated[bool, typer.Option("--write", help="Write benchmarks/RESULTS.md.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Measure how right facts are: precision and recall of cycles, anomalies, alerts and completeness.
+
+    On the simulator's truth, in this process, without Kafka; takes some minutes.
+    """
+    from rich.console import Console  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+
+    from benchmarks.quality import HEADINGS, Size, markdown, measure, table  # noqa: PLC0415
+    from benchmarks.results import write_section  # noqa: PLC0415
+
+    size = Size(machines=machines, days=days, alert_machines=alert_machines, alert_days=alert_days, fleet=fleet)
+    with _progress() as say:
+        lines = measure(size, say)
+    if as_json:
+        typer.echo(json.dumps([line.asdict() for line in lines]))
+    else:
+        shown = Table(*HEADINGS)
+        for row in table(lines):
+            shown.add_row(*row)
+        Console(width=None if sys.stdout.isatty() else 160).print(shown)
+    if write:
+        write_section("quality", markdown(lines, size))
+
+
 @contextmanager
 def _progress() -> Iterator[Callable[[str], None]]:
     """Shows what goes on: on a terminal in place, else a line now and then."""
