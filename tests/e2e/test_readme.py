@@ -94,3 +94,11 @@ def test_measured_figures_are_in_the_results() -> None:
     quoted = re.findall(r"[\d.,]*\d(?=\s+(?:uploads/s|readings/s|ms|s, at|bytes of memory))", README)
     assert len(quoted) == 10
     assert [figure for figure in quoted if not re.search(rf"(?<![\d.,]){re.escape(figure)}(?![\d.,])", results)] == []
+
+
+def test_how_right_the_facts_are_is_told_as_it_was_measured() -> None:
+    block = re.search(r"<!-- quality:.*?-->\n(.*?)\n\n", README, re.DOTALL)
+    assert block is not None, "README has its table"
+    rows, results = block[1].splitlines(), (ROOT / "benchmarks" / "RESULTS.md").read_text().splitlines()
+    assert len(rows) > 10
+    assert [row for row in rows if row not in results] == []
