@@ -39,6 +39,8 @@ LONG_SHARE: dict[Goal, float] = {"health": 0.30, "10k": 0.30, "half_marathon": 0
 LONG_FROM = 0.9
 """Of that share, from which on a run counts as the week's long one."""
 LEAST_KM = 2.0
+LEAST_PLANNED_KM = 0.5
+"""Less is no run: who has run no more for a month is asked for nothing."""
 LEAST_START = 0.5
 """Of the programme's week, with which somebody begins who has run less."""
 
@@ -85,7 +87,9 @@ def plan_next(runs: Sequence[PastRun], custody: Custody) -> Plan | None:
     kinds = [kind_of(run, runs, week_km, goal) for run in this_week]
     kind = _next_kind(kinds, last_kind, left, rate, goal)
     km = _km(kind, runs, (week_km, done_km), left, goal)
-    speed = ability_m_per_s(runs, km) or 0.0
+    speed = ability_m_per_s(runs, km) if km >= LEAST_PLANNED_KM else None
+    if not speed:
+        return None
     slow, fast = EFFORT[kind]
     return Plan(kind, km, 1000 / (speed * slow), 1000 / (speed * fast), earliest, done_km, week_km)
 

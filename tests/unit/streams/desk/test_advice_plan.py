@@ -107,3 +107,10 @@ def test_who_runs_all_runs_alike_runs_none_of_them_hard() -> None:
 @pytest.mark.parametrize(("rate", "goal", "hard"), [(2, "10k", 0), (3, "10k", 1), (8, "marathon", 2), (5, "health", 0)])
 def test_a_fifth_of_the_runs_is_hard(rate: int, goal: str, hard: int) -> None:
     assert hard_runs_a_week(rate, goal) == hard  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("km", [0.0, 0.03, 0.3])
+def test_nothing_is_planned_on_a_month_of_nothing_but_a_few_steps(km: float) -> None:
+    before = [a_past_run(35 + 2 * number) for number in range(4, -1, -1)]
+    assert plan_next([*before, a_past_run(0, km=0.6)], a_custody()) is not None
+    assert plan_next([*before, a_past_run(0, km=km, pace_s=600)], a_custody()) is None
