@@ -172,7 +172,7 @@ def _update(session: Table, cycle: np.void, news: dict[str, object]) -> bool:
 def _programme(cycle: np.void) -> int:
     """Number of the programme that a cycle's course shows (`CYCLE.programme`); 0 while it goes on, or for none."""
     lasted_ms = int(cycle["ended_ms"] - cycle["started_ms"])
-    if cycle["is_open"] or cycle["covered_ms"] < KNOWN_SHARE * lasted_ms:
+    if cycle["is_open"] or not cycle["is_timed"] or cycle["covered_ms"] < KNOWN_SHARE * lasted_ms:
         return 0
     name = recognised(lasted_ms, int(cycle["heating_ms"]), float(cycle["energy_wh"]), float(cycle["heating_wh"]))
     return 0 if name is None else PROGRAMMES.index(name) + 1

@@ -84,6 +84,7 @@ CYCLE = np.dtype(
         ("heating_ms", "i8"),
         ("covered_ms", "i8"),  # time from start to end of which anything is known
         ("rest_ms", "i8"),  # the longest time without activity between its bouts
+        ("is_timed", "?"),  # `heating_ms` and `covered_ms` are whole: no piece is of before they were kept
     ]
 )
 
@@ -185,6 +186,8 @@ def cycles(device: Ints, given: Table, rules: Rules) -> Table:
     found["heating_wh"] = _over(np.add, ordered["heating_wh"], first, last)
     found["heating_ms"] = _over(np.add, ordered["heating_ms"], first, last)
     found["covered_ms"] = _from_to(ordered, "ms", first, last)
+    is_untimed = (ordered["within_wh"] > 0) & (ordered["within_ms"] == 0)  # energy takes time
+    found["is_timed"] = ~_over(np.logical_or, is_untimed, first, last).astype(bool)
     rest_ms = np.maximum(bouts["first_ms"] - np.append(0, _running_max(bouts["last_ms"], bouts["owner"])[:-1]), 0)
     rest_ms[start] = 0
     found["rest_ms"] = np.maximum.reduceat(rest_ms, start)

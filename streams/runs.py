@@ -15,7 +15,7 @@ import pyarrow as pa
 from streams.batch import MS_PER_MINUTE, Batch, Floats, Instants, Ints, channel, highest, nullable, peak, per_upload
 from streams.desk.register import Known
 from streams.groups import Groups, grouped
-from streams.heart_rate import HEART_RATE_FIELDS, HIGHEST_BPM, add_bands, load_min, zone_s
+from streams.heart_rate import HEART_RATE_FIELDS, HIGHEST_BPM, add_bands, is_banded, load_min, zone_s
 from streams.motion import MILLI, MOTION_FIELDS, add_motion
 from streams.reported import SESSION_FIELDS, shared_facts
 from streams.seams import TAIL_FIELDS
@@ -130,13 +130,15 @@ def _heart(known: Mapping[str, Any], known_device: Known) -> dict[str, Any]:
     runner = known_device.custody_at(known["started_ms"])
     told_bpm = None if runner is None else runner.max_heart_rate_bpm
     highest_bpm = HIGHEST_BPM if told_bpm is None else told_bpm
-    zones_s = zone_s(known["heart_rate_bands"].tolist(), highest_bpm)
+    bands_ms, beats = known["heart_rate_bands"].tolist(), known["heart_rate_sum"] / MILLI
+    is_whole = is_banded(bands_ms, known["heart_rate_ms"], beats, known["heart_rate_max"])
+    zones_s = zone_s(bands_ms, highest_bpm) if is_whole else None
     return {
         "avg_heart_rate_bpm": _mean(known, "heart_rate"),
         "max_heart_rate_bpm": known["heart_rate_max"] or None,
         "heart_rate_zone_s": zones_s,
         "max_heart_rate_known_bpm": highest_bpm,
-        "load": load_min(zones_s),
+        "load": None if zones_s is None else load_min(zones_s),
     }
 
 

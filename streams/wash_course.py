@@ -91,9 +91,12 @@ def add_sums(
 def course_of_curve(cycle: np.void) -> npt.NDArray[np.int32]:
     """`course_sums` of a cycle found in a power curve (`streams.power_curve.CYCLE`).
 
-    A heating reading there is one with the heater on; waiting is the longest rest between two bouts of activity.
+    A heating reading there is one with the heater on; waiting is the longest rest between two bouts of activity. Of a
+    cycle with pieces of before their times were kept it is all zero, as in a state of then: nothing is covered.
     """
     sums = np.zeros(len(_SUMS))
+    if not cycle["is_timed"]:
+        return sums.astype(np.int32)
     heating = round(float(cycle["heating_wh"]) / _WH)
     found = {"covered_ms": cycle["covered_ms"], "waiting_ms": cycle["rest_ms"], "hot_ms": cycle["heating_ms"]}
     for name, value in {**found, "heating": heating, "hot": heating}.items():
@@ -113,7 +116,8 @@ class Course(NamedTuple):
         programme: As reported; None if unknown.
         is_over, is_detected: It is closed; it was found in a power curve.
         phase_ms: Time by `PHASES`.
-        covered_ms: Time that anything is known of, of the `lasted_ms` from start to end.
+        covered_ms: Time that anything is known of, of the `lasted_ms` from start to end. 0 of a cycle in a power
+            curve whose times were not kept yet when it ran.
         coldest_c: While it heated or waited.
         spin_ms, spin_wh: At its steady top speed.
         begins_late_ms: How long after its start anything is known of it.

@@ -43,19 +43,33 @@ def course_facts(course: Course) -> dict[str, Any]:
 _UNKNOWN: dict[str, Any] = dict.fromkeys(
     (
         *(f"{phase}_s" for phase in PHASES),
-        *("drain_s", "heating_k_per_min", "max_temperature_c", "max_drum_rpm", "spin_w"),
+        *(
+            "drain_s",
+            "heat_energy_wh",
+            "heater_w",
+            "anomalies",
+            "heating_k_per_min",
+            "max_temperature_c",
+            "max_drum_rpm",
+            "spin_w",
+        ),
         *("label_energy_deviation_pct", "label_water_deviation_pct"),
     )
 )
-"""What watts alone do not tell."""
+"""What watts alone do not tell, and what they tell in times that were not always kept."""
 
 
 def _curve_facts(course: Course) -> dict[str, Any]:
     """The fields that a cycle found in a power curve has."""
-    return {
-        **_UNKNOWN,
+    programme = {
         "programme": course.programme,
         "programme_source": None if course.programme is None else "recognised",
+    }
+    if course.covered_ms == 0:
+        return {**_UNKNOWN, **programme}
+    return {
+        **_UNKNOWN,
+        **programme,
         "heat_s": course.hot_ms / 1e3,
         "heat_energy_wh": course.heating_wh,
         "heater_w": heater_w(course),
