@@ -69,7 +69,8 @@ class Adviser:
         """What to say now that a version of a wash cycle has come."""
         row = self._cycles.row(slot)
         entries: Records = self._cycles.store.values["cycles"][row]
-        if not keep(entries, cycle_entry(cycle)).is_news:
+        kept = keep(entries, cycle_entry(cycle))
+        if not kept.is_news or kept.lost(cycle.session_id):
             return []
         asked = _asked(cycle, known, entries)
         if asked is None:
@@ -95,7 +96,7 @@ class Adviser:
         if not kept.is_news:
             return []
         values["earlier_mm"][row] += _gone_mm(kept, run)
-        asked = _asked(run, known, entries)
+        asked = None if kept.lost(run.session_id) else _asked(run, known, entries)
         if asked is None:
             return []
         custody = asked.custody

@@ -123,6 +123,10 @@ class Kept:
     is_news: bool
     gone: Records
 
+    def lost(self, session_id: str) -> bool:
+        """Whether a session is among those that had to go: what is kept says nothing of it."""
+        return bool((self.gone["key"] == session_key(session_id)).any())
+
 
 def keep(entries: Records, new: np.void) -> Kept:
     """Take a version in, in place of a lower one of the same session; the entries are changed."""
