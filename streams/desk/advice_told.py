@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, tzinfo
-from functools import cache
+from datetime import UTC, date, datetime
 from typing import get_args
-from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -13,6 +11,7 @@ from schemas.desk import InsightKind
 from streams.desk.advice_finding import COOLDOWN_DAYS, WARNINGS
 from streams.desk.advice_history import DAY_MS
 from streams.desk.register import Custody
+from streams.desk.zones import zone_of
 
 WEEKS = 4
 """Calendar weeks counted: those that advice may still concern (`advice.STALE_DAYS`), and one more."""
@@ -82,7 +81,7 @@ def local_day(at_ms: int, time_zone: str) -> date:
 
 def local(at_ms: int, time_zone: str) -> datetime:
     """An instant on the person's clock."""
-    return datetime.fromtimestamp(at_ms / 1000, _zone(time_zone))
+    return datetime.fromtimestamp(at_ms / 1000, zone_of(time_zone) or UTC)
 
 
 def local_week(at_ms: int, time_zone: str) -> int:
@@ -98,11 +97,3 @@ def week_of(day: date) -> int:
 def _week_row(told: np.void, week: int, custody: Custody) -> int | None:
     rows = np.flatnonzero((told["week"] == week) & (told["week_custody_ms"] == custody.from_ms))
     return int(rows[0]) if rows.size else None
-
-
-@cache
-def _zone(name: str) -> tzinfo:
-    try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        return UTC

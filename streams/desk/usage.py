@@ -8,15 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
-from functools import lru_cache
 from zlib import crc32
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 
 from schemas.desk import Usage, UsageStatus
 from schemas.facts import Run, WashCycle
 from streams.desk.register import Known
+from streams.desk.zones import zone_of
 from streams.keyed import KeyedRows
 from streams.store import Rows, Store
 
@@ -159,17 +158,8 @@ def _owner(known: Known, at_ms: int, *, is_withdrawn: bool) -> _Owner:
 
 
 def _local_day(at_ms: int, time_zone: str | None) -> date | None:
-    zone = None if time_zone is None else _zone(time_zone)
+    zone = None if time_zone is None else zone_of(time_zone)
     return None if zone is None else datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(zone).date()
-
-
-@lru_cache(maxsize=1_000)
-def _zone(name: str) -> ZoneInfo | None:
-    """The time zone of that name; None for one that the database does not know."""
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError):
-        return None
 
 
 def _figure(value: np.float64) -> float | None:
