@@ -12,6 +12,8 @@ from vaxel.settings import Addresses
 RELAY_PATIENCE_S = 5.0
 """How long changes of the record systems may stay as many as they are until nobody waits for them: rows that cannot be
 told as they are wait until somebody changes them."""
+LONGEST_WAIT_S = 60.0
+LOOK_EVERY_S = 0.2
 
 
 class Gauge:
@@ -53,6 +55,12 @@ class Gauge:
             return 1
         waiting = not_taken_in(found.kafka, ends) or desk_behind(found.kafka)
         return waiting or lag(found.kafka, found.catalog, found.lake_files)
+
+    def wait_for_relay(self) -> None:
+        """Return once the relay has told what record systems hold, or tells no more for a while."""
+        give_up_s = time.monotonic() + LONGEST_WAIT_S
+        while self._news_of_records() and time.monotonic() < give_up_s:
+            time.sleep(LOOK_EVERY_S)
 
     def _news_of_records(self) -> bool:
         """Whether the relay still finds something to tell."""

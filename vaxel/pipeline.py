@@ -61,18 +61,23 @@ def alone(data_dir: Path) -> Iterator[None]:
 
 
 @contextmanager
-def pipeline(data_dir: Path, workers: int, tell: Callable[[str], None]) -> Iterator[Supervisor]:
-    """Workers and a lake sink as child processes, stopped at the end however it comes.
+def pipeline(
+    data_dir: Path, workers: int, tell: Callable[[str], None], wait: Callable[[], None] | None = None
+) -> Iterator[Supervisor]:
+    """Relay, workers, desk and lake sink as child processes, stopped at the end however it comes.
 
     Args:
+        wait: Called when the relay has begun; workers begin after it, since consents decide about what they take in.
         tell: Gets a line for each of them that ended and is started again.
     """
     supervisor = Supervisor(data_dir.absolute() / "logs", tell)
     where = ("--data-dir", str(data_dir.absolute()))
     try:
+        supervisor.start("relay", "relay", *where)
+        if wait is not None:
+            wait()
         for slot in range(workers):
             supervisor.start(f"worker-{slot}", "worker", "--slot", str(slot), *where)
-        supervisor.start("relay", "relay", *where)
         supervisor.start("desk-0", "desk", *where)
         supervisor.start("sink-lake", "sink", "lake", *where)
         yield supervisor

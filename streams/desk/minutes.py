@@ -1,16 +1,17 @@
 """What each model did in each country in each minute of event time. Pure.
 
 A reading belongs to the minute of its own clock, a late one too: it corrects the old minute; the newest version counts.
-A minute is settled, and forgotten, once it was told and lies two days before the newest one. Later readings of it are only counted
-(`late_readings`), as are those of devices whose model nobody knows. Where a device stood is as of the first reading of
-each upload, by what the register knew when it came; a minute that was told is not moved to another country afterwards.
+A minute is settled, and forgotten, once it was told and lies two days before the newest one. Later readings of it are
+only counted (`late_readings`), as are those of devices whose model nobody knows. Where a device stood is as of the
+first reading of each upload, by what the register knew when it came; a minute that was told is not moved to another
+country afterwards.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -46,7 +47,9 @@ MINUTE = np.dtype(
 PLACE = np.dtype([("product", "S8"), ("material", "S64"), ("country", "S2")])
 """A model in a country."""
 CLOCK = np.dtype([("newest", "i8"), ("settled", "i8"), ("late_readings", "i8")])
-"""One row: the newest minute, the newest settled one, and how many readings came too late for theirs."""
+"""A row a product: the newest minute, the newest settled one, and how many readings came too late for theirs. Each has
+its own, since one product's readings may be taken in long before the other's."""
+PRODUCTS: tuple[Product, ...] = get_args(Product)
 
 MINUTE_STORES: Mapping[str, np.dtype[np.void]] = {
     "minutes": MINUTE,
@@ -71,13 +74,13 @@ class FleetMinutes:
         self._seen = SeenMinutes(stores["minute_devices"])
         self._clock = stores["minute_clock"]
         if not len(self._clock):
-            self._clock.take(1)
+            self._clock.take(len(PRODUCTS))
         self._stands = Stands()
 
     @property
     def late_readings(self) -> int:
         """Readings that are in no minute: theirs was settled, or nobody knows the model."""
-        return int(self._clock.values["late_readings"][0])
+        return int(self._clock.values["late_readings"].sum())
 
     def add(
         self,
@@ -102,8 +105,9 @@ class FleetMinutes:
             return self._number(product, stand)
 
         entries = _entries(readings, slots_of, lambda slot, at_ms: self._stands.places(slot, at_ms, stand_of, number))
-        clock = self._clock.values[0]
-        self._clock.touch(np.zeros(1, dtype=np.int64))
+        row = PRODUCTS.index(product)
+        clock = self._clock.values[row]
+        self._clock.touch(np.array([row]))
         clock["newest"] = max(int(clock["newest"]), int(entries.minute.max()))
         kept = (entries.place != UNKNOWN) & (entries.minute > clock["settled"])
         clock["late_readings"] += entries.count[~kept].sum()
@@ -130,10 +134,12 @@ class FleetMinutes:
         store.values["is_news"][news] = False
         store.touch(news)
         table = self._table(news)
-        clock = self._clock.values[0]
-        clock["settled"] = max(int(clock["settled"]), int(clock["newest"]) - SETTLED_AFTER)
-        self._clock.touch(np.zeros(1, dtype=np.int64))
-        self._minutes.forget(rows[store.values["minute"][rows] <= clock["settled"]].tolist())
+        clock = self._clock.values[: len(PRODUCTS)]
+        clock["settled"] = np.maximum(clock["settled"], clock["newest"] - SETTLED_AFTER)
+        self._clock.touch(np.arange(len(PRODUCTS)))
+        product = self._places.values["product"][store.values["place"][rows]]
+        settled = np.select([product == name.encode() for name in PRODUCTS], clock["settled"].tolist())
+        self._minutes.forget(rows[store.values["minute"][rows] <= settled].tolist())
         return table
 
     def moved(self, slots: Ints) -> None:

@@ -14,10 +14,11 @@ import numpy.typing as npt
 from streams.store import Store
 
 SEEN = 64
-_ROUNDS = 255
+_ROUNDS = 65_535
+"""Eight years of 64 minutes: no device is silent for half of them."""
 
-SEEN_DEVICE = np.dtype([("slot", "i8"), ("round", "u1", (SEEN,))])
-"""`round`: which of the minutes of each residue was seen last, 1 to 255 in turn; 0 for none."""
+SEEN_DEVICE = np.dtype([("slot", "i8"), ("round", "u2", (SEEN,))])
+"""`round`: which of the minutes of each residue was seen last, 1 to `_ROUNDS` in turn; 0 for none."""
 
 Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
@@ -39,9 +40,10 @@ class SeenMinutes:
             follows: Whether the reading before an entry's first one was in the same minute.
         """
         rows, residue = self._rows_of(slot), minute % SEEN
-        now = (minute // SEEN % _ROUNDS + 1).astype(np.uint8)
+        now = (minute // SEEN % _ROUNDS + 1).astype(np.uint16)
         rounds = self._store.values["round"]
         counts = np.zeros(len(slot), dtype=bool)
+        is_overtaken = np.zeros(len(slot), dtype=bool)
         left = np.arange(len(slot))
         place = rows * SEEN + residue
         who = np.empty(rounds.size, dtype=np.int32)  # written where it is read, so it need not be cleared
@@ -54,9 +56,14 @@ class SeenMinutes:
             behind = (before.astype(np.int64) - now[one]) % _ROUNDS
             overtaken = (before > 0) & (behind > 0) & (behind <= _ROUNDS // 2)
             counts[one] = np.where(overtaken, ~follows[one], before != now[one])
+            is_overtaken[one] = overtaken
             fresh = one[~overtaken]
             rounds[rows[fresh], residue[fresh]] = now[fresh]
-            left = others[minute[others] != minute[who[place[others]]]]
+            first = who[place[others]]
+            is_same = minute[others] == minute[first]
+            begins = others[is_same & is_overtaken[first] & ~follows[others]]
+            counts[who[place[begins]]] = True
+            left = others[~is_same]
         self._store.touch(rows)
         return counts
 

@@ -67,6 +67,8 @@ class Stands:
             for entry in asked.tolist():
                 stand = stand_of(int(slot[entry]), int(at_ms[entry]))
                 found[entry] = place = number(stand)
+                if place == UNKNOWN:  # its model may be heard of in a moment
+                    continue
                 to_ms = _EVER if stand.to_ms is None else stand.to_ms
                 self._held[int(slot[entry])] = (place, -_EVER if stand.from_ms is None else stand.from_ms, to_ms)
             open_ = np.setdiff1d(open_, asked, assume_unique=True)

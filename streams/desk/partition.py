@@ -33,6 +33,8 @@ from streams.settings import EngineSettings
 
 SPEAK_EVERY_MS = 2_000
 """How often what is told now and then is told while inputs never rest."""
+LOOK_EVERY_MS = 600_000
+"""How often it is looked for while they do: what was asked of a device is asked again a day later."""
 TIDY_EVERY = 64
 """Checkpoints between two looks for what can be forgotten."""
 
@@ -53,13 +55,15 @@ class DeskPartition:
         self._producer = owning_producer(settings, Place(topics.DESK, partition))  # before the state is read
         self._state, kept = recall(settings, partition)
         found = kept or DeskPosition({})
-        self._register = register_up_to(settings, partition, found)
         inputs = {}
         for topic in INPUTS:
             own = found.inputs.get(topic)
             position = Position(own.topic_id, own.next_offset, 0) if own is not None else None
             checked = first_offset(Place(topic, partition), position)
             inputs[topic] = Input(checked.topic_id, checked.next_offset)
+        # Of a topic that was created again nothing has been taken in yet.
+        known = {topic: own for topic, own in found.inputs.items() if own.topic_id == inputs[topic].topic_id}
+        self._register = register_up_to(settings, partition, DeskPosition(known))
         self._committed = DeskPosition(inputs, found.checkpoint, found.has_spoken)
         self.position = self._committed
         self._in_transaction = False
@@ -91,8 +95,9 @@ class DeskPartition:
             self._move({topic: next_offset})
 
     def speak(self, now_ms: int, *, is_idle: bool) -> None:
-        """Tell what is told now and then: where inputs are at rest, or have not been for `SPEAK_EVERY_MS`."""
-        if self.has_spoken or not (is_idle or now_ms - self._spoke_ms >= SPEAK_EVERY_MS):
+        """Tell what is told now and then: at once where inputs are at rest, else every `SPEAK_EVERY_MS`."""
+        since_ms = now_ms - self._spoke_ms
+        if since_ms < LOOK_EVERY_MS if self.has_spoken else not is_idle and since_ms < SPEAK_EVERY_MS:
             return
         self._write(speak(self._state, self._register, now_ms, is_idle=is_idle))  # 1
         self._spoke_ms = now_ms

@@ -17,13 +17,12 @@ MET = np.dtype(
         ("device_id", f"S{NAME_BYTES}"),
         ("material", f"S{NAME_BYTES}"),
         ("received_ms", "i8"),
-        ("sent_ms", "i8"),
         ("counted_m", "f8"),
         ("counted_at_ms", "i8"),
     ]
 )
-"""A device in the state: its name, its model, when Kafka took in its newest upload, when by its own clock it sent that,
-and what the counter of its first board had counted when; 0 for none so far."""
+"""A device in the state: its name, its model, when Kafka took in its newest upload, and what the counter of its first
+board had counted when; 0 for none so far."""
 
 Ints = npt.NDArray[np.int64]
 
@@ -64,7 +63,6 @@ class Slots:
         values["material"][slot] = padded(encoded.dictionary, NAME_BYTES)[encoded.indices.to_numpy()]
         sent_ms = np.asarray(receipts.column("sent_at_ms").to_numpy(), dtype=np.int64)
         np.maximum.at(values["received_ms"], slot, np.asarray(receipts.column("received_at_ms").to_numpy()))
-        np.maximum.at(values["sent_ms"], slot, sent_ms)
         counted_m = np.asarray(pc.fill_null(receipts.column("lifetime_distance_m"), np.nan).to_numpy())
         is_first = np.asarray(pc.fill_null(receipts.column("board_no"), 0).to_numpy()) == 0
         counts = np.flatnonzero(is_first & (counted_m > np.nan_to_num(values["counted_m"][slot])))

@@ -49,9 +49,9 @@ class DeskState:
         return int(self.stores["devices"].values["received_ms"].max())
 
     @property
-    def newest_sent_ms(self) -> int:
-        """The newest instant of which a device of the partition told, by its clock; 0 before the first."""
-        return int(self.stores["devices"].values["sent_ms"].max())
+    def newest_session_end_ms(self) -> int:
+        """The newest end of a session that was taken in; 0 before the first. Sessions may lag behind receipts."""
+        return int(self.stores["alert_devices"].values["ended_s"].max()) * 1000
 
     def tidy(self, forget_after_ms: int) -> int:
         """Forget what is settled, and devices not heard of for longer than that; returns how many. Now and then.

@@ -63,10 +63,11 @@ def speak(state: DeskState, register: Register, now_ms: int, *, is_idle: bool) -
         now_ms: By which waiting is measured; never an instant of a device.
         is_idle: Nothing more waits to be taken in: what is told now will hold for a while.
     """
+    now_ms = max(now_ms, state.newest_received_ms)  # the broker's clock may be ahead
     wait = {"after_ms": 0} if is_idle else {}
     told = state.completeness.told(now_ms, register, state.slots.name, **wait)
     return Said(
-        alerts=[*state.alerts.dormant(state.newest_sent_ms, state.slots.name), *state.shift.told()],
+        alerts=[*state.alerts.dormant(state.newest_session_end_ms, state.slots.name), *state.shift.told()],
         completeness=told,
         commands=state.completeness.commands(now_ms, state.slots.name, **wait),
         minutes=state.minutes.told(),

@@ -67,6 +67,7 @@ class Desk:
                 "fetch.wait.max.ms": 100,
                 "fetch.message.max.bytes": FRAME_BYTES,
                 "queued.max.messages.kbytes": QUEUED_KB,
+                "reconnect.backoff.ms": 500,
                 **({} if settings.slot is None else {"group.instance.id": f"{settings.app}.{DESK}-{settings.slot}"}),
                 **KAFKA_LOG,
             }
@@ -200,5 +201,5 @@ def run_desk(
             desk.turn()
         desk.close()
     except (KafkaException, VaxelError) as error:
-        die("desk stops", error)
+        die("desk", error)
     tell(logging.INFO, "desk stopped")

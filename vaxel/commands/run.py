@@ -1,4 +1,4 @@
-"""`vaxel run`: workers and the lake sink together, on the local stack or the addresses that are set."""
+"""`vaxel run`: relay, workers, desk and lake sink together, on the local stack or the addresses that are set."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def run(
     data_dir: DataDir = DEFAULT_DATA_DIR,
     as_json: AsJson = False,
 ) -> None:
-    """Run the stream workers and the lake sink, and show what they do.
+    """Run relay, stream workers, desk and lake sink, and show what they do.
 
     Starts the local stack first if none runs and no addresses are set; that stack goes on until `vaxel down`.
     A process that ends is started again. Ctrl-C stops all in good order; the next run goes on where it was.
@@ -48,8 +48,10 @@ def run(
             interruption() as is_interrupted,
             showing(quiet=as_json) as show,
             passed_on(found),
-            pipeline(data_dir, workers, lambda line: typer.echo(f"vaxel: {line}", err=True)) as supervisor,
             closing(Gauge(found)) as gauge,
+            pipeline(
+                data_dir, workers, lambda line: typer.echo(f"vaxel: {line}", err=True), gauge.wait_for_relay
+            ) as supervisor,
         ):
             done = watch(supervisor, gauge, until_idle=until_idle, is_stopped=is_interrupted, show=show)
     if as_json:

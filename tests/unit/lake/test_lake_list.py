@@ -71,9 +71,11 @@ def test_alerts_completeness_and_minutes_are_shown_in_their_newest_version_only(
             "INSERT INTO alert_versions (alert_id, version, status) VALUES ('x', 1, 'raised'), ('x', 2, 'cleared')"
         )
         connection.execute(
-            "INSERT INTO completeness_versions (device_id, month, custody_from_ms, version, verdict) VALUES "
-            "('w', '2026-05-01', NULL, 2, 'complete'), ('w', '2026-05-01', NULL, 1, 'gap'), "
-            "('w', '2026-05-01', 7, 1, 'surplus')"
+            "INSERT INTO completeness_versions (device_id, month, custody_from_ms, version, verdict, counted, arrived, "
+            "missing_uploads, refused_uploads) VALUES "
+            "('w', '2026-05-01', 3, 2, 'complete', 5, 5, 0, 0), ('w', '2026-05-01', 3, 1, 'gap', 5, 4, 0, 0), "
+            "('w', '2026-05-01', 7, 1, 'surplus', 5, 6, 0, 0), ('w', '2026-05-01', NULL, 2, 'complete', 0, 0, 0, 0), "
+            "('v', '2026-05-01', NULL, 1, 'complete', 0, 0, 0, 0)"
         )
         connection.execute(
             "INSERT INTO fleet_minute_versions (minute_at, partition, product, material, country, version, devices, "
@@ -85,5 +87,5 @@ def test_alerts_completeness_and_minutes_are_shown_in_their_newest_version_only(
         verdicts = connection.execute("SELECT verdict FROM completeness ORDER BY verdict").fetchall()
         minutes = connection.execute("SELECT devices, readings, energy_wh FROM fleet_minutes").fetchall()
     assert alerts == [("x", "cleared")]
-    assert verdicts == [("complete",), ("surplus",)]
+    assert verdicts == [("complete",), ("complete",), ("surplus",)], "nobody's share has gone to a custody"
     assert minutes == [(5, 20, 50.0)]

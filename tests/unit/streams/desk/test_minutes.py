@@ -172,6 +172,32 @@ def test_days_that_come_at_once_are_told_before_any_of_them_is_settled() -> None
     assert minutes.late_readings == 0
 
 
+def test_a_device_that_comes_back_after_a_week_counts() -> None:
+    """Half of 255 rounds of 64 minutes is 5.7 days: what had been seen before that looked like the future."""
+    minutes = FleetMinutes(stores(), 0)
+    for day in (0, 7, 14):
+        add(minutes, Upload(0, day, [START_MS + day * 86_400_000 + 10_000, START_MS + day * 86_400_000 + 20_000]))
+        (row,) = minutes.told().to_pylist()
+        assert (row["devices"], row["readings"]) == (1, 2)
+
+
+def test_one_product_taken_in_long_before_the_other_settles_nothing_of_it() -> None:
+    minutes = FleetMinutes(stores(), 0)
+    table = readings([Upload(0, 1, [START_MS + 5 * SETTLED_AFTER * MINUTE_MS])])
+    minutes.add("shoe", table.drop_columns(["energy_wh"]), slots_of, stand_of, 1)
+    assert minutes.told().num_rows == 1
+    add(minutes, Upload(1, 1, [START_MS]))
+    assert (minutes.told().num_rows, minutes.late_readings) == (1, 0)
+
+
+def test_a_model_that_is_heard_of_later_counts_from_then_on() -> None:
+    minutes = FleetMinutes(stores(), 0)
+    minutes.add("washer", readings([Upload(0, 1, [START_MS])]), slots_of, lambda *_: Stand(None, None, None, None), 1)
+    add(minutes, Upload(0, 2, [START_MS + 20_000]))
+    (row,) = minutes.told().to_pylist()
+    assert row["readings"] == 1
+
+
 def test_readings_of_an_unknown_model_are_in_no_minute() -> None:
     minutes = FleetMinutes(stores(), 0)
     minutes.add("washer", readings([Upload(0, 1, [START_MS])]), slots_of, lambda *_: Stand(None, None, None, None), 1)
