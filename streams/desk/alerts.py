@@ -27,6 +27,9 @@ from streams.store import Store
 KEPT = 12
 """Sessions kept of each device: as many as the rule that looks at most."""
 
+UNUSED_NAMES = 1_000
+"""Cohorts of no device that may be remembered."""
+
 KINDS: tuple[AlertKind, ...] = (*(rule.kind for rule in RULES), "dormant")
 DORMANT = KINDS.index("dormant")
 
@@ -118,11 +121,16 @@ class AlertBook:
             return row, None
         values["start_s"][row, place] = 0 if session.status == "withdrawn" else start_s
         if start_s >= max(kept):
-            cohort = Cohort(product, session.material, session.firmware)
-            values["cohort"][row] = self._cohorts.number(cohort)
+            values["cohort"][row] = self._number(Cohort(product, session.material, session.firmware))
             values["is_shoe"][row] = product == "shoe"
             values["ended_s"][row] = session.ended_at_ms // 1000
         return row, place
+
+    def _number(self, cohort: Cohort) -> int:
+        """The number of a device's cohort. Names that no device has any more are let go when they are many."""
+        if len(self._cohorts) >= 2 * len(self._rows) + UNUSED_NAMES:
+            self._cohorts.keep(set(self._store.values["cohort"][self._store.rows()].tolist()))
+        return self._cohorts.number(cohort)
 
     def _judged(self, row: int, cycle: WashCycle, measured: Ratios) -> Iterator[Alert]:
         starts = self._store.values["start_s"][row].tolist()

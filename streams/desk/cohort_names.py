@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
 import numpy as np
@@ -21,11 +23,15 @@ class Cohort(NamedTuple):
 
 
 class CohortNames:
-    """Rows of cohorts, given out as they are met, from 0 on, never given back: there are a few hundred ever."""
+    """Rows of cohorts, given out as they are met. There are a few hundred ever, unless a device makes some up."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._rows = {self.name(row): row for row in store.rows().tolist()}
+        self._of_model = Counter(cohort[:2] for cohort in self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
 
     def number(self, cohort: Cohort) -> int:
         """The number of a cohort, a new one where it is met for the first time."""
@@ -33,7 +39,21 @@ class CohortNames:
         if row is None:
             row = self._rows[cohort] = int(self._store.take(1)[0])
             self._store.values[row] = tuple(part.encode() for part in cohort)
+            self._of_model[cohort[:2]] += 1
         return row
+
+    def number_among(self, most: int, cohort: Cohort) -> int | None:
+        """The same; None for a new one where its model has `most` already."""
+        is_full = cohort not in self._rows and self._of_model[cohort[:2]] >= most
+        return None if is_full else self.number(cohort)
+
+    def keep(self, numbers: AbstractSet[int]) -> None:
+        """Let all others go; their numbers are given out again."""
+        gone = {cohort: row for cohort, row in self._rows.items() if row not in numbers}
+        for cohort in gone:
+            del self._rows[cohort]
+        self._of_model = Counter(cohort[:2] for cohort in self._rows)
+        self._store.free(np.array(sorted(gone.values()), dtype=np.int64))
 
     def name(self, number: int) -> Cohort:
         """The cohort of a number."""

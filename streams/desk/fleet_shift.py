@@ -20,6 +20,7 @@ import numpy as np
 from schemas.desk import Alert
 from schemas.facts import Run, Session, WashCycle
 from schemas.fleet import Product
+from streams.cohorts import MOST_FIRMWARES
 from streams.desk.cohort_names import COHORT_NAME, Cohort, CohortNames
 from streams.desk.shift_effect import Entries, Shift, shift
 from streams.desk.shift_figures import FIGURES, UNIT, changed_figures, cycle_figures, run_figures
@@ -43,7 +44,7 @@ SHIFT_DEVICE = np.dtype(
         ("slot", "i8"),
         ("counted_s", "u4", (COUNTED,)),
         ("week", "u2", (WEEKS,)),
-        ("cohort", "i2", (WEEKS,)),
+        ("cohort", "i4", (WEEKS,)),
         ("count", "u2", (WEEKS * _COLUMNS,)),
         ("total", "i4", (WEEKS * _COLUMNS,)),
     ]
@@ -122,9 +123,9 @@ class FleetShift:
         return row, True
 
     def _add(self, row: int, product: Product, session: Session, figures: tuple[int | None, ...]) -> None:
-        number = self._cohorts.number(Cohort(product, session.material, session.firmware))
-        place = self._place(row, session, number)
-        if place is None:
+        number = self._number(product, session)
+        place = None if number is None else self._place(row, session, number)
+        if number is None or place is None:
             return
         values = self._devices.values
         for column, figure in enumerate(figures):
@@ -137,10 +138,14 @@ class FleetShift:
         newest[look] = max(int(newest[look]), session.started_at_ms)
 
     def _move(self, row: int, cycle: WashCycle) -> None:
-        number = self._cohorts.number(Cohort("washer", cycle.material, cycle.firmware))
-        place = self._place(row, cycle, number)
+        number = self._number("washer", cycle)
+        place = None if number is None else self._place(row, cycle, number)
         if place is not None:
             self._devices.values["total"][row, _of(place)] += changed_figures(cycle)
+
+    def _number(self, product: Product, session: Session) -> int | None:
+        """The number of its cohort; None where its model has too many to watch one more."""
+        return self._cohorts.number_among(MOST_FIRMWARES, Cohort(product, session.material, session.firmware))
 
     def _place(self, row: int, session: Session, number: int) -> int | None:
         """Where in its row a device's week under a firmware is, taking the oldest one's place if it is new."""
