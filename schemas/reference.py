@@ -30,6 +30,8 @@ SUBJECT = r"^p[a-z2-7]{26}$"
 Subject = Annotated[str, described("The person, as a pseudonym", "personal", pattern=SUBJECT)]
 Revision = Annotated[int, described("Rises with each record of the device", "technical", "1", ge=1)]
 Subjects = Annotated[list[Subject], described("The person of each interval, as a pseudonym", "personal")]
+MOST_PRICE = 1e6
+"""Of a kilowatt-hour or a cubic metre, in any currency; more is a mistake."""
 _CountryCode = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
 _Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
 
@@ -101,10 +103,10 @@ class ContractReference(History):
     kind: Annotated[list[ContractKind], described("How it is paid for", "usage")]
     currency: Annotated[list[_Currency], described("ISO 4217 code of the prices", "usage")]
     energy_price_per_kwh: Annotated[
-        list[Annotated[float, Field(ge=0)]], described("Price of energy", "usage", "currency/kWh")
+        list[Annotated[float, Field(ge=0, le=MOST_PRICE)]], described("Price of energy", "usage", "currency/kWh")
     ]
     water_price_per_m3: Annotated[
-        list[Annotated[float, Field(ge=0)]], described("Price of water", "usage", "currency/m³")
+        list[Annotated[float, Field(ge=0, le=MOST_PRICE)]], described("Price of water", "usage", "currency/m³")
     ]
 
 

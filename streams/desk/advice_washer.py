@@ -18,6 +18,8 @@ RHYTHM_DAYS, LEAST_RHYTHM_DAYS = 21, 7
 LEAST_SAVING_PCT = 10.0
 """Of what the cycle cost; less is not worth a word."""
 LEAST_CYCLES_TO_SAVE_ON = 2
+MOST_COST = 10**9
+"""Of a cycle, in any currency; more is a mistake of a meter, and too long a number for exact sums."""
 
 EXTRA_HEAT_PCT = 6.0
 """From so much more heating energy than with a clean heater on, descaling is due: at 7 % a mm, 0.9 mm of scale."""
@@ -62,11 +64,13 @@ def cycle_cost(
     equal_cost = cost_of(
         last.energy_wh * equal.energy_wh / label.energy_wh, last.water_l * equal.water_l / label.water_l, contract
     )
+    if not 0 < cost <= MOST_COST:
+        return None
     saving = cost - equal_cost
     from_ms = max(last.started_ms - RHYTHM_DAYS * DAY_MS, since_ms)
     days = (last.started_ms - from_ms) / DAY_MS
     count = sum(cycle.programme == last.programme and cycle.started_ms > from_ms for cycle in cycles)
-    if cost == 0 or saving * 100 < cost * Decimal(LEAST_SAVING_PCT):
+    if saving * 100 < cost * Decimal(LEAST_SAVING_PCT):
         return None
     if days < LEAST_RHYTHM_DAYS or count < LEAST_CYCLES_TO_SAVE_ON:
         return None
