@@ -13,7 +13,7 @@ from schemas.catalogue import LAUNCHED_MS, LONGEST_SESSION_MS
 from schemas.failures import FailedEvent, Reason
 from schemas.fields import EARLIEST_MS
 from streams.batch import Batch, Instants, Ints, by_material
-from streams.quoting import kept_key, quoted_key
+from streams.quoting import kept_key, quoted_instant, quoted_key
 
 AHEAD_MS = 86_400_000
 """How far a device's clock may be ahead of Kafka's: a day covers every time zone set wrong."""
@@ -72,9 +72,9 @@ def _wrong_key(batch: Batch) -> Doubt:
     same = pc.fill_null(pc.equal(batch.uploads.column("device_id").combine_chunks(), batch.key), False)
 
     def tell(row: int) -> Told:
-        device_id, shown = batch.uploads.column("device_id")[row].as_py(), quoted_key(batch.key[row].as_py())
-        sentence = f"device_id is {device_id!r}, the record's key is {shown}; both must be the same"
-        return Told(sentence, "device_id", shown, device_id)
+        shown = quoted_key(batch.key[row].as_py())
+        sentence = f"the record's key is not the device_id, but {shown}; both must be the same"
+        return Told(sentence, "device_id", shown, "the record's key")
 
     return Doubt(~np.asarray(same.to_numpy(zero_copy_only=False), dtype=bool), "wrong_key", tell)
 
@@ -101,22 +101,21 @@ def _impossible_times(batch: Batch, session_start: str, when: Instants) -> Itera
         yield Doubt(instant_ms < made_ms, "time_out_of_bounds", _earlier_than_made(name, instant_ms, made_ms))
 
     too_long = (started_ms > 0) & ((started_ms > last_ms) | (started_ms < last_ms - LONGEST_SESSION_MS))
-    yield Doubt(
-        too_long,
-        "wrong_session",
-        lambda row: Told(
-            f"{session_start} is {last_ms[row] - started_ms[row]} ms before its last reading; "
-            f"0 to {LONGEST_SESSION_MS} are accepted",
-            session_start,
-            str(started_ms[row]),
-            f"{last_ms[row] - LONGEST_SESSION_MS} to {last_ms[row]}",
-        ),
-    )
+
+    def tell(row: int) -> Told:
+        found, last = quoted_instant(int(started_ms[row])), quoted_instant(int(last_ms[row]))
+        sentence = (
+            f"{session_start} is {found}, its last reading {last}; 0 to {LONGEST_SESSION_MS} ms between are accepted"
+        )
+        earliest = quoted_instant(int(last_ms[row]) - LONGEST_SESSION_MS)
+        return Told(sentence, session_start, found, f"{earliest} to {last}")
+
+    yield Doubt(too_long, "wrong_session", tell)
 
 
 def _earlier_than_made(name: str, instant_ms: Ints, made_ms: Ints) -> Callable[[int], Told]:
     def tell(row: int) -> Told:
-        found, accepted = str(instant_ms[row]), f"{made_ms[row]} or later"
+        found, accepted = quoted_instant(int(instant_ms[row])), f"{made_ms[row]} or later"
         return Told(f"{name} is {found}, before its model was made; accepted is {accepted}", name, found, accepted)
 
     return tell

@@ -19,7 +19,7 @@ from pydantic_core import ErrorDetails
 from schemas.failures import Reason
 from schemas.fields import EARLIEST_MS, FIRMWARE, IDENTIFIER, LARGEST_EXACT_INTEGER
 from schemas.uploads import MAX_UPLOAD_BYTES, VERSION_FIELD, Upload, WasherUploadV2
-from streams.quoting import quoted
+from streams.quoting import quoted, without_long_numbers
 
 _OPENING = re.compile(r"[\[{][\[{\s]*")
 DEEPEST = 1_000
@@ -173,8 +173,9 @@ def _reason(fault: ErrorDetails, model: type[Upload]) -> Refused:
     if kind == "value_error":
         # Contracts raise their rules between fields as "reason: sentence".
         code, _, sentence = str(fault["ctx"]["error"]).partition(": ")
-        word = sentence.split(" ", 1)[0]
-        return Refused(code if code in REASONS else "bad_format", sentence, word)  # type: ignore[arg-type]
+        word, told = sentence.split(" ", 1)[0], without_long_numbers(sentence)
+        at_fault = word if word in model.model_fields else None
+        return Refused(code if code in REASONS else "bad_format", told, at_fault)  # type: ignore[arg-type]
     sentence = f"{place}: {message}, found {found}"
     accepted = message.removeprefix("Input should be ").removeprefix("a valid ")
     return Refused(_code(fault), sentence, field, found, accepted)

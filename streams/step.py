@@ -32,6 +32,7 @@ from streams.dedupe import WINDOW, Deduped, Verdict
 from streams.desk.register import EMPTY, Register
 from streams.detected import Curves, add_curves
 from streams.product import Product
+from streams.quoting import quoted_number
 from streams.reported import Parts, add_parts, announce
 from streams.seams import join_uploads
 from streams.state import State
@@ -104,7 +105,8 @@ def _true(
     def tell(row: int) -> Told:
         known, said = counted.against[row], counters[row]
         index = int(np.flatnonzero(said < known - rounding)[0])
-        found, accepted = f"{said[index]:.15g}", f"{known[index]:.15g}"
+        # What it was accepted with before stands in its receipts anyway; how it fell is told from all its digits.
+        found, accepted = quoted_number(float(said[index])), f"{known[index]:.15g}"
         sentence = f"{names[index]} is {found} after {accepted}, and board_no does not tell of another board"
         return Told(sentence, names[index], found, f"{accepted} or more")
 
@@ -127,16 +129,18 @@ def _unwanted(state: State, batch: Batch, slot: Ints, verdict: npt.NDArray[np.in
 
 def _reused(batch: Batch, row: int) -> FailedEvent:
     seq = batch.uploads.column("seq")[row].as_py()
-    detail = f"seq {seq} was accepted before with another body; each upload needs a number of its own"
-    return refused(batch, row, "number_reused", Told(detail, "seq", str(seq)))
+    shown = quoted_number(seq)
+    detail = f"seq {shown} was accepted before with another body; each upload needs a number of its own"
+    return refused(batch, row, "number_reused", Told(detail, "seq", shown))
 
 
 def _late(batch: Batch, row: int, state: State, slot: int) -> FailedEvent:
     newest = int(state.devices.store.values["newest"][slot])
     seq = batch.uploads.column("seq")[row].as_py()
-    behind = f"seq {seq} is {newest - seq} behind the device's newest {newest}"
+    shown = quoted_number(seq)
+    behind = f"seq {shown} is {quoted_number(newest - seq)} behind the device's newest {quoted_number(newest)}"
     detail = f"{behind}; up to {WINDOW - 1} can be told from a duplicate, and it is not known to be missing"
-    return refused(batch, row, "late", Told(detail, "seq", str(seq), f"{newest - WINDOW + 1} or more"))
+    return refused(batch, row, "late", Told(detail, "seq", shown, f"{quoted_number(newest - WINDOW + 1)} or more"))
 
 
 def _receipts(product: Product, batch: Batch, verdict: npt.NDArray[np.int8], when: Instants) -> pa.Table:

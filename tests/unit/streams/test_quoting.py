@@ -145,7 +145,7 @@ def test_what_helps_and_cannot_be_of_a_person_is_told() -> None:
     shown: list[tuple[Any, str, type[Upload], str]] = [
         (10001, "power_w", WasherUpload, "10001"),
         ("1,5", "power_w", WasherUpload, "'1,5'"),
-        ("v2.4", "firmware", WasherUpload, "'v2.4'"),
+        ("v2.4", "firmware", WasherUpload, "text of 4 characters"),
         ("COTTON", "programme", WasherUpload, "'COTTON'"),
         (True, "seq", WasherUpload, "true"),
         (None, "seq", WasherUpload, "null"),
