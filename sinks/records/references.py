@@ -1,16 +1,22 @@
 """What the stream is told of one device, built from rows of the record systems. Pure.
 
-Rows are foreign: people make mistakes in them. Where two intervals overlap, the one that began later holds; one that
-ends before it begins says nothing. A wish out of range counts as not told, a purpose that is none of ours as no
-consent. Anything else that does not fit the contract is refused, with the name of the field and without what it holds.
+Rows are foreign: people make mistakes in them. Of intervals that overlap the one that began last holds while it lasts;
+when it ends, the one around it goes on: after a loan a device is its owner's again. Of those that begin together the
+one that ends last holds. One that ends before it begins says nothing.
+
+A preference that cannot be read counts as not told, a purpose that is none of ours as no consent. Anything else that
+does not fit the contract is refused, with the name of the field and without what it holds.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import chain, groupby, repeat
+from heapq import heappop, heappush
+from itertools import groupby, zip_longest
+from math import isnan
 from operator import itemgetter
 from typing import Any, TypeVar, get_args
 from zoneinfo import ZoneInfo
@@ -20,6 +26,7 @@ from pydantic import ValidationError
 from schemas.reference import (
     ConsentReference,
     ContractReference,
+    CustodyKind,
     CustodyReference,
     DeviceReference,
     Goal,
@@ -39,6 +46,11 @@ MOST_KM_PER_WEEK = 500
 MOST_RUNS_PER_WEEK = 14
 NO_ADVICE, SOME_LANGUAGE = 0, "en"
 """How somebody is spoken to of whom CRM holds nothing: not at all."""
+SOMEWHERE, SOME_ZONE = "ZZ", "UTC"
+"""Where somebody is of whom nobody can read where: ISO 3166 keeps ZZ free for that."""
+
+_COUNTRY = re.compile("[A-Z]{2}")
+_LANGUAGE = re.compile("[a-z]{2,3}")
 
 
 @dataclass(frozen=True)
@@ -65,20 +77,26 @@ def device_reference(row: Row, revision: int) -> DeviceReference:
     return _built(DeviceReference, {**row, "revision": revision})
 
 
-def custody_reference(device_id: str, rows: Iterable[Row], revision: int, subject_of: SubjectOf) -> CustodyReference:
-    """Who had the device from when to when, in any order of rows."""
+def custody_reference(
+    device_id: str, rows: Iterable[Row], revision: int, subject_of: SubjectOf, *, without_unknown_kinds: bool = False
+) -> CustodyReference:
+    """Who had the device from when to when, in any order of rows.
+
+    Args:
+        without_unknown_kinds: Whoever it came to in a way that is none counts as nobody, instead of being refused.
+    """
     held = untangled(rows)
-    for row in held:
-        _refuse_unknown_zone(row["time_zone"])
+    if without_unknown_kinds:
+        held = [row for row in held if row["kind"] in get_args(CustodyKind)]
     return _built(
         CustodyReference,
         {
             **_head(device_id, revision, held),
             "kind": [row["kind"] for row in held],
             "subject": [subject_of(row["customer_id"]) for row in held],
-            "country": [row["country"] for row in held],
-            "time_zone": [row["time_zone"] for row in held],
-            "language": [_told(row["language"], SOME_LANGUAGE) for row in held],
+            "country": [_fitting(_COUNTRY, row["country"], SOMEWHERE) for row in held],
+            "time_zone": [row["time_zone"] if _is_zone(row["time_zone"]) else SOME_ZONE for row in held],
+            "language": [_fitting(_LANGUAGE, row["language"], SOME_LANGUAGE) for row in held],
             "insights_per_week": [max(0, _told(row["insights_per_week"], NO_ADVICE)) for row in held],
             "max_heart_rate_bpm": [_within(row["max_heart_rate_bpm"], LEAST_BPM, MOST_BPM) for row in held],
             "goal": [row["goal"] if row["goal"] in get_args(Goal) else None for row in held],
@@ -127,14 +145,29 @@ def consent_reference(device_id: str, rows: Iterable[Row], revision: int, subjec
 
 
 def untangled(rows: Iterable[Row]) -> list[Row]:
-    """The rows in order of time, none of them empty, each ended where the next one begins at the latest.
+    """The rows in order of time, none of them empty, each cut to when it holds; one that goes on later is there again.
 
-    Of those that begin together the one that ends last stays.
+    At any instant that row holds which began last of those that have begun and not ended; of those that began together
+    the one that ends last.
     """
     sound = sorted(filter(_is_sound, rows), key=_by_begin)
-    ends = chain((row["from_ms"] for row in sound[1:]), repeat(None))
-    cut = [{**row, "to_ms": _earlier(row["to_ms"], end)} for row, end in zip(sound, ends, strict=False)]
-    return [row for row in cut if _is_sound(row)]
+    edges = sorted({edge for row in sound for edge in (row["from_ms"], row["to_ms"]) if edge is not None})
+    running: list[int] = []  # places in `sound`, negative: a heap gives the least
+    begun = 0
+    parts: list[tuple[int, int, int | None]] = []
+    for edge, end in zip_longest(edges, edges[1:]):
+        while begun < len(sound) and sound[begun]["from_ms"] <= edge:
+            heappush(running, -begun)
+            begun += 1
+        while running and _has_ended(sound[-running[0]], edge):
+            heappop(running)
+        if not running:
+            continue
+        start = edge
+        if parts and (parts[-1][0], parts[-1][2]) == (-running[0], edge):
+            start = parts.pop()[1]
+        parts.append((-running[0], start, end))
+    return [{**sound[place], "from_ms": start, "to_ms": end} for place, start, end in parts]
 
 
 def _joined(rows: Iterable[Row]) -> Iterator[Row]:
@@ -177,6 +210,10 @@ def _is_sound(row: Row) -> bool:
     return row["from_ms"] is not None and (row["to_ms"] is None or row["from_ms"] < row["to_ms"])
 
 
+def _has_ended(row: Row, at_ms: int) -> bool:
+    return row["to_ms"] is not None and row["to_ms"] <= at_ms
+
+
 def _by_begin(row: Row) -> tuple[int, bool, int]:
     return row["from_ms"], row["to_ms"] is None, row["to_ms"] or 0
 
@@ -190,16 +227,22 @@ def _told(value: Any, otherwise: Any) -> Any:
     return otherwise if value is None else value
 
 
+def _fitting(form: re.Pattern[str], value: str | None, otherwise: str) -> str:
+    return value if value is not None and form.fullmatch(value) else otherwise
+
+
 def _within(value: Any, least: float, most: float) -> Any:
-    return value if value is not None and least <= value <= most else None
+    # PostgreSQL has a NaN among its decimals, which Python refuses to compare.
+    return value if value is not None and not isnan(value) and least <= value <= most else None
 
 
 @lru_cache(maxsize=1024)
-def _refuse_unknown_zone(name: str) -> None:
+def _is_zone(name: str) -> bool:
     try:
         ZoneInfo(name)
-    except (KeyError, ValueError, OSError) as error:  # a name that is none may be any path
-        raise RefusedError("time_zone: no name of the IANA time zone database") from error
+    except (KeyError, ValueError, OSError):  # a name that is none may be any path
+        return False
+    return True
 
 
 def _built(contract: type[R], fields: dict[str, Any]) -> R:

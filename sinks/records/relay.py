@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -31,7 +31,7 @@ from sinks.records.crash import Point, crash_point
 from sinks.records.database import Connection
 from sinks.records.references import SubjectOf
 from sinks.records.relay_position import LOG, PARTITION, Position, fingerprint, kept, topic_ids
-from sinks.records.telling import Refused, told
+from sinks.records.telling import Refused, Wanted, told
 
 REFUSED_AGAIN_AFTER_S = 60.0
 """After which rows that do not fit are looked at again, and told of again if they still do not."""
@@ -90,6 +90,7 @@ class Relay:
         self._owner = uuid4().hex
         self._refused: set[int] = set()
         self._refused_since_s = time.monotonic()
+        self._told_in_part: dict[Wanted, Reference] = {}
         topics = topic_ids(settings.kafka, [*settings.topics.values(), settings.state_topic])
         self._producer = _fencing_producer(settings)  # 1
         crash_point("relay.fenced")
@@ -118,6 +119,8 @@ class Relay:
         2. write: their records and the new position into a Kafka transaction
         3. commit
         4. delete those entries
+
+        What can be told in part only is told, its entries stay; it is told once as long as it stays the same.
         """
         if time.monotonic() - self._refused_since_s > REFUSED_AGAIN_AFTER_S:
             self._refused.clear()
@@ -132,7 +135,8 @@ class Relay:
         ids = tuple(entry.id for entry in news.entries if entry.wanted not in not_told)
         self._refused |= {entry.id for entry in news.entries if entry.wanted in not_told}
         self._refused -= set(ids)
-        if not ids:
+        references = [own for own in references if not self._is_told_in_part(own, not_told)]
+        if not ids and not references:
             return None, refused
         position = replace(self._position, revision=revision, entries=ids, read_at=news.read_at.isoformat())
         self._commit(references, position, "relay.written")  # 2, 3
@@ -142,6 +146,16 @@ class Relay:
         self._position = position
         counts = Counter(kind for kind, _ in references)
         return Told(revision, dict(counts), len(ids)), refused
+
+    def _is_told_in_part(self, told: tuple[ReferenceKind, Reference], not_told: Collection[Wanted]) -> bool:
+        """Whether this is what was told when its rows were looked at last and did not fit either."""
+        kind, reference = told
+        wanted = kind, reference.device_id
+        before = self._told_in_part.pop(wanted, None)
+        if wanted not in not_told:
+            return False
+        self._told_in_part[wanted] = reference
+        return before is not None and before.model_copy(update={"revision": reference.revision}) == reference
 
     @property
     def refused(self) -> int:

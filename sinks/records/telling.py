@@ -1,11 +1,13 @@
 """What outbox entries ask for, built from the rows behind them. Pure.
 
-Of a unit that ERP no longer holds nothing is told: what was, stays.
+Of a unit that ERP no longer holds nothing is told: what was, stays. Custody that cannot be told in full is told without
+the intervals that do not fit, as nobody's: else what the one before agreed to would go on for whoever has it now.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from schemas.outbox import ReferenceKind
@@ -26,7 +28,7 @@ Wanted = tuple[ReferenceKind, str]
 
 @dataclass(frozen=True)
 class Refused:
-    """Rows of a device that cannot be told as they are; their entry stays in the outbox."""
+    """Rows of a device that cannot be told in full; their entry stays in the outbox."""
 
     kind: ReferenceKind
     device_id: str
@@ -40,7 +42,10 @@ class Refused:
 def told(
     wanted: Iterable[Wanted], rows: Rows, revision: int, subject_of: SubjectOf
 ) -> tuple[list[tuple[ReferenceKind, Reference]], list[Refused]]:
-    """A record for each device and kind that is wanted, once however often it is; and those that cannot be told."""
+    """A record for each device and kind that is wanted, once however often it is; and those that cannot be told.
+
+    Custody may be both: told as far as it can be, and refused.
+    """
     built: list[tuple[ReferenceKind, Reference]] = []
     refused: list[Refused] = []
     for kind, device_id in dict.fromkeys(wanted):
@@ -48,6 +53,8 @@ def told(
             built += [(kind, reference) for reference in _of(rows, kind, device_id, revision, subject_of)]
         except RefusedError as error:
             refused.append(Refused(kind, device_id, str(error)))
+            if kind == "custody":
+                built += [(kind, reference) for reference in _readable(rows, device_id, revision, subject_of)]
     return built, refused
 
 
@@ -60,3 +67,10 @@ def _of(rows: Rows, kind: ReferenceKind, device_id: str, revision: int, subject_
         yield contract_reference(device_id, rows.contracts.get(device_id, ()), rows.prices, revision)
     elif kind == "consent":
         yield consent_reference(device_id, rows.consents.get(device_id, ()), revision, subject_of)
+
+
+def _readable(rows: Rows, device_id: str, revision: int, subject_of: SubjectOf) -> Iterator[Reference]:
+    """Custody without what cannot be told of it; nothing where that is the device itself."""
+    held = rows.custodies.get(device_id, ())
+    with suppress(RefusedError):
+        yield custody_reference(device_id, held, revision, subject_of, without_unknown_kinds=True)

@@ -152,7 +152,8 @@ def test_a_row_that_cannot_be_told_waits_and_holds_up_no_other(settings: RelaySe
     query(settings.records, "UPDATE crm.custody SET kind = 'rented' WHERE device_id = 'wm-2'")
     lines: list[str] = []
     (told,) = relay(settings, tell=lines.append)
-    assert told.records == {"custody": 1}
+    assert told.records == {"custody": 2}, "wm-2, and of wm-1 that nobody is known to have it"
+    assert told_of(settings)["custody", "wm-1"]["from_ms"] == []
     assert lines == [
         "cannot tell custody of wm-1, it waits until the row is changed: "
         "kind.0: Input should be 'sold', 'rented', 'resold' or 'swapped'"
@@ -161,6 +162,27 @@ def test_a_row_that_cannot_be_told_waits_and_holds_up_no_other(settings: RelaySe
     query(settings.records, "UPDATE crm.custody SET kind = 'swapped' WHERE device_id = 'wm-1'")
     (told,) = relay(settings)
     assert (told.records, outbox.waiting(settings.records)) == ({"custody": 1}, 0)
+
+
+def test_custody_in_part_ends_the_former_owner_s_and_is_told_once_while_it_stays_so(
+    settings: RelaySettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    relay(settings)
+    query(settings.records, "UPDATE crm.custody SET to_at = '2026-05-10T12:00Z' WHERE device_id = 'wm-1'")
+    query(settings.records, "INSERT INTO crm.custody VALUES ('wm-1', '2026-05-10T12:00Z', NULL, 'cu-2', 'found')")
+    monkeypatch.setattr("sinks.records.relay.REFUSED_AGAIN_AFTER_S", -1.0)
+    clock = iter(range(100, 1_000))
+    with psycopg.connect(settings.records, autocommit=True, row_factory=psycopg.rows.dict_row) as connection:
+        own = Relay(settings, KEY, connection, lambda: next(clock), again=False)
+        told = [own.step() for _ in range(3)]
+        assert [None if one is None else one.records for one, _ in told] == [{"custody": 1, "consent": 1}, None, None]
+        assert all([one.device_id for one in refused] == ["wm-1"] for _, refused in told)
+        custody = told_of(settings)["custody", "wm-1"]
+        assert (custody["subject"], custody["to_ms"]) == ([pseudonym(KEY, "cu-1")], [1_778_414_400_000])
+        query(settings.records, "UPDATE crm.custody SET kind = 'resold' WHERE kind = 'found'")
+        assert own.step() == (Told(103, {"custody": 1}, 3), [])
+    assert told_of(settings)["custody", "wm-1"]["to_ms"] == [1_778_414_400_000, None]
+    assert outbox.waiting(settings.records) == 0
 
 
 def test_a_newer_relay_puts_the_older_one_out_of_action(settings: RelaySettings) -> None:
