@@ -20,6 +20,7 @@ ASYMMETRY_PCT, ASYMMETRY_CHANGE_PCT = 4.0, 2.5
 (Joubert, Guerra, Jones & Knowles, 2020, Int J Exerc Sci 13(4)); sound ones are mostly within 4 %, and all their life
 the same."""
 ASYMMETRY_RUNS, BASELINE_RUNS = 3, 4
+_SHOWN_DIGITS = 1
 
 ACUTE_DAYS = 7
 MOST_ACUTE = 1.5
@@ -53,14 +54,17 @@ def asymmetry(runs: Sequence[PastRun]) -> Finding | None:
         return None
     if side * (present_pct - usual_pct) < ASYMMETRY_CHANGE_PCT:
         return None
+    feet = ("foot.left", "foot.right")[::side]
+    was_other = side * round(usual_pct, _SHOWN_DIGITS) < 0
     return Finding(
         "asymmetry",
-        "asymmetry",
+        "asymmetry.other_foot" if was_other else "asymmetry",
         {
             "runs": Number(ASYMMETRY_RUNS),
-            "foot": Word("foot.left" if side > 0 else "foot.right"),
-            "present": Percent(abs(present_pct), 1),
-            "usual": Percent(abs(usual_pct), 1),
+            "foot": Word(feet[0]),
+            "other": Word(feet[1]),
+            "present": Percent(abs(present_pct), _SHOWN_DIGITS),
+            "usual": Percent(abs(usual_pct), _SHOWN_DIGITS),
         },
         {
             "asymmetry_pct": round(present_pct, 2),

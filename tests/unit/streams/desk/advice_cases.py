@@ -72,6 +72,7 @@ def findings() -> dict[str, Finding]:
         advice_runner.pace_advice(hard_twice, a_custody()),
         advice_runner.heart_rate_advice(runs(heart_s=2_880.0, hard_s=1_200.0)),
         advice_body.asymmetry(with_last(runs(24, asymmetry_pct=0.8), 3, asymmetry_pct=5.1)),
+        advice_body.asymmetry(with_last(runs(24, asymmetry_pct=-5.0), 3, asymmetry_pct=4.2)),
         advice_body.fatigue(tired),
         advice_body.fatigue([replace(run, load=run.distance_km * 20) for run in steep]),
         advice_body.fatigue(steep),

@@ -13,7 +13,7 @@ from tests.unit.streams.desk.advice_cases import a_custody, a_past_run, findings
 
 def test_every_rule_that_goes_by_health_says_so_and_no_other() -> None:
     by_health = {message for message, finding in findings().items() if finding.uses_health}
-    assert by_health == {"heart_rate_advice", "asymmetry", "fatigue.stride", "fatigue.load"}
+    assert by_health == {"heart_rate_advice", "asymmetry", "asymmetry.other_foot", "fatigue.stride", "fatigue.load"}
 
 
 @pytest.mark.parametrize("side", [1, -1])
@@ -22,6 +22,22 @@ def test_a_foot_that_stays_longer_in_three_runs_is_told_with_its_name(side: int)
     assert found is not None
     assert found.evidence["asymmetry_pct"] == side * 5.1
     assert ("foot.left" if side > 0 else "foot.right") in repr(found.values["foot"])
+
+
+@pytest.mark.parametrize("side", [1, -1])
+def test_who_limps_on_the_other_foot_than_usual_is_told_of_both(side: int) -> None:
+    found = asymmetry(with_last(runs(24, asymmetry_pct=-5.0 * side), 3, asymmetry_pct=4.2 * side))
+    assert found is not None
+    feet = {name: repr(found.values[name]) for name in ("foot", "other")}
+    assert ("left" if side > 0 else "right") in feet["foot"]
+    assert ("right" if side > 0 else "left") in feet["other"]
+    assert found.message == "asymmetry.other_foot"
+
+
+def test_a_usual_difference_that_is_written_as_none_is_on_no_foot() -> None:
+    found = asymmetry(with_last(runs(24, asymmetry_pct=-0.04), 3, asymmetry_pct=5.1))
+    assert found is not None
+    assert found.message == "asymmetry"
 
 
 def test_two_uneven_runs_or_a_lifelong_difference_are_no_warning() -> None:
