@@ -71,7 +71,7 @@ class Measure:
         zero: Where the factors count from.
         room: How much further the range of all models reaches where that of one is not known yet.
         subject: What is measured, where it is not the field itself but a ratio that tells scale or rate to be off.
-        is_shown: Whether its values may be told; of a person's health they may not.
+        is_shown: Whether its values may be told; of a person's health neither they nor their ratio to others may.
     """
 
     field: str
@@ -251,13 +251,18 @@ class Cohorts:
         lowest, highest = float(known["low"]), float(known["high"])
         low, high = float(known["range_low"]), float(known["range_high"])
         unit = None if measure.subject else _likely_unit(measure.unit, lowest, highest, low, high)
+        if not measure.is_shown:  # nor a factor, of which the highest value follows
+            looks = f": it looks like {unit}" if unit else ""
+            sentence = (
+                f"{measure.field} of firmware {firmware} on {material} is not what other firmware measures{looks}"
+            )
+            return Told(sentence, measure.field, unit, measure.unit)
         factor = f"factor {highest / high:.3g}" if high else "factor 1"
         found = f"{lowest:.4g} to {highest:.4g}" if value is None else f"{value:.4g}"
         looks = f"its scale or its rate is off, {factor}" if measure.subject else f"it looks like {unit or factor}"
         what, measured = (measure.subject, "") if measure.subject else (measure.field, f" {measure.unit}")
         figures = f"is {found}, other firmware measures {low:.4g} to {high:.4g}{measured}"
-        differs = figures if measure.is_shown else "is not what other firmware measures"
-        sentence = f"{what} of firmware {firmware} on {material} {differs}: {looks}"
+        sentence = f"{what} of firmware {firmware} on {material} {figures}: {looks}"
         return Told(sentence, measure.field, unit or factor, measure.unit)
 
     def _widen(self, row: int, values: Floats) -> None:
