@@ -1,6 +1,6 @@
 """Which readings may not be kept, by what the record systems know of consents when they were measured. Pure.
 
-A device tells with each upload whether its user agrees; that is asked first (`streams.runs`). What record systems know
+A device tells with each upload whether its user agrees; that is asked first. What record systems know
 of the device can only take away from it: a consent withdrawn there, or never given by whoever had the device then,
 counts from its instant on, whatever the device says. Of a device that no record system told consents of, its own word
 is all there is.
@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from schemas.reference import Purpose
-from streams.batch import Batch, Instants
+from streams.batch import Batch, Floats, Instants, channel
 from streams.desk.register import Register
 
 Mask = npt.NDArray[np.bool_]
@@ -33,11 +33,22 @@ def denied(register: Register, batch: Batch, when: Instants) -> dict[str, Mask]:
     code = np.asarray(encoded.indices.to_numpy(), dtype=np.int64)[when.upload]
     found: dict[str, Mask] = {}
     for field, purpose in CONSENT_FIELDS.items():
-        agreed = [register.of(name).agreed(purpose) for name in names]
-        is_told = np.array([own is not None for own in agreed], dtype=bool)
-        mask: Mask = is_told[code] & ~_inside([own or () for own in agreed], code, when.measured_at_ms)
+        intervals = [register.of(name).agreed(purpose) for name in names]
+        is_told = np.array([own is not None for own in intervals], dtype=bool)
+        mask: Mask = is_told[code] & ~_inside([own or () for own in intervals], code, when.measured_at_ms)
         if mask.any():
             found[field] = mask
+    return found
+
+
+def agreed(batch: Batch, name: str, when: Instants, consent: str = "health_consent") -> Floats:
+    """A channel of health or place, NaN where its runner had not agreed to it, by the upload or by record systems."""
+    found = batch.known.get((consent, name))
+    if found is None:
+        allowed = batch.flags(consent)[when.upload]
+        if consent in batch.denied:
+            allowed &= ~batch.denied[consent]
+        found = batch.known[consent, name] = np.where(allowed, channel(batch, name, when), np.nan)
     return found
 
 

@@ -8,8 +8,9 @@ import numpy as np
 import pyarrow.compute as pc
 
 from schemas.evolution import MWH_PER_WH
-from streams.batch import MS_PER_MINUTE, Batch, Floats, Instants, channel, peak, per_upload
+from streams.batch import MS_PER_MINUTE, Batch, Floats, Instants, channel, highest, peak, per_upload
 from streams.cohorts import Measure
+from streams.consents import agreed
 from streams.physics import speed_m_per_s
 from streams.wash_cycles import drawn_uwh
 
@@ -54,8 +55,8 @@ def _of_peak(name: str) -> Callable[[Batch, Instants, Floats], Floats]:
 
 
 def _of_agreed_peak(name: str) -> Callable[[Batch, Instants, Floats], Floats]:
-    """Of uploads of runners who had agreed to it: what nobody agreed to is not remembered, not even as an extreme."""
-    return lambda batch, when, _risen: np.where(batch.flags("health_consent"), peak(batch, name, when), np.nan)
+    """Of readings that their runners had agreed to: others are not remembered, not even as an extreme."""
+    return lambda batch, when, _risen: highest(agreed(batch, name, when), when)
 
 
 def _of_peak_in_cycle(name: str) -> Callable[[Batch, Instants, Floats], Floats]:

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from streams.batch import MS_PER_MINUTE, Batch, Floats, Instants, Ints, channel, highest, nullable, peak, per_upload
+from streams.consents import agreed
 from streams.desk.register import Known
 from streams.groups import Groups, grouped
 from streams.heart_rate import HEART_RATE_FIELDS, HIGHEST_BPM, add_bands, is_banded, load_min, zone_s
@@ -49,11 +50,11 @@ def reading_columns(batch: Batch, when: Instants) -> dict[str, pa.Array]:
     return {
         "distance_m": pa.array(channel(batch, "distance_m", when)),
         "cadence_spm": nullable(channel(batch, "cadence_spm", when)),
-        "heart_rate_bpm": nullable(_agreed(batch, "heart_rate_bpm", when)),
-        "ground_contact_ms": nullable(_agreed(batch, "ground_contact_ms", when)),
-        "contact_balance_pct": nullable(_agreed(batch, "contact_balance_pct", when)),
-        "latitude_deg": nullable(_agreed(batch, "latitude_deg", when, "location_consent")),
-        "longitude_deg": nullable(_agreed(batch, "longitude_deg", when, "location_consent")),
+        "heart_rate_bpm": nullable(agreed(batch, "heart_rate_bpm", when)),
+        "ground_contact_ms": nullable(agreed(batch, "ground_contact_ms", when)),
+        "contact_balance_pct": nullable(agreed(batch, "contact_balance_pct", when)),
+        "latitude_deg": nullable(agreed(batch, "latitude_deg", when, "location_consent")),
+        "longitude_deg": nullable(agreed(batch, "longitude_deg", when, "location_consent")),
     }
 
 
@@ -78,11 +79,11 @@ def add_amounts(runs: Store, rows: Rows, uploads: Ints, batch: Batch, when: Inst
     known = ~np.isnan(far_m)
     far_mm = np.rint(far_m[known] * MILLI).astype(np.int64)
     values["distance_mm"][own[known]] = np.maximum(values["distance_mm"][own[known]], far_mm)
-    heart_rate_bpm = _agreed(batch, "heart_rate_bpm", when)
+    heart_rate_bpm = agreed(batch, "heart_rate_bpm", when)
     _add_mean(runs, groups, uploads, "cadence", channel(batch, "cadence_spm", when), when)
     _add_mean(runs, groups, uploads, "heart_rate", heart_rate_bpm, when)
-    _add_mean(runs, groups, uploads, "ground_contact", _agreed(batch, "ground_contact_ms", when), when)
-    _add_mean(runs, groups, uploads, "contact_balance", _agreed(batch, "contact_balance_pct", when), when)
+    _add_mean(runs, groups, uploads, "ground_contact", agreed(batch, "ground_contact_ms", when), when)
+    _add_mean(runs, groups, uploads, "contact_balance", agreed(batch, "contact_balance_pct", when), when)
     add_motion(runs, groups, uploads, batch, when)
     add_bands(runs, groups, uploads, heart_rate_bpm, when)
     top = groups.highest_known(highest(heart_rate_bpm, when)[uploads])
@@ -140,17 +141,6 @@ def _heart(known: Mapping[str, Any], known_device: Known) -> dict[str, Any]:
         "max_heart_rate_known_bpm": highest_bpm,
         "load": None if zones_s is None else load_min(zones_s),
     }
-
-
-def _agreed(batch: Batch, name: str, when: Instants, consent: str = "health_consent") -> Floats:
-    """A channel of health or place, NaN where its runner had not agreed to it, by the upload or by record systems."""
-    found = batch.known.get((consent, name))
-    if found is None:
-        allowed = batch.flags(consent)[when.upload]
-        if consent in batch.denied:
-            allowed &= ~batch.denied[consent]
-        found = batch.known[consent, name] = np.where(allowed, channel(batch, name, when), np.nan)
-    return found
 
 
 def _add_mean(runs: Store, groups: Groups, uploads: Ints, name: str, values: Floats, when: Instants) -> None:

@@ -62,10 +62,13 @@ def step(
     when = instants(batch)
     batch, impossible = admitted(batch, fields, when, product.rules)
     when = instants(batch) if impossible else when
-    batch, slot, untrue = _true(product, state, batch, when, trusted)
-    when = instants(batch) if untrue else when
-    if product.asks_consent:
+    if product.asks_consent:  # before the firmware is judged, which remembers extremes
         batch = replace(batch, denied=denied(register, batch, when))
+    batch, slot, untrue = _true(product, state, batch, when, trusted)
+    if untrue:
+        when = instants(batch)
+        if product.asks_consent:  # `without` leaves fewer readings, and no `denied`
+            batch = replace(batch, denied=denied(register, batch, when))
     hopes = state.hopes(product.upload, [*refused_before, *impossible, *untrue])
     seq = batch.integers("seq")
     judged = state.devices.judge(slot, seq, batch.integers(start), batch.received_at_ms, digests(batch.original))

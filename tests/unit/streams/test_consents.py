@@ -5,6 +5,7 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -99,3 +100,43 @@ def test_a_plain_loop_over_the_readings_says_the_same(seed: int) -> None:
             agreed = custody is not None and known.agreed_at(purpose, custody.subject, at_ms)
             expected.append(known.consent is not None and not agreed)
         assert found[field].tolist() == expected if field in found else not any(expected)
+
+
+def extremes(state: State) -> set[float]:
+    """What the cohorts remember of contact times."""
+    store = state.stores["cohorts"]
+    values = store.values[store.rows()]
+    values = values[values["measure"] == CONTACT]
+    return {float(value) for name in ("low", "high") for value in values[name][values["uploads"] > 0]}
+
+
+CONTACT = [measure.field for measure in SHOE.measures].index("ground_contact_ms")
+SPIKED: dict[str, Any] = {"material": "SH-220", "ground_contact_ms": [250.25, 777.5]}
+
+
+def test_contact_times_that_records_deny_are_not_remembered_of_a_firmware() -> None:
+    state, register = State(SHOE), taught(OWNED, consents((ANNA, "coaching", 0, None), device_id="s-1"))
+    outputs = step(SHOE, state, a_batch(SHOE, [a_shoe_upload(**SPIKED)]), register=register)
+    assert (len(outputs.readings), outputs.readings.column("ground_contact_ms").null_count) == (2, 2)
+    assert extremes(state) == set()
+
+
+def test_of_an_upload_in_which_a_consent_ends_only_what_was_agreed_to_is_remembered() -> None:
+    state = State(SHOE)
+    register = taught(OWNED, consents((ANNA, "health", 0, NOON_MS + 500), device_id="s-1"))
+    step(SHOE, state, a_batch(SHOE, [a_shoe_upload(**SPIKED)]), register=register)
+    assert extremes(state) == {250.25}
+
+
+@pytest.mark.parametrize("refused", [{"seq": 3, "lifetime_steps": 1}, {"seq": 3, "run_started_ms": NOON_MS + 900_000}])
+def test_each_reading_s_consent_stays_its_own_when_uploads_before_it_are_refused(refused: dict[str, Any]) -> None:
+    """Whether it falls out before the firmware is judged or after."""
+    register = taught(OWNED, consents((ANNA, "health", 0, NOON_MS + 10_500), device_id="s-1"))
+    three = {"offset_ms": [0, 1, 2], "distance_m": [1.0, 2.0, 3.0], "cadence_spm": None}
+    three |= {"heart_rate_bpm": [140.0] * 3, "ground_contact_ms": [777.5] * 3}
+    ending = a_shoe_upload(seq=4, **(SPIKED | {"start_ms": NOON_MS + 10_000}))
+    state = State(SHOE)
+    uploads = [a_shoe_upload(seq=2, **SPIKED), a_shoe_upload(**(three | {"material": "SH-220"} | refused)), ending]
+    outputs = step(SHOE, state, a_batch(SHOE, uploads), register=register)
+    assert [event.seq for event in outputs.failed] == [3]
+    assert outputs.readings.column("ground_contact_ms").to_pylist() == [250.25, 777.5, 250.25, None]
