@@ -166,7 +166,9 @@ class FleetMinutes:
         values = self._minutes.store.values[rows]
         place = self._places.values[values["place"]]
         columns: dict[str, Any] = {
-            **{name: values[name] for name in ("version", "devices", "readings", "known_at_ms")},
+            **{name: values[name] for name in ("version", "readings", "known_at_ms")},
+            # Where it is not known for certain, it is never more than there were; one there was.
+            "devices": np.maximum(values["devices"], 1),
             **{name: trimmed(place[name]).view(pa.string()) for name in ("product", "material")},
             "minute_at_ms": values["minute"] * MINUTE_MS,
             "partition": np.full(len(rows), self._partition),
