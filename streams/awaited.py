@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from operator import itemgetter
 
 import numpy as np
@@ -109,7 +110,7 @@ def settle(
     awaited.add_holes(holes)
     if hopes or len(awaited):
         _go_through(awaited, hopes, slot, seq, label_ms, offset, verdict)
-    awaited.forget_lowest(np.unique(holes.slot).tolist())
+    awaited.forget_lowest(np.unique(holes.slot))
 
 
 def _go_through(
@@ -166,7 +167,7 @@ class Awaited:
         self._rows: dict[tuple[int, int], int] = dict(zip(keys, rows.tolist(), strict=True))
         is_hole = values["label_ms"] == ANY_SESSION
         self._times = Counter(values["slot"][~is_hole].tolist())
-        self._holes = Counter(values["slot"][is_hole].tolist())
+        self._holes = np.bincount(values["slot"][is_hole], minlength=256)
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -184,16 +185,32 @@ class Awaited:
 
     def add_holes(self, holes: Holes) -> None:
         """Wait for numbers that never came."""
-        numbers = zip(holes.slot.tolist(), holes.seq.tolist(), holes.received_ms.tolist(), strict=True)
-        for slot, seq, received_ms in numbers:
-            if (slot, seq) not in self._rows:
-                self._wait((slot, seq), ANY_SESSION, received_ms)
-                self._holes[slot] += 1
+        keys = list(zip(holes.slot.tolist(), holes.seq.tolist(), strict=True))
+        new = ~np.fromiter(map(self._rows.__contains__, keys), dtype=bool, count=len(keys))
+        rows = self._store.take(int(new.sum()))
+        values, slot = self._store.values, holes.slot[new]
+        values["slot"][rows], values["seq"][rows], values["label_ms"][rows] = slot, holes.seq[new], ANY_SESSION
+        values["received_ms"][rows] = holes.received_ms[new]
+        self._rows.update(zip(compress(keys, new.tolist()), rows.tolist(), strict=True))
+        counts = np.bincount(slot)
+        self._holes = np.pad(self._holes, (0, max(0, len(counts) - len(self._holes))))
+        self._holes[: len(counts)] += counts
 
-    def forget_lowest(self, slots: Iterable[int]) -> None:
+    def forget_lowest(self, slots: Ints) -> None:
         """Of numbers that never came, wait for the highest `MOST_HOLES` of each of these devices only."""
-        for slot in slots:
-            self._drop(self._holes_of(slot)[:-MOST_HOLES])
+        slots = slots[self._holes[slots] > MOST_HOLES]
+        if not len(slots):
+            return
+        has_too_many = np.zeros(len(self._holes), dtype=bool)
+        has_too_many[slots] = True
+        rows, values = self._store.rows(), self._store.values
+        rows = rows[values["label_ms"][rows] == ANY_SESSION]
+        rows = rows[has_too_many[values["slot"][rows]]]
+        own = values["slot"][rows]
+        order = np.lexsort((values["seq"][rows], own))
+        own = own[order]
+        above = np.searchsorted(own, own, side="right") - np.arange(len(own))
+        self._drop(rows[order][above > MOST_HOLES])
 
     def take(self, slot: int, seq: int, label_ms: int | None = None) -> bool:
         """Whether the number was waited for, of that session if one is named; if so, from now on it is not."""
@@ -203,9 +220,7 @@ class Awaited:
         awaited_ms = int(self._store.values["label_ms"][row])
         if label_ms is not None and (label_ms == NO_SESSION_LATE or awaited_ms not in (ANY_SESSION, label_ms)):
             return False
-        del self._rows[slot, seq]
-        (self._holes if awaited_ms == ANY_SESSION else self._times)[slot] -= 1
-        self._store.free(np.array([row]))
+        self._drop(np.array([row]))
         return True
 
     def lowest_holes(self, devices: int) -> Ints:
@@ -223,6 +238,7 @@ class Awaited:
     def still_wanted(self, sessions: Store, rows: Rows) -> Mask:
         """Which of those sessions wait for an upload."""
         values = self._store.values[self._store.rows()]
+        values = values[values["label_ms"] != ANY_SESSION]
         wanted = set(zip(values["slot"].tolist(), values["label_ms"].tolist(), strict=True))
         own = sessions.values[rows]
         keys = zip(own["slot"].tolist(), own["label_ms"].tolist(), strict=True)
@@ -243,16 +259,11 @@ class Awaited:
         self._store.values[row] = (*key, label_ms, received_ms)
         self._rows[key] = row
 
-    def _holes_of(self, slot: int) -> Rows:
-        """Rows of a device's holes, ascending in number; none unless there are too many."""
-        if self._holes[slot] <= MOST_HOLES:
-            return np.empty(0, dtype=np.int64)
-        rows, values = self._store.rows(), self._store.values
-        rows = rows[(values["slot"][rows] == slot) & (values["label_ms"][rows] == ANY_SESSION)]
-        ascending: Rows = rows[np.argsort(values["seq"][rows])]
-        return ascending
-
     def _drop(self, rows: Rows) -> None:
         values = self._store.values[rows]
-        for key in zip(values["slot"].tolist(), values["seq"].tolist(), strict=True):
-            self.take(*key)
+        keys = zip(values["slot"].tolist(), values["seq"].tolist(), strict=True)
+        deque(map(self._rows.pop, keys), maxlen=0)
+        is_hole = values["label_ms"] == ANY_SESSION
+        np.subtract.at(self._holes, values["slot"][is_hole], 1)
+        self._times.subtract(values["slot"][~is_hole].tolist())
+        self._store.free(rows)
