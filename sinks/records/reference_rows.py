@@ -11,17 +11,25 @@ from sinks.records.references import Row, Rows
 
 
 def _ms(column: str) -> str:
-    """An instant in whole milliseconds since 1970; no end where it is infinitely late."""
-    return f"CASE WHEN isfinite({column}) THEN floor(extract(epoch FROM {column}) * 1000)::bigint END"
+    """A begin or an end in whole milliseconds since 1970; null where it never comes, 0 where it was earlier.
 
+    PostgreSQL has an instant before all others, too, and people write it: what ended then says nothing.
+    """
+    return (
+        f"CASE WHEN {column} < 'infinity' THEN "
+        f"floor(extract(epoch FROM greatest({column}, 'epoch'::timestamptz)) * 1000)::bigint END"
+    )
+
+
+_CALENDAR_DAY = "CASE WHEN sold_on BETWEEN '0001-01-01' AND '9999-12-31' THEN sold_on END"
 
 _DEVICE = f"""
-SELECT serial AS device_id, product, unit.material, plant, sold_on,
-  {_ms("coalesce(registered_at, sold_on::timestamp AT TIME ZONE 'UTC')")} AS registered_at_ms
+SELECT serial AS device_id, product, unit.material, plant, {_CALENDAR_DAY} AS sold_on,
+  {_ms(f"coalesce(registered_at, ({_CALENDAR_DAY})::timestamp AT TIME ZONE 'UTC')")} AS registered_at_ms
 FROM erp.serial_number AS unit JOIN erp.material AS model ON model.material = unit.material
 WHERE serial = ANY(%s)
 """
-# Whom CRM holds nothing of is somewhere: ISO 3166 keeps ZZ free for that.
+# Whom CRM holds nothing of is somewhere (`references.SOMEWHERE`).
 _CUSTODY = f"""
 SELECT device_id, {_ms("from_at")} AS from_ms, {_ms("to_at")} AS to_ms, custody.customer_id, kind,
   coalesce(country, 'ZZ') AS country, coalesce(time_zone, 'UTC') AS time_zone, language, insights_per_week,
@@ -37,7 +45,7 @@ FROM billing.contract WHERE device_id = ANY(%s) ORDER BY contract_no
 """
 _PRICE = f"""
 SELECT country, {_ms("valid_from")} AS from_ms, currency, energy_per_kwh, water_per_m3
-FROM billing.utility_price WHERE isfinite(valid_from)
+FROM billing.utility_price WHERE valid_from < 'infinity'
 """
 _CONSENT = f"""
 SELECT DISTINCT held.device_id, {_ms("granted_at")} AS from_ms, {_ms("withdrawn_at")} AS to_ms, customer_id, purpose
