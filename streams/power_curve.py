@@ -13,6 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from schemas.uploads import MAX_SPAN_MS
+from streams.batch import LATE_SPAN_MS
+
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -136,6 +139,7 @@ def pieces(
     before = index < first[piece]
     after = index > last[piece]
     energy_wh = power_w * span_ms / MS_PER_HOUR
+    covered_ms = _covered_ms(measured_at_ms, span_ms, upload)
 
     made = np.zeros(len(start), PIECE)
     made["start_ms"] = (measured_at_ms - span_ms)[start]
@@ -143,8 +147,8 @@ def pieces(
     made["active_first_ms"][has_activity] = (measured_at_ms - span_ms)[first[has_activity]]
     made["active_last_ms"][has_activity] = measured_at_ms[last[has_activity]]
     made["heating_last_ms"] = np.maximum.reduceat(np.where(heating, measured_at_ms, 0), start)
-    made["before_ms"] = np.add.reduceat(np.where(before, span_ms, 0), start)
-    made["after_ms"] = np.add.reduceat(np.where(after, span_ms, 0), start)
+    made["before_ms"] = np.add.reduceat(np.where(before, covered_ms, 0), start)
+    made["after_ms"] = np.add.reduceat(np.where(after, covered_ms, 0), start)
     made["before_wh"] = np.add.reduceat(np.where(before, energy_wh, 0.0), start)
     made["within_wh"] = np.add.reduceat(np.where(before | after, 0.0, energy_wh), start)
     made["after_wh"] = np.add.reduceat(np.where(after, energy_wh, 0.0), start)
@@ -154,8 +158,20 @@ def pieces(
     made["peak_w"] = np.maximum.reduceat(power_w, start)
     made["heating_wh"] = np.add.reduceat(np.where(heating, energy_wh, 0.0), start)
     made["heating_ms"] = np.add.reduceat(np.where(heating, span_ms, 0), start)
-    made["within_ms"] = np.add.reduceat(span_ms, start) - made["before_ms"] - made["after_ms"]
+    made["within_ms"] = np.add.reduceat(covered_ms, start) - made["before_ms"] - made["after_ms"]
     return made, upload[start]
+
+
+def _covered_ms(measured_at_ms: Ints, span_ms: Ints, upload: Ints) -> Ints:
+    """Time that something is known of before each reading: its span, and by how much it was late.
+
+    Else a meter that is late by a second each minute would be silent for more than a minute in a cycle.
+    """
+    late_ms = np.diff(measured_at_ms, prepend=0) - span_ms
+    is_late = (span_ms == MAX_SPAN_MS) & (late_ms > 0) & (late_ms <= LATE_SPAN_MS - MAX_SPAN_MS)
+    is_late &= np.diff(upload, prepend=-1) == 0
+    covered: Ints = span_ms + np.where(is_late, late_ms, 0)
+    return covered
 
 
 def cycles(device: Ints, given: Table, rules: Rules) -> Table:

@@ -20,7 +20,8 @@ SELECT * FROM (
 )
 QUALIFY row_number() OVER (PARTITION BY device_id, seq ORDER BY record_offset) = 1;
 
--- A reading speaks for the time since the one before it, the first one for lead_ms; for nothing if that is over 60 s.
+-- A reading speaks for the time since the one before it, the first one for lead_ms; for nothing if that is over 60 s. A
+-- reading of power that is up to a tenth late speaks for 60 s.
 CREATE OR REPLACE TEMP TABLE readings AS
 WITH numbered AS (
     SELECT *, unnest(range(1, len(offset_ms) + 1)) AS place FROM uploads
@@ -36,4 +37,5 @@ measured AS (
            contact_balance_pct[place] AS contact_balance_pct
     FROM numbered
 )
-SELECT *, if(since_before_ms <= 60000, since_before_ms, 0) AS span_ms FROM measured;
+SELECT *, CASE WHEN since_before_ms <= 60000 THEN since_before_ms
+               WHEN since_before_ms <= 66000 AND power_w IS NOT NULL THEN 60000 ELSE 0 END AS span_ms FROM measured;

@@ -41,7 +41,8 @@ def spans_s(upload: Upload) -> list[float]:
     offsets = upload["offset_ms"]
     between = [(later - earlier) / 1e3 for earlier, later in pairwise(offsets)]
     spans = [upload["lead_ms"] / 1e3, *between] if offsets else []
-    return [span if span <= 60 else 0.0 for span in spans]
+    silence_from = 66 if "power_w" in upload else 60
+    return [min(span, 60.0) if span <= silence_from else 0.0 for span in spans]
 
 
 def _cycle(parts: list[Upload]) -> Session:
