@@ -21,7 +21,7 @@ from schemas.desk import Command, Completeness
 from streams.desk.arrivals import Refused
 from streams.desk.completeness_asks import ASK_AFTER_MS, Asks
 from streams.desk.completeness_chains import Chains
-from streams.desk.completeness_months import AMOUNTS, SUM, placed, refusals, sums
+from streams.desk.completeness_months import AMOUNTS, SUM, placed, refusals, sums, within_bounds
 from streams.desk.completeness_refusals import REFUSAL, Refusals
 from streams.desk.completeness_span_store import Spans
 from streams.desk.completeness_spans import MM_PER_M, SPAN, UWH_PER_WH, runs
@@ -164,7 +164,7 @@ class CompletenessBook:
         for part, row in zip(settled, self._rows_of(settled), strict=True):
             own = self._months.store.values[row : row + 1]
             for name in AMOUNTS:
-                own[f"settled_{name}"] += part[name]
+                own[f"settled_{name}"] = within_bounds(int(own[f"settled_{name}"][0]) + int(part[name]))
             own["settled_signs"] |= part["signs"]
             own["known_ms"] = np.maximum(own["known_ms"], part["known_ms"])
         is_last = old.copy()
@@ -214,7 +214,7 @@ class CompletenessBook:
             if row not in own and month["known_ms"] < now_ms - TOLD_FOR_MS:
                 forgotten.append(row)
                 continue
-            said = {name: int(part[name]) + int(month[f"settled_{name}"]) for name in AMOUNTS}
+            said = {name: within_bounds(int(part[name]) + int(month[f"settled_{name}"])) for name in AMOUNTS}
             said["signs"] = int(part["signs"]) | int(month["settled_signs"])
             month["known_ms"] = max(int(month["known_ms"]), int(part["known_ms"]))
             if month["version"] and all(int(month[name]) == value for name, value in said.items()):

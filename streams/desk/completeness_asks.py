@@ -19,6 +19,8 @@ ASK_AFTER_MS = 3_600_000
 ASK_AGAIN_MS = 86_400_000
 """A hole is asked for so long after it was noticed, since uploads may only have been overtaken; and again so long after
 that: devices may be switched off."""
+MOST_COMMANDS = 100
+"""Told at once, or a few more where the last hole is in pieces; the rest next time. One device may have thousands."""
 REACH = WINDOW + MOST_HOLES
 """How far below the upload that showed a hole the stream takes what comes at last (`streams.awaited`)."""
 
@@ -49,7 +51,7 @@ class Asks:
         said: list[Command] = []
         values = self._spans.store.values
         again: list[int] = []
-        while self._due and self._due[0][0] <= now_ms + ASK_AFTER_MS - after_ms:
+        while len(said) < MOST_COMMANDS and self._due and self._due[0][0] <= now_ms + ASK_AFTER_MS - after_ms:
             _, row = heapq.heappop(self._due)
             due_ms = self._due_ms(row, after_ms)
             if due_ms is None or due_ms > now_ms:  # it was asked for, or has come, meanwhile

@@ -43,12 +43,15 @@ class Chains:
         self._heads[slots] = rows
 
     def append(self, slots: Ints) -> Rows:
-        """A new row for each of these devices, each at most once; all fields but the two that tie are zero."""
-        before = self.heads(slots)
+        """New rows for these devices, those of a device together and oldest first; all fields but the two that tie are
+        zero."""
         rows = self.store.take(len(slots))
+        is_oldest = np.append(True, np.diff(slots) != 0)[: len(slots)]
+        is_newest = np.append(np.diff(slots) != 0, True)[: len(slots)]
+        before = np.where(is_oldest, self.heads(slots), np.roll(rows, 1))
         self.store.values["slot"][rows] = slots
         self.store.values["before"][rows] = before + 1
-        self.set_heads(slots, rows)
+        self.set_heads(slots[is_newest], rows[is_newest])
         return rows
 
     def gather(self, slots: Ints) -> Rows:

@@ -32,6 +32,9 @@ SUM = np.dtype(
 )
 """`missing`, `refused`: upload numbers; `swaps`: of boards, within it; `month`: since 1970."""
 
+_BOUNDS = np.iinfo(np.int64)
+_HALF_BITS = 32
+
 AMOUNTS = ("counted", "arrived", "missing", "refused", "swaps")
 
 
@@ -105,6 +108,11 @@ def sums(
     return added_up(made[chosen])
 
 
+def within_bounds(total: int) -> int:
+    """The total, or the nearest to it that 64 bits hold: one board alone may say that it counted nearly as much."""
+    return min(max(total, _BOUNDS.min), _BOUNDS.max)
+
+
 def added_up(parts: Records) -> Records:
     """One row for each device, month and custody."""
     if not len(parts):
@@ -117,8 +125,18 @@ def added_up(parts: Records) -> Records:
     first = np.flatnonzero(begins)
     made = parts[first]
     for name in AMOUNTS:
-        made[name] = np.add.reduceat(parts[name], first)
+        made[name] = _totals(parts[name], first)
     made["signs"] = np.bitwise_or.reduceat(parts["signs"], first)
     for name in ("known_ms", "is_shoe"):
         made[name] = np.maximum.reduceat(parts[name], first)
     return made
+
+
+def _totals(values: Ints, first: Ints) -> Ints:
+    """Sums from each of these places to the next, `within_bounds`. Halves are added apart, so that none overflows."""
+    low = np.add.reduceat(values & ((1 << _HALF_BITS) - 1), first)
+    high = np.add.reduceat(values >> _HALF_BITS, first) + (low >> _HALF_BITS)
+    totals: Ints = (high << _HALF_BITS) | (low & ((1 << _HALF_BITS) - 1))
+    totals[high > _BOUNDS.max >> _HALF_BITS] = _BOUNDS.max
+    totals[high < _BOUNDS.min >> _HALF_BITS] = _BOUNDS.min
+    return totals

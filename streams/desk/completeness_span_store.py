@@ -21,16 +21,29 @@ class Spans:
 
     def add(self, runs: Records) -> Rows:
         """Take in spans that came, by device and number; returns rows before which a hole may have opened."""
-        rank = rank_of(runs["slot"])
-        opened = [self._add(runs[rank == number]) for number in range(int(rank.max(initial=-1)) + 1)]
-        return np.concatenate([np.empty(0, dtype=np.int64), *opened])
+        heads = self.chains.heads(runs["slot"])
+        is_later = (heads == NONE) | (runs["first_seq"] >= self.store.values["next_seq"][heads])
+        # What came twice overlaps.
+        overlaps = np.zeros(len(runs), dtype=bool)
+        overlaps[1:] = (np.diff(runs["slot"]) == 0) & (runs["first_seq"][1:] < runs["next_seq"][:-1])
+        opened = self._add_by_rank(runs[~is_later])
+        later = runs[is_later & ~overlaps]
+        is_first = rank_of(later["slot"]) == 0  # the only one that may continue what is there
+        opened += [self._add(later[is_first]), self._add(later[~is_first])]
+        opened += self._add_by_rank(runs[is_later & overlaps])
+        return np.concatenate(opened)
 
     def of(self, slots: Ints) -> Rows:
         """Rows of these devices by device and number."""
         return in_order(self.store.values, self.chains.gather(slots))
 
+    def _add_by_rank(self, runs: Records) -> list[Rows]:
+        """The same of few spans, which may lie between others."""
+        rank = rank_of(runs["slot"])
+        return [self._add(runs[rank == number]) for number in range(int(rank.max(initial=-1)) + 1)]
+
     def _add(self, runs: Records) -> Rows:
-        """The same, of each device one at most. Nearly all come behind what is there."""
+        """The same, of each device one, or several that all come behind what is there and do not continue it."""
         values = self.store.values
         heads = self.chains.heads(runs["slot"])
         is_later = heads == NONE

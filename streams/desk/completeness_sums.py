@@ -104,7 +104,8 @@ def weigh(spans: Records) -> Weighed:
     is_swap &= ~(is_first_said & ((spans["board"] == 0) | continues))
     excess[is_swap] = 0
 
-    most = np.where(spans["is_shoe"], MOST_PER_UPLOAD[1], MOST_PER_UPLOAD[0]) * hole
+    # In floats: a counter of uploads may jump by so much that 64 bits do not hold it.
+    most = np.where(spans["is_shoe"], *map(float, MOST_PER_UPLOAD[::-1])) * hole
     jumped = (excess > margin + most) & (excess > margin)
     fell = (excess < -margin) & (step < -margin)
     within = spans["last_counter"] - spans["first_counter"] - spans["inner"]
