@@ -25,6 +25,9 @@ SPREADS = (0.02, 0.14, 0.08)
 LONGER_AT_MOST, HEATS_LESS_AT_MOST, HEATS_MORE_AT_MOST = math.log(1.25), math.log(2.1), math.log(2.0)
 """Half a drum of the smallest model in summer heats half as much as usual, a full one of the largest in winter twice;
 a scaled heater and a blocked drain prolong by an eighth."""
+REST_AT_MOST = math.log(1.35)
+"""A motor, whoever made it, that takes more than this times the usual, or less than that part of it, is no motor of
+ours: a dishwasher's pump, an iron between two strokes."""
 
 MS_PER_MINUTE = 60_000
 
@@ -45,5 +48,6 @@ def recognised(lasted_ms: int, heating_ms: int, energy_wh: float, heating_wh: fl
         for name, usual in USUAL_FIGURES.items()
     }
     nearest = min(apart, key=lambda name: sum((far / one) ** 2 for far, one in zip(apart[name], SPREADS, strict=True)))
-    longer, hotter, _ = apart[nearest]
-    return nearest if abs(longer) <= LONGER_AT_MOST and -HEATS_LESS_AT_MOST <= hotter <= HEATS_MORE_AT_MOST else None
+    longer, hotter, harder = apart[nearest]
+    is_near = abs(longer) <= LONGER_AT_MOST and abs(harder) <= REST_AT_MOST
+    return nearest if is_near and -HEATS_LESS_AT_MOST <= hotter <= HEATS_MORE_AT_MOST else None

@@ -89,6 +89,10 @@ def test_what_is_like_none_of_our_programmes_is_not_recognised() -> None:
     assert recognised(an_hour, 10 * a_minute, 400.0, 300.0) is None, "an hour: none of ours is"
     assert recognised(3 * an_hour, 60 * a_minute, 2_100.0, 1_900.0) is None, "boiled"
     assert recognised(a_minute, a_minute, 30.0, 30.0) is None, "the heater alone"
+    assert recognised(130 * a_minute, 29 * a_minute, 1_067.0, 1_000.0) is None, "a dishwasher, at 40 W between heatings"
+    assert recognised(195 * a_minute, 17 * a_minute, 704.0, 600.0) is None, "a dishwasher, at 35 W between heatings"
+    assert recognised(46 * a_minute, 10 * a_minute, 327.0, 325.0) is None, "an iron, at 3 W between heatings"
+    assert recognised(130 * a_minute, 33 * a_minute, 2_070.0, 1_100.0) is None, "a dryer's heat pump, 600 W"
     for name, (minutes, heat_wh, rest_w) in USUAL_FIGURES.items():
         rest_ms = round((minutes - 10) * a_minute)
         assert (
