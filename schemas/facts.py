@@ -216,8 +216,12 @@ class Run(Session):
     avg_ground_contact_ms: Annotated[
         float | None, described("Mean contact time over the time it was measured", "health", "ms")
     ]
-    moving_s: Annotated[float | None, described("Measured time at 0.5 m/s and faster", "usage", "s", ge=0)] = None
-    paused_s: Annotated[float | None, described("Measured time below 0.5 m/s", "usage", "s", ge=0)] = None
+    moving_s: Annotated[
+        float | None, described("Measured time at 0.5 m/s and faster; null: steps without distance", "usage", "s", ge=0)
+    ] = None
+    paused_s: Annotated[
+        float | None, described("Measured time below 0.5 m/s; null: steps without distance", "usage", "s", ge=0)
+    ] = None
     gap_s: Annotated[
         float | None, described("Time between readings of whose distance nothing is known", "usage", "s", ge=0)
     ] = None
@@ -226,7 +230,11 @@ class Run(Session):
     ] = None
     split_s: Annotated[
         list[float | None] | None,
-        described("Time of each full kilometre, pauses included; null where a gap hides an end of it", "usage", "s"),
+        described(
+            "Time of each full kilometre, pauses included; null where a gap hides an end of it, and after the 42nd",
+            "usage",
+            "s",
+        ),
     ] = None
     avg_contact_balance_pct: Annotated[
         float | None, described("Left foot's share of ground contact time", "health", "%")

@@ -94,14 +94,17 @@ def fact(known: Mapping[str, Any], device_id: str, session_id: str, known_device
     """The run's newest version, as the contract `Run` writes it, from the row's `fields`."""
     moving_ms, paused_ms, moving_mm = (known[name] for name in ("moving_ms", "paused_ms", "moving_mm"))
     gap_ms = known["ended_ms"] - known["started_ms"] - moving_ms - paused_ms
+    steps = round(known["cadence_sum"] / MILLI / MS_PER_MINUTE) if known["cadence_ms"] else None
+    # Steps without any distance are made on a treadmill: whoever makes them does not stand, and how fast nobody knows.
+    is_on_the_spot = known["distance_mm"] == 0 and bool(steps)
     return {
         **shared_facts(known, device_id, session_id),
         "distance_m": known["distance_mm"] / MILLI,
-        "steps": round(known["cadence_sum"] / MILLI / MS_PER_MINUTE) if known["cadence_ms"] else None,
+        "steps": steps,
         "avg_cadence_spm": _mean(known, "cadence"),
         "avg_ground_contact_ms": _mean(known, "ground_contact"),
-        "moving_s": moving_ms / MILLI,
-        "paused_s": paused_ms / MILLI,
+        "moving_s": None if is_on_the_spot else moving_ms / MILLI,
+        "paused_s": None if is_on_the_spot else paused_ms / MILLI,
         "gap_s": max(gap_ms, 0) / MILLI,
         "pace_s_per_km": moving_ms * MILLI / moving_mm if moving_mm > 0 else None,
         "split_s": split_s(known["full_km"].tolist(), known["distance_mm"]),

@@ -108,7 +108,10 @@ of_uploads AS (
     WHERE run_started_ms IS NOT NULL
     GROUP BY ALL
 )
-SELECT device_id || ':' || started_at_ms AS session_id, * EXCLUDE (split_s),
+-- Steps without any distance, on a treadmill, are neither motion nor a pause.
+SELECT device_id || ':' || started_at_ms AS session_id, * EXCLUDE (split_s) REPLACE (
+           if(distance_m < 0.0005 AND round(steps) > 0, NULL, moving_s) AS moving_s,
+           if(distance_m < 0.0005 AND round(steps) > 0, NULL, paused_s) AS paused_s),
        coalesce(split_s, []) AS split_s,
        2 * abs(avg_contact_balance_pct - 50) AS asymmetry_pct,
        moving_s / nullif(moved_m, 0) * 1000 AS pace_s_per_km

@@ -145,6 +145,14 @@ def test_a_wait_at_a_light_is_a_pause_and_a_silence_is_a_gap() -> None:
     assert waited["split_s"] == [pytest.approx(1_000 / 3 + 30, abs=1e-3), pytest.approx(1_000 / 3, abs=2e-3)]
 
 
+def test_steps_without_any_distance_are_neither_motion_nor_a_pause() -> None:
+    readings = steadily(10, m_per_s=0.0)
+    treadmill = the_run([{**upload, "cadence_spm": [172.0] * 600} for upload in cut_up(readings, [])])
+    assert [treadmill[name] for name in COURSE] == [None, None, 0.0, None]
+    stood = the_run([{**upload, "cadence_spm": [0.0] * 600} for upload in cut_up(readings, [])])
+    assert [stood[name] for name in COURSE] == [0.0, 600.0, 0.0, None]
+
+
 def test_a_kilometre_that_was_full_in_a_gap_has_no_time_nor_has_the_next() -> None:
     readings = steadily(17)
     hidden = [reading for reading in readings if not 990 < reading.distance_m < 1_200]
