@@ -2,7 +2,8 @@
 
 Each such change writes an entry into `reference.outbox`, by a trigger and so in the change's own transaction. An entry
 only names a device and what to tell of it; the relay builds the whole record from the tables when it comes to it. So a
-correction of last year takes the same way as the news of today, and no person's data waits in the outbox.
+correction of last year takes the same way as the news of today, and no person's data waits in the outbox. A table that
+is emptied at once (TRUNCATE) concerns all devices.
 """
 
 from __future__ import annotations
@@ -112,11 +113,28 @@ CREATE TABLE IF NOT EXISTS reference.identity (
 INSERT INTO reference.identity DEFAULT VALUES ON CONFLICT DO NOTHING;
 """
 
+_DEVICES_OF: Mapping[ReferenceKind, str] = MappingProxyType(
+    {
+        "device": "SELECT serial AS device_id FROM erp.serial_number",
+        "custody": "SELECT DISTINCT device_id FROM crm.custody",
+        "contract": "SELECT DISTINCT device_id FROM billing.contract",
+        "consent": "SELECT DISTINCT device_id FROM crm.custody",
+    }
+)
+
+ALL = " UNION ALL ".join(f"SELECT '{kind}' AS kind, device_id FROM ({own}) AS own" for kind, own in _DEVICES_OF.items())
+"""All that there is to tell."""
+
 # Whoever may change a record may not, for that, read or write the outbox: the function does, as its owner.
 _TRIGGER = """
 CREATE OR REPLACE FUNCTION {system}.{name}_of_{table}() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS
 $$ BEGIN
+  IF TG_OP = 'TRUNCATE' THEN
+    INSERT INTO reference.outbox (kind, device_id)
+    SELECT '{kind}', device_id FROM ({all}) AS known;
+    RETURN NULL;
+  END IF;
   IF TG_OP = 'UPDATE' AND ({old}) IS NOT DISTINCT FROM ({new}) THEN RETURN NULL; END IF;
   INSERT INTO reference.outbox (kind, device_id)
   SELECT '{kind}', device_id FROM ({of_old} UNION {of_new}) AS concerned (device_id) WHERE device_id IS NOT NULL;
@@ -124,15 +142,10 @@ $$ BEGIN
 END $$;
 CREATE OR REPLACE TRIGGER {name} AFTER INSERT OR UPDATE OR DELETE ON {system}.{table}
   FOR EACH ROW EXECUTE FUNCTION {system}.{name}_of_{table}();
+-- Before: afterwards nobody knows whom the rows spoke of.
+CREATE OR REPLACE TRIGGER {name}_emptied BEFORE TRUNCATE ON {system}.{table}
+  FOR EACH STATEMENT EXECUTE FUNCTION {system}.{name}_of_{table}();
 """
-
-ALL = """
-SELECT 'device' AS kind, serial AS device_id FROM erp.serial_number
-UNION SELECT 'custody', device_id FROM crm.custody
-UNION SELECT 'consent', device_id FROM crm.custody
-UNION SELECT 'contract', device_id FROM billing.contract
-"""
-"""All that there is to tell."""
 
 
 def _trigger(source: Source) -> str:
@@ -141,6 +154,7 @@ def _trigger(source: Source) -> str:
         table=source.table.name,
         name=source.name,
         kind=source.kind,
+        all=_DEVICES_OF[source.kind],
         old=", ".join(f'OLD."{name}"' for name in source.columns),
         new=", ".join(f'NEW."{name}"' for name in source.columns),
         of_old=source.devices.format(row="OLD"),

@@ -18,6 +18,7 @@ from schemas.outbox import ALL, ReferenceKind
 from sinks.records.database import Connection, session
 from sinks.records.reference_rows import read_rows
 from sinks.records.references import Rows
+from sinks.records.telling import Wanted
 
 SAME_DEVICE = 4
 """So many times the limit of entries may be taken at once, where they speak of the same devices."""
@@ -32,7 +33,7 @@ class Entry:
     device_id: str
 
     @property
-    def wanted(self) -> tuple[ReferenceKind, str]:
+    def wanted(self) -> Wanted:
         return self.kind, self.device_id
 
 
@@ -105,14 +106,22 @@ def forget(connection: Connection, ids: Collection[int], written_by: datetime | 
     ).rowcount
 
 
-def ask_for_all(connection: Connection) -> int:
-    """Writes an entry for everything that there is to tell and no entry asks for, and gives their number."""
+def ask_for_all(connection: Connection, told: Collection[Wanted] = ()) -> int:
+    """Writes an entry for everything that there is to tell and no entry asks for, and gives their number.
+
+    Args:
+        told: What was told before, which may not be there any more: it is asked for, too.
+    """
+    kinds, devices = ([own[place] for own in told] for place in (0, 1))
     return connection.execute(
         f"""INSERT INTO reference.outbox (kind, device_id)
-            SELECT kind, device_id FROM ({ALL}) AS known
+            SELECT kind, device_id FROM (
+              {ALL} UNION SELECT * FROM unnest(%s::text[], %s::text[])
+            ) AS known (kind, device_id)
             WHERE NOT EXISTS (
               SELECT FROM reference.outbox WHERE outbox.kind = known.kind AND outbox.device_id = known.device_id
-            ) ORDER BY device_id, kind""".encode()
+            ) ORDER BY device_id, kind""".encode(),
+        [kinds, devices],
     ).rowcount
 
 

@@ -30,6 +30,7 @@ from sinks.records import outbox, relay_position
 from sinks.records.crash import Point, crash_point
 from sinks.records.database import Connection
 from sinks.records.references import SubjectOf
+from sinks.records.relay_devices import devices_in
 from sinks.records.relay_position import LOG, PARTITION, Position, fingerprint, kept, topic_ids
 from sinks.records.telling import Refused, Wanted, told
 
@@ -80,7 +81,8 @@ class Relay:
         the outbox, 5 then the position says so. Killed in between, it is asked for again, which adds nothing.
 
         Args:
-            again: Tell of all devices again, be it with another key.
+            again: Tell of all devices again, be it with another key; of those told before of which no row is left (of
+                a restored backup, say) that nobody has them.
         """
         LOG.addHandler(logging.NullHandler())
         self._settings = settings
@@ -105,7 +107,7 @@ class Relay:
             if known.outbox == identity:
                 outbox.forget(connection, known.entries, known.read_before)  # 3
         if again or known is None or (known.topics, known.outbox) != (topics, identity):
-            outbox.ask_for_all(connection)  # 4
+            outbox.ask_for_all(connection, devices_in(settings.kafka, settings.topics) if again else ())  # 4
             crash_point("relay.asked")
         revision = 0 if known is None else known.revision
         self._position = Position(revision, (), identity, "", self._owner, fingerprint(key), topics)
