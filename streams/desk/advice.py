@@ -20,6 +20,7 @@ from streams.desk.advice_finding import OF_ONE_SESSION, PRIORITY, Finding, purpo
 from streams.desk.advice_history import (
     CYCLE,
     DAY_MS,
+    MOST_VERSION,
     PLACES,
     RUN,
     Kept,
@@ -27,6 +28,7 @@ from streams.desk.advice_history import (
     complete_since_ms,
     cycle_entry,
     keep,
+    millimetres,
     newest_ms,
     past_cycles,
     past_runs,
@@ -145,11 +147,12 @@ class Adviser:
         told: np.void = np.zeros(1, TOLD)[0] if row is None else self._told.store.values[row]
         session, custody = asked.session, asked.custody
         event, at_ms = session_key(session.session_id), session.ended_at_ms
+        version = min(session.version, MOST_VERSION)
         insights = []
         for kind in PRIORITY:
             if kind not in rules or not asked.may_hear(kind):
                 continue
-            if not may_speak(told, kind, event, session.version, at_ms, custody):
+            if not may_speak(told, kind, event, version, at_ms, custody):
                 continue
             if not fits_week(told, kind, event, at_ms, custody):
                 continue
@@ -158,7 +161,7 @@ class Adviser:
                 continue
             row = self._told.row(slot)
             told = self._told.store.values[row]
-            note(told, kind, event, session.version, at_ms, custody)
+            note(told, kind, event, version, at_ms, custody)
             insights.append(_insight(finding, session, custody))
         return insights
 
@@ -213,7 +216,7 @@ def _gone_mm(kept: Kept, run: Run) -> int:
     gone = kept.gone[kept.gone["counts"]]
     far_mm = int(gone["distance_mm"].astype(np.int64).sum())
     if run.changed_amount is not None and (gone["key"] == session_key(run.session_id)).any():
-        far_mm += round(run.changed_amount * 1000) - round(run.distance_m * 1000)
+        far_mm += millimetres(run.changed_amount) - millimetres(run.distance_m)
     return far_mm
 
 

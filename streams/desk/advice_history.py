@@ -37,6 +37,10 @@ CYCLE = np.dtype([*_SHARED, ("programme", "i1"), ("intact", "?"), *((name, "f4")
 RUN = np.dtype([*_SHARED, ("distance_mm", "i4"), *((name, "f4") for name in _RUN_FIGURES)])
 """`programme` counts from 1 in PROGRAMMES; figures not known are NaN; a key of 0 is a free place."""
 
+MOST_FIGURE, MOST_M, MOST_VERSION = 1e9, 1e6, 2**31 - 1
+"""What the state can hold. A figure above it is not known, a run is no longer (as in the contract of uploads), and
+versions above it are one."""
+
 _DISTURBED: frozenset[CycleAnomaly] = frozenset({"power_cut", "paused", "unfinished", "readings_missing"})
 _FIRST_HARD_ZONE = 3
 """Index of the zone from 80 % of the highest heart rate."""
@@ -103,7 +107,12 @@ def run_entry(run: Run) -> np.void:
         "heart_s": None if zones_s is None else sum(zones_s),
         "hard_s": None if zones_s is None else sum(zones_s[_FIRST_HARD_ZONE:]),
     }
-    return _entry(RUN, run, {"distance_mm": round(run.distance_m * 1000)}, figures)
+    return _entry(RUN, run, {"distance_mm": millimetres(run.distance_m)}, figures)
+
+
+def millimetres(distance_m: float) -> int:
+    """A distance, or a difference of two, in whole ones."""
+    return round(min(max(distance_m, -MOST_M), MOST_M) * 1000)
 
 
 def session_key(session_id: str) -> int:
@@ -185,10 +194,10 @@ def _entry(dtype: np.dtype[np.void], session: Session, own: Mapping[str, Any], f
     values = {
         "key": session_key(session.session_id),
         "started_ms": session.started_at_ms,
-        "version": session.version,
+        "version": min(session.version, MOST_VERSION),
         "counts": session.status in ("closed", "corrected"),
         **own,
-        **{name: np.nan if value is None else value for name, value in figures.items()},
+        **{name: np.nan if value is None or abs(value) > MOST_FIGURE else value for name, value in figures.items()},
     }
     for name, value in values.items():
         entry[name] = value

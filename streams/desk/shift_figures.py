@@ -107,6 +107,5 @@ def _promised(cycle: WashCycle) -> tuple[float, float] | None:
 
 
 def _log(value: float | None, usual: float) -> int | None:
-    if value is None or value <= 0:
-        return None
-    return round(min(max(math.log(value / usual), -_MOST), _MOST) / UNIT)
+    ratio = 0.0 if value is None else value / usual
+    return round(min(max(math.log(ratio), -_MOST), _MOST) / UNIT) if ratio > 0 else None
