@@ -16,6 +16,7 @@ from schemas import topics
 from schemas.fields import Contract
 from streams.batch import Place
 from streams.crash_points import crash_point
+from streams.desk.completeness_asks import MOST_COMMANDS
 from streams.desk.memory import (
     DeskPosition,
     Input,
@@ -99,9 +100,11 @@ class DeskPartition:
         since_ms = now_ms - self._spoke_ms
         if since_ms < LOOK_EVERY_MS if self.has_spoken else not is_idle and since_ms < SPEAK_EVERY_MS:
             return
-        self._write(speak(self._state, self._register, now_ms, is_idle=is_idle))  # 1
+        said = speak(self._state, self._register, now_ms, is_idle=is_idle)
+        self._write(said)  # 1
         self._spoke_ms = now_ms
-        self.position = replace(self.position, has_spoken=is_idle)
+        is_all = len(said.commands) < MOST_COMMANDS
+        self.position = replace(self.position, has_spoken=is_idle and is_all)
 
     def commit(self) -> None:
         """Commit all that was taken in and said."""
