@@ -23,6 +23,8 @@ MOST_COST = 10**9
 
 EXTRA_HEAT_PCT = 6.0
 """From so much more heating energy than with a clean heater on, descaling is due: at 7 % a mm, 0.9 mm of scale."""
+LEAST_EXTRA_PCT = -50.0
+"""No heater does with half: such a figure is a mistake, and no baseline."""
 HEATED_CYCLES, LEAST_HEATED_CYCLES = 5, 3
 SUDS_SHARE = 0.30
 """Of the water that a cycle draws, the share that is heated; the rest rinses."""
@@ -146,7 +148,8 @@ def extra_heat_pct(cycle: PastCycle, model: WasherModel) -> float | None:
     load_kg = model.capacity_kg * NOMINAL_LOAD_SHARE * HOT[cycle.programme] * (load_share(cycle, model) or 1.0)
     capacity = cycle.water_l * SUDS_SHARE * WATER_KJ_PER_KG_K + load_kg * TEXTILE_KJ_PER_KG_K + MACHINE_KJ_PER_K
     warming_w = cycle.heating_k_per_min / 60 * capacity * 1000
-    return (heater_w / (warming_w * model.heating_factor) - 1) * 100
+    extra_pct = (heater_w / (warming_w * model.heating_factor) - 1) * 100
+    return extra_pct if extra_pct > LEAST_EXTRA_PCT else None
 
 
 def filter_blocking(cycles: Sequence[PastCycle]) -> Finding | None:

@@ -137,3 +137,15 @@ def test_three_small_loads_in_ten_could_have_been_fewer() -> None:
 
 def test_quick_and_wool_are_meant_to_be_small() -> None:
     assert load_too_small(cycles(20, programme="quick", water_l=25.0), MATERIAL) is None
+
+
+@pytest.mark.parametrize("heater_w", [0.0, MODEL.motor_w / 2, float(MODEL.motor_w), MODEL.motor_w + 1e-9])
+def test_a_heater_that_seems_to_draw_nothing_is_no_baseline(heater_w: float) -> None:
+    assert extra_heat_pct(a_past_cycle(heater_w=heater_w), MODEL) is None
+    assert descale([*cycles(4, heater_w=heater_w), *cycles(8)], MATERIAL) is None
+    scaled = cycles(8, heating_k_per_min=1.25)
+    assert descale([*cycles(4, heater_w=heater_w), *scaled], MATERIAL) == descale(scaled, MATERIAL) is not None
+
+
+def test_suds_that_seem_to_warm_at_once_are_no_baseline() -> None:
+    assert descale([*cycles(4, heating_k_per_min=1e300), *cycles(8)], MATERIAL) is None
