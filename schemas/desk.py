@@ -84,6 +84,8 @@ class Insight(Contract):
     reason: Annotated[str, described("The rule that speaks, in English, for whoever asks why", "usage")]
     evidence: Annotated[str, described("The numbers behind it, units in their names: a JSON object", "health")]
     uses_health: Annotated[bool, described("Whether heart rate or contact times are behind it")]
+    version: Annotated[int, described("Version of the session it follows from; the newest counts", unit="1", ge=1)]
+    known_at_ms: ReceivedAtMs
 
 
 AlertKind = Literal[

@@ -60,7 +60,7 @@ WASH_CYCLE_VERSIONS = Table("wash_cycle_versions", WashCycle, "All versions of a
 RUN_VERSIONS = Table("run_versions", Run, "All versions of all runs")
 FAILED_EVENTS = Table("failed_events", FailedEvent, "Uploads that were refused, with reason and original bytes")
 USAGE_VERSIONS = Table("usage_versions", Usage, "Whose use each session was, all versions")
-INSIGHTS = Table("insights", Insight, "Advice that was given to people")
+INSIGHT_VERSIONS = Table("insight_versions", Insight, "Advice that was given to people, corrections too")
 ALERT_VERSIONS = Table("alert_versions", Alert, "What the maker should look at, all versions")
 COMPLETENESS_VERSIONS = Table(
     "completeness_versions", Completeness, "What each device counted a month against what arrived, all versions"
@@ -78,7 +78,7 @@ _FED = {
     topics.SESSIONS_SHOE: RUN_VERSIONS,
     topics.FAILED_EVENTS: FAILED_EVENTS,
     topics.USAGE: USAGE_VERSIONS,
-    topics.INSIGHTS: INSIGHTS,
+    topics.INSIGHTS: INSIGHT_VERSIONS,
     topics.ALERTS: ALERT_VERSIONS,
     topics.COMPLETENESS: COMPLETENESS_VERSIONS,
     topics.FLEET_MINUTES: FLEET_MINUTE_VERSIONS,
@@ -130,6 +130,11 @@ VIEWS = (
         "usage",
         f"SELECT * FROM {_newest(USAGE_VERSIONS, 'session_id')} WHERE status <> 'withdrawn'",
         "Whose use each session was, as known now, as of when it began",
+    ),
+    View(
+        "insights",
+        f"SELECT * FROM {_newest(INSIGHT_VERSIONS, 'insight_id')}",
+        "Advice as it was given last: what a correction of its session changed replaces it",
     ),
     View(
         "alerts",

@@ -236,4 +236,6 @@ def _insight(finding: Finding, session: Session, custody: Custody) -> Insight:
         reason=finding.reason,
         evidence=json.dumps(finding.evidence),
         uses_health=finding.uses_health,
+        version=session.version,
+        known_at_ms=session.known_at_ms,
     )

@@ -108,6 +108,8 @@ def test_a_whole_insight_on_money_in_each_language(language: str) -> None:
         "language": language,
         "reason": "A programme that washes as well costs at least 10 % less by the labels' ratio.",
         "uses_health": False,
+        "version": COTTONS[7].version,
+        "known_at_ms": COTTONS[7].known_at_ms,
     }
     assert json.loads(told.evidence)["saving"] == 0.2375
 
