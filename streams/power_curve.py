@@ -30,8 +30,11 @@ class Rules:
 
     active_w: float = 10.0
     """A reading of at least this is activity; below it lies standby."""
+    jog_ms: int = 45_000
+    """Longer measured quiet ends a bout of activity: jogs of the drum each minute are a bout each. Silence is not
+    quiet: nobody knows what the machine did."""
     lull_ms: int = 120_000
-    """Longer measured quiet ends a bout of activity. Silence is not quiet: nobody knows what the machine did."""
+    """Bouts without longer measured quiet between any two of them are one stretch, and of one cycle."""
     pause_ms: int = 900_000
     """Longer time without activity, measured or silent, ends a cycle."""
     bout_ms: int = 60_000
@@ -206,13 +209,15 @@ def cycles(device: Ints, given: Table, rules: Rules) -> Table:
     found["is_timed"] = ~_over(np.logical_or, is_untimed, first, last).astype(bool)
     rest_ms = np.maximum(bouts["first_ms"] - np.append(0, _running_max(bouts["last_ms"], bouts["owner"])[:-1]), 0)
     rest_ms[start] = 0
+    rest_ms[np.diff(bouts["stretch"], prepend=-1) == 0] = 0
     found["rest_ms"] = np.maximum.reduceat(rest_ms, start)
     found["first_piece"] = order[first]
     found["last_piece"] = order[last]
 
     known_until_ms = np.maximum.reduceat(ordered["end_ms"], np.flatnonzero(np.diff(owner, prepend=-1)))[owner[first]]
     is_last = np.diff(owner[first], append=-1) != 0
-    found["is_open"] = is_last & (known_until_ms - found["ended_ms"] <= rules.pause_ms)
+    active_until_ms = np.maximum.reduceat(bouts["stretch_last_ms"], start)
+    found["is_open"] = is_last & (known_until_ms - active_until_ms <= rules.pause_ms)
     is_cycle = (found["ended_ms"] - found["started_ms"] >= rules.cycle_ms) & (found["energy_wh"] >= rules.cycle_wh)
     kept: Table = found[is_cycle]
     return kept
@@ -220,12 +225,13 @@ def cycles(device: Ints, given: Table, rules: Rules) -> Table:
 
 _BOUT = np.dtype(
     [(name, "i8") for name in ("owner", "first_ms", "last_ms", "first_piece", "last_piece", "heating_last_ms")]
+    + [("stretch", "i8"), ("stretch_last_ms", "i8")]
     + [("wh", "f8"), ("heating_wh", "f8")]
 )
 
 
 def _bouts(owner: Ints, ordered: Table, rules: Rules) -> Table:
-    """Runs of active pieces of one device without a lull or a pause between them, in the order of time."""
+    """Runs of active pieces of one device without more quiet than between two jogs, in the order of time."""
     where = np.flatnonzero(ordered["within_count"] > 0)
     if len(where) == 0:
         return np.empty(0, _BOUT)
@@ -234,8 +240,11 @@ def _bouts(owner: Ints, ordered: Table, rules: Rules) -> Table:
     covered_ms = np.cumsum(ordered["before_ms"] + ordered["after_ms"])[where]
     quiet_ms = np.diff(covered_ms) + active["after_ms"][:-1] - active["after_ms"][1:]
     gap_ms = active["active_first_ms"][1:] - reached_ms[:-1]
-    parted = (of[1:] != of[:-1]) | _is_parted(quiet_ms, gap_ms, rules)
+    is_other = of[1:] != of[:-1]
+    parted = is_other | _is_parted(quiet_ms, gap_ms, rules.jog_ms, rules)
     start = np.append(0, np.flatnonzero(parted) + 1)
+    stretch = np.append(0, np.cumsum(is_other | _is_parted(quiet_ms, gap_ms, rules.lull_ms, rules)))
+    stretch_last_ms = reached_ms[np.append(np.flatnonzero(np.diff(stretch)), len(where) - 1)]
     stop = np.append(start[1:], len(where))
 
     made = np.zeros(len(start), _BOUT)
@@ -247,6 +256,8 @@ def _bouts(owner: Ints, ordered: Table, rules: Rules) -> Table:
     made["heating_last_ms"] = np.maximum.reduceat(active["heating_last_ms"], start)
     made["wh"] = _from_to(ordered, "wh", made["first_piece"], made["last_piece"])
     made["heating_wh"] = np.add.reduceat(active["heating_wh"], start)
+    made["stretch"] = stretch[start]
+    made["stretch_last_ms"] = stretch_last_ms[made["stretch"]]
     return made
 
 
@@ -254,11 +265,12 @@ def _begins_cycle(bouts: Table, rules: Rules) -> Mask:
     """Whether a bout begins a cycle: after a pause, or by heating anew when the load before it is washed."""
     reached_ms = _running_max(bouts["last_ms"], bouts["owner"])
     begins: Mask = np.diff(bouts["owner"], prepend=-1) != 0
-    begins[1:] |= bouts["first_ms"][1:] - reached_ms[:-1] > rules.pause_ms
+    is_parted = np.diff(bouts["stretch"]) != 0
+    begins[1:] |= is_parted & (bouts["first_ms"][1:] - reached_ms[:-1] > rules.pause_ms)
     heats = bouts["heating_wh"] >= rules.heating_wh
     heated_ms = _running_max(np.where(heats, bouts["heating_last_ms"], 0), np.cumsum(begins))
     is_washed = (heated_ms > 0) & (reached_ms - heated_ms >= rules.washed_ms)
-    begins[1:] |= heats[1:] & is_washed[:-1]
+    begins[1:] |= is_parted & heats[1:] & is_washed[:-1]
     return begins
 
 
@@ -275,13 +287,13 @@ def _after_lulls(
         return at
     quiet_ms = np.diff(np.cumsum(span_ms)[at]) - span_ms[at[1:]]
     gap_ms = np.diff(measured_at_ms[at]) - span_ms[at[1:]]
-    parted = (upload[at[1:]] == upload[at[:-1]]) & _is_parted(quiet_ms, gap_ms, rules)
+    parted = (upload[at[1:]] == upload[at[:-1]]) & _is_parted(quiet_ms, gap_ms, rules.jog_ms, rules)
     after: Ints = at[1:][parted]
     return after
 
 
-def _is_parted(quiet_ms: Ints, gap_ms: Ints, rules: Rules) -> Mask:
-    parted: Mask = (np.minimum(quiet_ms, gap_ms) > rules.lull_ms) | (gap_ms > rules.pause_ms)
+def _is_parted(quiet_ms: Ints, gap_ms: Ints, longest_ms: int, rules: Rules) -> Mask:
+    parted: Mask = (np.minimum(quiet_ms, gap_ms) > longest_ms) | (gap_ms > rules.pause_ms)
     return parted
 
 

@@ -88,11 +88,16 @@ def readings_in(path: Path) -> list[Reading]:
 
 
 def plain_cycles(readings: list[Reading]) -> Iterator[Cycle]:
-    """Stretches of 10 W and more, parted by 2 minutes of measured quiet or by 15 minutes of any kind; 5 min, 10 Wh."""
-    started_s = ended_s = quiet_s = 0
+    """Stretches of 10 W and more, parted by 2 minutes of measured quiet or by 15 minutes of any kind; 5 min, 10 Wh.
+
+    What follows 45 s of quiet, is shorter than a minute or takes less than 2 Wh is a jog, and prolongs none.
+    """
+    started_s = ended_s = quiet_s = bout_s = 0
+    bout_ws = 0.0
+    kept: Cycle | None = None
     energy_ws = unsure_ws = peak_w = heat_ws = 0.0
     heat_s = covered_s = unsure_s = 0
-    is_running = False
+    is_running, is_first = False, True
     for reading in [*readings, Reading(sys.maxsize, 0, 10.0, 10.0)]:
         if reading.power_w < 10:
             quiet_s += reading.span_s
@@ -101,18 +106,24 @@ def plain_cycles(readings: list[Reading]) -> Iterator[Cycle]:
             continue
         start_s = reading.at_s - reading.span_s
         if is_running and (quiet_s > 120 or start_s - ended_s > 900):
-            if ended_s - started_s >= 300 and energy_ws >= 36_000:
-                yield Cycle(started_s, ended_s, energy_ws / 3600, peak_w, heat_s, heat_ws / 3600, covered_s)
-            is_running = False
+            if kept is not None and kept.ended_s - started_s >= 300 and kept.energy_wh >= 10:
+                yield kept
+            is_running, kept = False, None
+        if not is_running or quiet_s > 45:
+            bout_s, bout_ws, is_first = start_s, 0.0, True
         if not is_running:
             started_s, energy_ws, unsure_ws, peak_w, is_running = start_s, 0.0, 0.0, 0.0, True
             heat_s, heat_ws, covered_s, unsure_s = 0, 0.0, 0, 0
+        bout_ws += (0.0 if is_first else unsure_ws) + reading.power_w * reading.span_s
+        is_first = False
         energy_ws += unsure_ws + reading.power_w * reading.span_s
         peak_w = max(peak_w, reading.power_w)
         covered_s += unsure_s + reading.span_s
         if reading.power_w >= 1200:
             heat_s, heat_ws = heat_s + reading.span_s, heat_ws + reading.power_w * reading.span_s
         quiet_s, unsure_ws, unsure_s, ended_s = 0, 0.0, 0, reading.at_s
+        if ended_s - bout_s >= 60 and bout_ws >= 7_200:
+            kept = Cycle(started_s, ended_s, energy_ws / 3600, peak_w, heat_s, heat_ws / 3600, covered_s)
 
 
 def busy_minutes(readings: list[Reading]) -> list[tuple[int, int]]:

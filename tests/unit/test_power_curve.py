@@ -301,30 +301,34 @@ def test_a_plain_loop_over_the_readings_finds_the_same(drawings: list[str]) -> N
 
 def plainly(readings: list[Reading]) -> list[tuple[int, int]]:
     """Start and end of each cycle, by the rules as docs/wash-cycles.md words them."""
-    bouts: list[list[Reading]] = []
-    quiet_ms, last_ms = 0, 0
+    bouts: list[tuple[int, list[Reading]]] = []
+    quiet_ms, last_ms, stretch = 0, 0, 0
     for reading in readings:
         if reading.power_w < 10:
             quiet_ms += reading.span_ms
             continue
-        if not bouts or quiet_ms > 120_000 or reading.at_ms - reading.span_ms - last_ms > 900_000:
-            bouts.append([])
-        bouts[-1].append(reading)
+        pauses = reading.at_ms - reading.span_ms - last_ms > 900_000
+        stretch += quiet_ms > 120_000 or pauses
+        if not bouts or quiet_ms > 45_000 or pauses:
+            bouts.append((stretch, []))
+        bouts[-1][1].append(reading)
         quiet_ms, last_ms = 0, reading.at_ms
 
     loads: list[list[list[Reading]]] = []
     heated_ms: int | None = None
-    for bout in bouts:
+    before = -1
+    for stretch, bout in bouts:
         if start_ms(bout) > bout[-1].at_ms - 60_000 or energy_wh(readings, bout) < 2:
             continue
         heating = [reading for reading in bout if reading.power_w >= 1_200]
         heats = sum(reading.power_w * reading.span_ms for reading in heating) / 3_600_000 >= 20
         ended_ms = loads[-1][-1][-1].at_ms if loads else 0
         is_next_load = heats and heated_ms is not None and ended_ms - heated_ms >= 900_000
-        if start_ms(bout) - ended_ms > 900_000 or is_next_load:
+        if stretch != before and (start_ms(bout) - ended_ms > 900_000 or is_next_load):
             loads.append([])
             heated_ms = None
         loads[-1].append(bout)
+        before = stretch
         if heats:
             heated_ms = heating[-1].at_ms
     whole = [[reading for bout in load for reading in bout] for load in loads]

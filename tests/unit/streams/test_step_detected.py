@@ -137,6 +137,19 @@ def test_a_jog_of_the_drum_is_no_cycle() -> None:
     assert found(taken_in(WASHER, State(WASHER), uploads_of(QUIET + "j..j..j" + QUIET))) == []
 
 
+@pytest.mark.parametrize("jogs", ["j" * 120, "jjjj..." * 20, "j" * 4])
+def test_jogs_against_creases_do_not_prolong_a_cycle(jogs: str) -> None:
+    said = taken_in(WASHER, State(WASHER), uploads_of(QUIET + ONE + jogs + QUIET))
+    ((started_ms, ended_ms, status),) = found(said, "started_at_ms", "ended_at_ms", "status")
+    assert (started_ms, status) == (at_ms(20), "closed")
+    assert ended_ms - at_ms(32) <= 10_000, "the first jog follows at once"
+
+
+def test_a_soak_with_a_jog_each_minute_parts_no_load() -> None:
+    said = taken_in(WASHER, State(WASHER), uploads_of(QUIET + ONE + "j" * 25 + ONE + QUIET))
+    assert found(said, "started_at_ms", "ended_at_ms", "anomalies") == [(at_ms(20), at_ms(69), [])]
+
+
 def test_a_batch_of_many_plugs_finds_the_cycles_of_each() -> None:
     uploads = [upload for number in range(9) for upload in uploads_of("." * number + ONE + QUIET, 4, f"p-{number}")]
     Random(1).shuffle(uploads)
