@@ -50,7 +50,7 @@ SOMEWHERE, SOME_ZONE = "ZZ", "UTC"
 """Where somebody is of whom nobody can read where: ISO 3166 keeps ZZ free for that."""
 
 _COUNTRY = re.compile("[A-Z]{2}")
-_LANGUAGE = re.compile("[a-z]{2,3}")
+_LANGUAGE = re.compile("[A-Za-z0-9]{1,8}(-[A-Za-z0-9]{1,8}){0,7}")  # the shape of a tag (BCP 47), known or not
 
 
 @dataclass(frozen=True)

@@ -174,9 +174,10 @@ def test_whom_crm_holds_nothing_of_gets_no_advice() -> None:
         ("time_zone", "Europe/\0", "UTC"),
         ("time_zone", "x" * 5000, "UTC"),
         ("time_zone", "Asia/Tokyo", "Asia/Tokyo"),
-        ("language", "Swedish", "en"),
+        ("language", "på svenska", "en"),
         ("language", "", "en"),
         ("language", "yue", "yue"),
+        ("language", "de-AT", "de-AT"),
     ],
 )
 def test_a_preference_that_cannot_be_read_counts_as_not_told(name: str, value: Any, told: Any) -> None:
