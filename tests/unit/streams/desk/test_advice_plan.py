@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date
 from random import Random
+from statistics import median
 
 import pytest
 from hypothesis import given
@@ -114,3 +115,39 @@ def test_nothing_is_planned_on_a_month_of_nothing_but_a_few_steps(km: float) -> 
     before = [a_past_run(35 + 2 * number) for number in range(4, -1, -1)]
     assert plan_next([*before, a_past_run(0, km=0.6)], a_custody()) is not None
     assert plan_next([*before, a_past_run(0, km=km, pace_s=600)], a_custody()) is None
+
+
+@given(seed=st.integers(0, 2**32), rate=st.integers(2, 7), weekly_km=st.floats(5, 90))
+@examples(50)
+def test_a_brisk_run_has_room_for_its_easy_minutes_and_a_long_one_is_long(
+    seed: int, rate: int, weekly_km: float
+) -> None:
+    history = a_history(Random(seed))
+    plan = plan_next(history, a_custody(runs_per_week=rate, weekly_km=weekly_km, goal="half_marathon"))
+    assert plan is not None
+    usual_km = median(run.distance_km for run in history if run.started_ms > NOON_MS - 30 * DAY_MS)
+    if plan.kind == "tempo":
+        ability_s_per_km = plan.fast_s_per_km  # tempo ends at the whole of it
+        middle_km = plan.km - 20 * 60 / (ability_s_per_km / 0.86)
+        assert middle_km * ability_s_per_km >= 9.5 * 60
+    if plan.kind == "long":
+        assert plan.km >= 8.0
+        assert plan.km >= usual_km
+
+
+def test_where_little_of_the_week_is_left_it_is_run_easily_or_the_next_week_begins() -> None:
+    before = [a_past_run(7 + 2 * number, 10.0) for number in range(10, -1, -1)]
+    this_week = [replace(a_past_run(0, km), started_ms=NOON_MS + day * DAY_MS) for day, km in ((0, 12), (2, 12.5))]
+    little = plan_next([*before, *this_week], a_custody(runs_per_week=3, weekly_km=30.0))
+    assert little is not None
+    assert (little.kind, little.km) == ("easy", 5.5)
+    nothing = plan_next([*before, *this_week], a_custody(runs_per_week=3, weekly_km=27.0))
+    assert nothing is not None
+    assert (nothing.earliest, nothing.done_km) == (date(2026, 6, 8), 0.0)
+
+
+def test_weeks_before_the_first_known_run_are_not_weeks_without_running() -> None:
+    # Twelve kilometres every other day are 42 a week, after three of them as after thirty.
+    assert week_target_km(runs(count=3, km=12.0), 75.0) == pytest.approx(42 * PROGRESSION)
+    assert week_target_km(runs(count=8, km=12.0), 75.0) == pytest.approx(42 * PROGRESSION)
+    assert week_target_km(runs(count=30, km=12.0), 75.0) == pytest.approx(42 * PROGRESSION)
