@@ -43,6 +43,12 @@ LEAST_PLANNED_KM = 0.5
 """Less is no run: who has run no more for a month is asked for nothing."""
 LEAST_START = 0.5
 """Of the programme's week, with which somebody begins who has run less."""
+LEAST_KNOWN_DAYS = 3.5
+"""What is known of fewer is not taken for more than half a week."""
+WARM_UP_S, COOL_DOWN_S, LEAST_BRISK_S = 600.0, 600.0, 600.0
+"""Of a tempo run: easy before and after, and what is to be left between them."""
+LEAST_LONG_KM, LONG_OVER_USUAL = 8.0, 1.05
+"""A long run is no shorter, and longer than the usual one of the last month."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +87,16 @@ def plan_next(runs: Sequence[PastRun], custody: Custody) -> Plan | None:
     earliest = last_day + timedelta(days=rest_days)
     left = rate - len(this_week)
     done_km = sum(run.distance_km for run in this_week)
-    if left <= 0 or week_km - done_km < LEAST_KM or week_of(earliest) > week_of(last_day):
+    least_km = max(LEAST_KM, _usual_km(runs) / 2)
+    if left <= 0 or week_km - done_km < least_km or week_of(earliest) > week_of(last_day):
         monday = last_day + timedelta(days=7 - last_day.weekday())
         earliest, this_week, left, done_km = max(earliest, monday), [], rate, 0.0
     kinds = [kind_of(run, runs, week_km, goal) for run in this_week]
     kind = _next_kind(kinds, last_kind, left, rate, goal)
     km = _km(kind, runs, (week_km, done_km), left, goal)
+    if round(least_km_of(kind, runs), 1) > km:
+        kind = "easy"
+        km = _km(kind, runs, (week_km, done_km), left, goal)
     speed = ability_m_per_s(runs, km) if km >= LEAST_PLANNED_KM else None
     if not speed:
         return None
@@ -95,12 +105,28 @@ def plan_next(runs: Sequence[PastRun], custody: Custody) -> Plan | None:
 
 
 def week_target_km(runs: Sequence[PastRun], programme_km: float) -> float:
-    """Kilometres of the present week: a tenth above the mean of the last four, the programme's at most."""
+    """Kilometres of the present week: a tenth above the mean of the last four, the programme's at most.
+
+    Where less is known, the mean is of the days known: each run stands for the days to the next one.
+    """
     last_ms = runs[-1].started_ms
-    weeks = min(max((last_ms - runs[0].started_ms) / DAY_MS, 7.0), CHRONIC_DAYS) / 7
+    known_days = (last_ms - runs[0].started_ms) / DAY_MS * len(runs) / max(len(runs) - 1, 1)
+    weeks = min(max(known_days, LEAST_KNOWN_DAYS), CHRONIC_DAYS) / 7
     recent = [run for run in runs if run.started_ms > last_ms - CHRONIC_DAYS * DAY_MS]
     usual_km = sum(run.distance_km for run in recent) / weeks
     return min(programme_km, max(usual_km * PROGRESSION, programme_km * LEAST_START))
+
+
+def least_km_of(kind: RunKind, runs: Sequence[PastRun]) -> float:
+    """Kilometres below which a run is not of its kind."""
+    if kind == "long":
+        return max(LEAST_LONG_KM, _usual_km(runs) * LONG_OVER_USUAL)
+    km = LEAST_KM
+    if kind == "tempo":
+        easy, brisk = (sum(EFFORT[own]) / 2 for own in ("easy", "tempo"))
+        for _ in range(3):  # the speed depends on the distance, a little
+            km = (ability_m_per_s(runs, km) or 0.0) * ((WARM_UP_S + COOL_DOWN_S) * easy + LEAST_BRISK_S * brisk) / 1000
+    return km
 
 
 def ability_m_per_s(runs: Sequence[PastRun], km: float) -> float | None:
@@ -151,13 +177,24 @@ def _next_kind(kinds: Sequence[RunKind], last_kind: RunKind, left: int, rate: in
 def _km(kind: RunKind, runs: Sequence[PastRun], week: tuple[float, float], left: int, goal: Goal) -> float:
     """Its kilometres: what the week has left, shared out, within what the longest run of the last month allows."""
     week_km, done_km = week
-    last_ms = runs[-1].started_ms
-    longest_km = max(run.distance_km for run in runs if run.started_ms > last_ms - LONGEST_DAYS * DAY_MS)
+    longest_km = max(run.distance_km for run in _of_last_month(runs))
     left_km = max(week_km - done_km, 0.0)
     wanted_km = LONG_SHARE[goal] * week_km if kind == "long" else left_km / left
     if kind != "long" and goal != "health" and left > 1:
         wanted_km = min(wanted_km, LONG_SHARE[goal] * week_km * LONG_FROM * 0.95)
+    if kind == "tempo":
+        spare_km = left_km - (left - 1) * LEAST_KM
+        wanted_km = max(wanted_km, min(least_km_of(kind, runs), spare_km))
     return round(max(min(wanted_km, left_km, longest_km * PROGRESSION), min(LEAST_KM, longest_km)), 1)
+
+
+def _usual_km(runs: Sequence[PastRun]) -> float:
+    return median(run.distance_km for run in _of_last_month(runs))
+
+
+def _of_last_month(runs: Sequence[PastRun]) -> list[PastRun]:
+    last_ms = runs[-1].started_ms
+    return [run for run in runs if run.started_ms > last_ms - LONGEST_DAYS * DAY_MS]
 
 
 def _in_week(runs: Sequence[PastRun], week: int, custody: Custody) -> list[PastRun]:
