@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from statistics import fmean, median
 
-from streams.desk.advice_finding import Day, Distance, Finding, Milliseconds, Number, Percent, Word
+from streams.desk.advice_finding import Day, Distance, Finding, Milliseconds, Number, Percent, Quantity, Word
 from streams.desk.advice_history import DAY_MS, PastRun, since
 from streams.desk.advice_plan import CHRONIC_DAYS
 from streams.desk.advice_told import local_day
@@ -37,6 +37,8 @@ SHOE_LIFE_KM = 700.0
 """Between the 500 and 800 km after which shoes have lost a third of their cushioning (Cook, Kester & Brunet, 1985, Am J
 Sports Med 13(4)); contact times are longer from 320 km on (Kong, Candelaria & Smith, 2009, Br J Sports Med 43)."""
 SOON_DAYS = 21
+LEAST_RATE_DAYS = 7
+"""Known of a runner before anything is said of their rate."""
 
 
 def asymmetry(runs: Sequence[PastRun]) -> Finding | None:
@@ -177,22 +179,22 @@ def shoe_worn_out(runs: Sequence[PastRun], total_km: float, custody: Custody) ->
         total_km: What they have run in all.
     """
     recent = since(runs, CHRONIC_DAYS)
-    days = min(max((runs[-1].started_ms - runs[0].started_ms) / DAY_MS, 7.0), CHRONIC_DAYS)
-    per_week = sum(run.distance_km for run in recent) / days * 7
+    days = min((runs[-1].started_ms - runs[0].started_ms) / DAY_MS, CHRONIC_DAYS)
+    per_week = sum(run.distance_km for run in recent) / days * 7 if days >= LEAST_RATE_DAYS else 0.0
     left_km = SHOE_LIFE_KM - total_km
-    if per_week <= 0 or left_km > per_week / 7 * SOON_DAYS:
+    if left_km > per_week / 7 * SOON_DAYS:
         return None
     evidence: dict[str, int | float | str] = {
         "shoe_km": round(total_km, 1),
         "life_km": SHOE_LIFE_KM,
-        "km_per_week": round(per_week, 2),
     }
-    reason = (
-        f"The shoes have run {SHOE_LIFE_KM:.0f} km, or will have within {SOON_DAYS} days at the last four weeks' rate."
-    )
-    values = {"distance": Distance(total_km, 0), "life": Distance(SHOE_LIFE_KM, 0), "per_week": Distance(per_week, 0)}
+    values: dict[str, Quantity] = {"distance": Distance(total_km, 0), "life": Distance(SHOE_LIFE_KM, 0)}
     if left_km <= 0:
+        reason = f"The shoes have run {SHOE_LIFE_KM:.0f} km."
         return Finding("shoe_worn_out", "shoe_worn_out.now", values, evidence, reason)
+    evidence |= {"km_per_week": round(per_week, 2), "rate_days": round(days, 1)}
+    reason = f"The shoes will have run {SHOE_LIFE_KM:.0f} km within {SOON_DAYS} days at the rate of the last {days:.0f} days."
+    values["per_week"] = Distance(per_week, 0)
     day = local_day(runs[-1].started_ms, custody.time_zone) + timedelta(days=round(left_km / per_week * 7))
     evidence_soon = {**evidence, "worn_out_on": day.isoformat()}
     return Finding("shoe_worn_out", "shoe_worn_out.soon", {**values, "day": Day(day)}, evidence_soon, reason)

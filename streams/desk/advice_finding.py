@@ -6,7 +6,7 @@ Quantities are kept as such until they are written: a reader's language and coun
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
@@ -87,9 +87,10 @@ class LocalTime:
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A message of the catalogue as a part of another one."""
+    """A message of the catalogue as a part of another one, with what its own placeholders stand for."""
 
     key: str
+    values: Mapping[str, Quantity] = field(default_factory=dict)
 
 
 Quantity = (

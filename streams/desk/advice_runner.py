@@ -6,14 +6,17 @@ Figures of health that a rule may not see are None in the runs it is given.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 
-from streams.desk.advice_finding import Day, Distance, Finding, LocalDay, Number, Pace, Percent, Word
-from streams.desk.advice_history import PastRun, since
+from streams.desk.advice_finding import Day, Distance, Finding, LocalDay, Number, Pace, Percent, Quantity, Word
+from streams.desk.advice_history import DAY_MS, PastRun, since
 from streams.desk.advice_plan import EFFORT, HARD_EFFORT, ability_m_per_s, effort_of, plan_next
 from streams.desk.register import Custody
 
 TOO_FAST = 0.02
 """Above `HARD_EFFORT`, so that a good day is no reason to speak."""
+LEAST_TOLD_KM = 0.1
+"""Less is nothing worth telling, and would be written as 0."""
 WATCHED_DAYS = 28
 LEAST_WATCHED_RUNS, LEAST_WATCHED_S = 5, 7_200.0
 MOST_HARD_PCT, WANTED_HARD_PCT = 35.0, 20.0
@@ -58,7 +61,7 @@ def pace_advice(runs: Sequence[PastRun], custody: Custody) -> Finding | None:
 
 
 def heart_rate_advice(runs: Sequence[PastRun]) -> Finding | None:
-    """Whether too much of the last four weeks was run hard, by heart rate."""
+    """Whether too much of the last four weeks was run hard, by heart rate; of what is known of them."""
     recent = [run for run in since(runs, WATCHED_DAYS) if run.heart_s]
     watched_s = sum(run.heart_s or 0.0 for run in recent)
     if runs[-1].heart_s is None or len(recent) < LEAST_WATCHED_RUNS or watched_s < LEAST_WATCHED_S:
@@ -66,11 +69,13 @@ def heart_rate_advice(runs: Sequence[PastRun]) -> Finding | None:
     hard_pct = 100 * sum(run.hard_s or 0.0 for run in recent) / watched_s
     if hard_pct < MOST_HARD_PCT:
         return None
+    first_ms = next(run.started_ms for run in runs if run.heart_s)
+    days = min(max(round((runs[-1].started_ms - first_ms) / DAY_MS) + 1, 2), WATCHED_DAYS)
     return Finding(
         "heart_rate_advice",
         "heart_rate_advice",
         {
-            "weeks": Number(WATCHED_DAYS // 7),
+            "days": Number(days),
             "hard": Percent(hard_pct),
             "limit": Percent(80.0),
             "wanted": Percent(WANTED_HARD_PCT),
@@ -80,9 +85,9 @@ def heart_rate_advice(runs: Sequence[PastRun]) -> Finding | None:
             "threshold_pct": MOST_HARD_PCT,
             "watched_s": round(watched_s),
             "runs": len(recent),
-            "days": WATCHED_DAYS,
+            "days": days,
         },
-        f"At least {MOST_HARD_PCT:.0f} % of the last {WATCHED_DAYS} days' running was at 80 % of the highest heart "
+        f"At least {MOST_HARD_PCT:.0f} % of the last {days} days' running was at 80 % of the highest heart "
         "rate or above.",
         uses_health=True,
     )
@@ -93,6 +98,14 @@ def next_session(runs: Sequence[PastRun], custody: Custody) -> Finding | None:
     plan = plan_next(runs, custody)
     if plan is None:
         return None
+    whose = "programme" if round(plan.week_km, 1) == round(custody.weekly_km or 0.0, 1) else "suggested"
+    begun = ".begun" if plan.done_km >= LEAST_TOLD_KM else ""
+    week: dict[str, Quantity] = {
+        "week": Distance(plan.week_km),
+        "monday": Day(plan.earliest - timedelta(days=plan.earliest.weekday())),
+    }
+    if begun:
+        week["done"] = Distance(plan.done_km)
     return Finding(
         "next_session",
         f"next_session.{plan.kind}",
@@ -102,8 +115,7 @@ def next_session(runs: Sequence[PastRun], custody: Custody) -> Finding | None:
             "slow": Pace(plan.slow_s_per_km, begins_range=True),
             "fast": Pace(plan.fast_s_per_km),
             "day": Day(plan.earliest),
-            "done": Distance(plan.done_km),
-            "week": Distance(plan.week_km),
+            "of_week": Word(f"week.{whose}{begun}", week),
         },
         {
             "run": plan.kind,

@@ -87,8 +87,10 @@ def written(quantity: Quantity, reader: Reader) -> str:
     """A quantity as its reader writes it."""
     locale = reader.locale
     match quantity:
-        case Word(key):
-            return catalogue(reader.written)[key]
+        case Word(key, values):
+            return catalogue(reader.written)[key].format_map(
+                {name: written(value, reader) for name, value in values.items()}
+            )
         case Number(value, digits):
             return _decimal(value, digits, locale)
         case Percent(value, digits):

@@ -123,6 +123,7 @@ def descale(cycles: Sequence[PastCycle], material: str) -> Finding | None:
         return None
     best_pct = min(sorted(extras_pct)[len(extras_pct) // 4], 0.0)
     present_pct = median(extras_pct[-HEATED_CYCLES:])
+    count = min(len(extras_pct), HEATED_CYCLES)
     extra_pct = ((1 + present_pct / 100) / (1 + best_pct / 100) - 1) * 100
     if extra_pct < EXTRA_HEAT_PCT:
         return None
@@ -133,10 +134,10 @@ def descale(cycles: Sequence[PastCycle], material: str) -> Finding | None:
         {
             "extra_heating_energy_pct": round(extra_pct, 1),
             "threshold_pct": EXTRA_HEAT_PCT,
-            "cycles": min(len(extras_pct), HEATED_CYCLES),
+            "cycles": count,
         },
         f"Heating takes at least {EXTRA_HEAT_PCT:.0f} % more energy than with a clean heater "
-        f"(median of the last {HEATED_CYCLES} hot cycles).",
+        f"(median of the last {count} hot cycles).",
     )
 
 

@@ -139,13 +139,13 @@ class AlertBook:
         raised = self._store.values["raised"][row].tolist()
         for number, rule in enumerate(RULES):
             column = NAMES.index(rule.ratio)
-            score = rule.score([kept[place * len(NAMES) + column] for place in newest_first])
+            own = [kept[place * len(NAMES) + column] for place in newest_first]
+            score = rule.score(own)
             if score is None or (rule.clear_pct <= score if raised[number] else score < rule.raise_pct):
                 continue
             cohort = self._cohorts.name(int(self._store.values["cohort"][row]))
-            yield self._told(
-                row, number, cycle.device_id, cohort, _of_wear(rule, score, measured, cycle, cohort), cycle
-            )
+            finding = _of_wear(rule, score, len(rule.known(own)), measured, cycle)
+            yield self._told(row, number, cycle.device_id, cohort, finding, cycle)
 
     def _woken(self, row: int, session: Session) -> Iterator[Alert]:
         """It is used again."""
@@ -206,9 +206,9 @@ class AlertBook:
         )
 
 
-def _of_wear(rule: Rule, score: float, measured: Ratios, cycle: WashCycle, cohort: Cohort) -> _Finding:
+def _of_wear(rule: Rule, score: float, cycles: int, measured: Ratios, cycle: WashCycle) -> _Finding:
     own = getattr(measured, rule.ratio)
-    evidence: dict[str, float | int] = {f"{rule.ratio}_score_pct": round(score, 1)}
+    evidence: dict[str, float | int] = {f"{rule.ratio}_score_pct": round(score, 1), "cycles": cycles}
     if not math.isnan(own):
         evidence[f"{rule.ratio}_of_new_last_cycle"] = round(own, 3)
     told = {
@@ -221,7 +221,7 @@ def _of_wear(rule: Rule, score: float, measured: Ratios, cycle: WashCycle, cohor
     return _Finding(
         round(score, 2),
         rule.raise_pct,
-        f"{score:.1f} {rule.says}, in the last {rule.cycles} cycles of this {cohort.material} "
+        f"{score:.1f} {rule.says}, in the last {cycles} cycles of this {cycle.material} "
         f"(raised from {rule.raise_pct:.0f}, cleared below {rule.clear_pct:.0f}).",
         evidence,
     )

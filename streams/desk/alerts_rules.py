@@ -35,12 +35,16 @@ class Rule:
     says: str
     below: float | None = None
 
+    def known(self, newest_first: Sequence[float]) -> list[float]:
+        """The ratios that the score is of."""
+        return [ratio for ratio in newest_first if not math.isnan(ratio)][: self.cycles]
+
     def score(self, newest_first: Sequence[float]) -> float | None:
         """Of the ratios of a machine's cycles, NaN where there is none; None where there are too few.
 
         A median, because one odd cycle must not matter.
         """
-        known = [ratio for ratio in newest_first if not math.isnan(ratio)][: self.cycles]
+        known = self.known(newest_first)
         if len(known) < self.least:
             return None
         if self.below is not None:
