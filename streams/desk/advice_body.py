@@ -193,7 +193,10 @@ def shoe_worn_out(runs: Sequence[PastRun], total_km: float, custody: Custody) ->
         reason = f"The shoes have run {SHOE_LIFE_KM:.0f} km."
         return Finding("shoe_worn_out", "shoe_worn_out.now", values, evidence, reason)
     evidence |= {"km_per_week": round(per_week, 2), "rate_days": round(days, 1)}
-    reason = f"The shoes will have run {SHOE_LIFE_KM:.0f} km within {SOON_DAYS} days at the rate of the last {days:.0f} days."
+    reason = (
+        f"The shoes will have run {SHOE_LIFE_KM:.0f} km within {SOON_DAYS} days "
+        f"at the rate of the last {days:.0f} days."
+    )
     values["per_week"] = Distance(per_week, 0)
     day = local_day(runs[-1].started_ms, custody.time_zone) + timedelta(days=round(left_km / per_week * 7))
     evidence_soon = {**evidence, "worn_out_on": day.isoformat()}

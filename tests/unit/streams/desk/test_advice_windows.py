@@ -50,7 +50,7 @@ def test_the_rate_of_a_shoe_is_that_of_the_days_known_a_week_at_least() -> None:
     ("fields", "kind", "count"), [({"drain": 2.0}, "drain_pump", 3), ({"drag": 2.0}, "bearing", 6)]
 )
 def test_wear_is_told_of_the_cycles_seen(fields: dict[str, float], kind: str, count: int) -> None:
-    [alert] = told(AlertBook(stores()), (a_cycle(number, **fields) for number in range(count)))  # type: ignore[arg-type]
+    [alert] = told(AlertBook(stores()), (a_cycle(number, **fields) for number in range(count)))
     assert alert.kind == kind
     assert f"in the last {count} cycles" in alert.reason
     assert json.loads(alert.evidence)["cycles"] == count
