@@ -14,8 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from streams.batch import Batch, Instants, channel
+from streams.curve_rules import Rules
 from streams.pieces import Pieces, forgettable
-from streams.power_curve import Rules, cycles, pieces
+from streams.power_curve import cycles, pieces
 from streams.programme import PROGRAMMES
 from streams.recognition import recognised
 from streams.reported import SessionIndex

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from streams.curve_rules import Rules
 from streams.dedupe import WINDOW
-from streams.power_curve import PIECE, Rules
+from streams.power_curve import PIECE
 from streams.store import Rows, Store
 
 Ints = npt.NDArray[np.int64]

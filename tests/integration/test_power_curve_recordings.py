@@ -22,7 +22,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
-from streams.power_curve import Rules, cycles, pieces
+from streams.curve_rules import Rules
+from streams.power_curve import cycles, pieces
 from streams.recognition import recognised
 
 PROJECT = Path(__file__).parents[2]

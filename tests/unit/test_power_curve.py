@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.power_curve import CYCLE, PIECE, Rules, cycles, pieces
+from streams.curve_rules import Rules
+from streams.power_curve import CYCLE, PIECE, cycles, pieces
 from tests.unit.examples import examples
 
 RULES = Rules()
