@@ -9,8 +9,9 @@ import pyarrow as pa
 
 from schemas.fields import EARLIEST_MS, FIRMWARE, IDENTIFIER, Contract
 from schemas.forms import Column, Shape, arrow_schema, columns
+from schemas.reference import SUBJECT
 
-TEXTS = {IDENTIFIER: "w-{}", FIRMWARE: "1.2.{}", "^[A-Z]{2}$": "SE"}
+TEXTS = {IDENTIFIER: "w-{}", FIRMWARE: "1.2.{}", "^[A-Z]{2}$": "SE", SUBJECT: "p" + 26 * "a"}
 
 
 def filled(contract: type[Contract], count: int) -> pa.Table:

@@ -117,7 +117,8 @@ def test_every_message_of_our_own_comes_back_byte_by_byte_with_its_headers(
     topic = fresh_topic(like)
     paths = sorted((EXAMPLES / like).glob("*/*"))
     for path in paths:
-        assert written(kafka_bootstrap, topic, path.read_bytes(), headers=[("reason", path.name.encode())]) is None
+        headers = [("reason", path.name.encode())]  # a compacted topic takes no record without a key
+        assert written(kafka_bootstrap, topic, path.read_bytes(), key=path.name, headers=headers) is None
     for path, message in zip(paths, read(kafka_bootstrap, topic, len(paths)), strict=True):
         assert message.value() == path.read_bytes()
         assert message.headers() == [("reason", path.name.encode())]
