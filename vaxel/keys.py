@@ -51,6 +51,15 @@ def keys(environ: Mapping[str, str], data_dir: Path) -> Keys:
     return Keys(*(_key(directory / name, is_made=not named) for name in (PSEUDONYM_FILE, SEALING_FILE)))
 
 
+def known_keys(environ: Mapping[str, str], data_dir: Path) -> Keys:
+    """The keys that are there: none is made, since a key made now would fit nothing of what is there.
+
+    Raises:
+        UsageError: as of `keys`, and where there are none.
+    """
+    return keys({VARIABLE: environ.get(VARIABLE) or str(data_dir / KEYS_FOLDER)}, data_dir)
+
+
 def _key(path: Path, *, is_made: bool) -> bytes:
     try:
         if is_made and not path.exists():

@@ -9,7 +9,7 @@ from pathlib import Path
 from schemas.errors import OutsideError, UsageError
 from schemas.sealing import BrokenSealError, context_of, is_sealed, unseal
 from streams.failed_record import KIND
-from vaxel.keys import KEYS_FOLDER, VARIABLE, keys
+from vaxel.keys import VARIABLE, known_keys
 
 Opened = Callable[[str, int, int, bytes], bytes]
 """Topic, partition, offset and bytes of a failed event to the bytes of its upload. Those that no seal is on stay.
@@ -21,9 +21,7 @@ sealed.
 
 def opener(environ: Mapping[str, str], data_dir: Path) -> Opened:
     """Opens with the key of this installation, which is looked for when the first sealed event comes; never made."""
-    # A key made now would have sealed nothing of what is there.
-    expected = {VARIABLE: environ.get(VARIABLE) or str(data_dir / KEYS_FOLDER)}
-    return opener_of(lambda: keys(expected, data_dir).sealing)
+    return opener_of(lambda: known_keys(environ, data_dir).sealing)
 
 
 def opener_of(sealing_key: Callable[[], bytes]) -> Opened:

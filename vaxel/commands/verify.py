@@ -33,14 +33,14 @@ def verify(*, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False) -> 
         raise typer.Exit(1)
 
 
-_DESK_BEHIND = "the desk has not taken everything in"
+_DESK_BEHIND = "the desk has not taken everything in (vaxel run --until-idle)"
 
 
 def verified(addresses: Addresses, data_dir: Path) -> Verdict:
     """The verdict on everything that was published so far."""
-    from schemas.errors import UnreachableError  # noqa: PLC0415
+    from schemas.errors import UnreachableError, UsageError  # noqa: PLC0415
     from sinks.lake.connection import outside  # noqa: PLC0415
-    from vaxel.keys import keys  # noqa: PLC0415
+    from vaxel.keys import known_keys  # noqa: PLC0415
     from vaxel.opening import opener  # noqa: PLC0415
     from vaxel.progress import desk_behind, lake_counts, lake_if_made, waiting_uploads  # noqa: PLC0415
     from vaxel.record_check import check_records  # noqa: PLC0415
@@ -64,7 +64,12 @@ def verified(addresses: Addresses, data_dir: Path) -> Verdict:
         wrong["record_rows_wrong"] = records.wrong
         usage, usage_skipped = UsageCheck(0, 0, []), _DESK_BEHIND
         if not desk_behind(addresses.kafka):
-            usage, usage_skipped = check_usage(lake, keys(os.environ, data_dir).pseudonym), ""
+            try:
+                key = known_keys(os.environ, data_dir).pseudonym
+            except UsageError as error:
+                usage_skipped = str(error)
+            else:
+                usage, usage_skipped = check_usage(lake, key), ""
         wrong["usage_wrong"] = usage.wrong
         counts = lake_counts(lake)
         return Verdict(
@@ -118,7 +123,7 @@ def report(verdict: Verdict, data_dir: Path = DEFAULT_DATA_DIR) -> str:
         f"{verdict.usage_checked:,} sessions' owners checked, {verdict.usage_wrong:,} wrong",
     ]
     if verdict.usage_skipped is not None:
-        lines.append(f"whose use sessions were was not compared: {verdict.usage_skipped}; {run_on}")
+        lines.append(f"whose use sessions were was not compared: {verdict.usage_skipped}")
     if verdict.usage_unknown:
         lines.append(f"{verdict.usage_unknown:,} sessions are of devices that no record system told of")
     if verdict.let_in:

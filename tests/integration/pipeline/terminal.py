@@ -96,7 +96,7 @@ class Terminal:
         return verdict
 
 
-FAULTS = ("lost", "twice", "misjudged", "sessions_wrong", "sums_wrong", "record_rows_wrong")
+FAULTS = ("lost", "twice", "misjudged", "sessions_wrong", "sums_wrong", "record_rows_wrong", "usage_wrong")
 
 
 def faults(verdict: Mapping[str, Any]) -> dict[str, int]:

@@ -175,7 +175,8 @@ def copy(sound: Terminal, truth: Path) -> Iterator[tuple[Terminal, Addresses]]:
                 server.execute(f'create database "{copied}" template "{original}"'.encode())
             there = replace(found, **copies)
             variables = {variable: getattr(there, name) for name, variable in VARIABLES.items()}
-            yield Terminal(truth, variables | {"VAXEL_DATA_DIR": "."}), there
+            variables |= {"VAXEL_DATA_DIR": ".", "VAXEL_KEYS": str(sound.data_dir / "keys")}
+            yield Terminal(truth, variables), there
         finally:
             for address in copies.values():
                 server.execute(f'drop database if exists "{address.rpartition("/")[2]}" with (force)'.encode())
@@ -195,7 +196,7 @@ def test_verify_tells_what_is_wrong_and_ends_with_1(copy: tuple[Terminal, Addres
         )
     verdict = terminal.verifies()
     wrong = faults(verdict)
-    assert wrong.keys() == {"lost", "sessions_wrong", "sums_wrong", "record_rows_wrong"}
+    assert wrong.keys() == {"lost", "sessions_wrong", "sums_wrong", "record_rows_wrong", "usage_wrong"}
     assert wrong["lost"] == 1
     assert wrong["sessions_wrong"] > 5
     assert any("the audit's last word is" in case for case in verdict["examples"]["record_rows_wrong"])
