@@ -14,6 +14,7 @@ from sinks.lake import positions, tables
 from sinks.lake.connection import open_writer, outside
 from sinks.lake.positions import Place, Position
 from sinks.lake.topics import Reader, Topics
+from sinks.lake.turns import Turns
 
 
 @dataclass
@@ -28,6 +29,7 @@ class Session:
     """
 
     lake: duckdb.DuckDBPyConnection
+    turns: Turns
     topics: Topics
     reader: Reader
     positions: dict[Place, Position]
@@ -55,4 +57,5 @@ def opened(
             wanted = positions.decide(positions.read(lake, names), topics.extents(names), accepted_topics)
             positions.replace(lake, wanted)
         reader = parts.enter_context(closing(Reader(kafka, wanted)))
-        yield Session(lake, topics, reader, wanted)
+        turns = parts.enter_context(closing(Turns(catalog)))
+        yield Session(lake, turns, topics, reader, wanted)

@@ -26,6 +26,7 @@ from sinks.lake.connection import open_reader, open_writer
 from sinks.lake.crash_points import POINTS, VARIABLE
 from sinks.lake.sink import Settings
 from sinks.lake.store import store
+from sinks.lake.turns import Turns
 from tests.integration.lake.conftest import ROWS_IN_A_FRAME, Lake, wait_for
 
 pytestmark = [pytest.mark.kafka, pytest.mark.postgres]
@@ -115,6 +116,20 @@ def test_of_two_sinks_on_one_partition_one_stops_and_nothing_is_stored_twice(lak
     (error,) = first + second
     assert "Another sink owns topic" in str(error)
     assert lake.ask(COUNTS) == exactly(produced * ROWS_IN_A_FRAME)
+
+
+def test_a_sink_waits_for_its_turn_and_sees_what_the_one_before_has_stored(lake: Lake) -> None:
+    lake.sink(0)
+    before = Turns(lake.catalog)
+    with running(lake) as errors:
+        with before.mine():
+            lake.produce(range(3))
+            time.sleep(2.0)  # longer than any row waits
+            assert lake.ask(COUNTS) == [(0, 0, None, None)]
+        wait_for(lambda: lake.lag() == 0)
+    before.close()
+    assert errors == []
+    assert lake.ask(COUNTS) == exactly(3 * ROWS_IN_A_FRAME)
 
 
 def test_a_second_writer_of_a_span_is_refused_whether_before_or_at_the_commit(lake: Lake) -> None:
