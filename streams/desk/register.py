@@ -7,10 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import date
 from functools import cached_property
 
-from schemas.fleet import Product
 from schemas.reference import (
     ConsentReference,
     ContractKind,
@@ -91,14 +89,6 @@ class Known:
     @property
     def material(self) -> str | None:
         return None if self.device is None else self.device.material
-
-    @property
-    def product(self) -> Product | None:
-        return None if self.device is None else self.device.product
-
-    @property
-    def sold_on(self) -> date | None:
-        return None if self.device is None else self.device.sold_on
 
     def custody_at(self, at_ms: int) -> Custody | None:
         """Who had it then; None: nobody."""
