@@ -109,15 +109,27 @@ def read(connection: duckdb.DuckDBPyConnection, topics: Collection[str]) -> dict
     return kept
 
 
-def replace(connection: duckdb.DuckDBPyConnection, wanted: Mapping[Place, Position]) -> None:
-    """Sets positions that are absent or differ, in one transaction. Call it inside `tables.only_one`."""
-    kept = read(connection, {topic for topic, _ in wanted})
+def replace(
+    connection: duckdb.DuckDBPyConnection, kept: Mapping[Place, Position], wanted: Mapping[Place, Position]
+) -> None:
+    """Sets positions that were absent or are to differ, in one transaction. Call it inside `tables.only_one`.
+
+    Args:
+        kept: What `wanted` was decided upon. It may be old by now: another sink at work moves positions meanwhile, and
+            a position that it moved stays where it is. To set it back would store that span twice.
+    Raises:
+        OutsideError: another sink moved one that is to differ.
+    """
     changed = {place: position for place, position in wanted.items() if kept.get(place) != position}
     if not changed:
         return
     with_rows = _rows([(*place, position.topic_id, position.next_offset) for place, position in changed.items()])
     connection.register("wanted_positions", with_rows)
     connection.execute("BEGIN")
+    by_now = read(connection, {topic for topic, _ in changed})
+    if any(by_now.get(place) != kept.get(place) for place in changed):
+        connection.execute("ROLLBACK")
+        raise OutsideError(f"Another sink is at work on {sorted({topic for topic, _ in changed})}. Stop it first.")
     connection.execute(
         f'DELETE FROM "{SINK_POSITION.name}" '
         "WHERE (topic, partition) IN (SELECT (topic, partition) FROM wanted_positions)"

@@ -14,7 +14,6 @@ from sinks.lake import positions, tables
 from sinks.lake.connection import open_writer, outside
 from sinks.lake.positions import Place, Position
 from sinks.lake.topics import Reader, Topics
-from sinks.lake.turns import Turns
 
 
 @dataclass
@@ -29,7 +28,6 @@ class Session:
     """
 
     lake: duckdb.DuckDBPyConnection
-    turns: Turns
     topics: Topics
     reader: Reader
     positions: dict[Place, Position]
@@ -54,8 +52,8 @@ def opened(
         with tables.only_one(catalog), outside("prepare the lake"):
             lake = parts.enter_context(closing(open_writer(catalog, files)))
             tables.prepare(lake, [*(entry.table for entry in inputs), SINK_POSITION])
-            wanted = positions.decide(positions.read(lake, names), topics.extents(names), accepted_topics)
-            positions.replace(lake, wanted)
+            kept = positions.read(lake, names)
+            wanted = positions.decide(kept, topics.extents(names), accepted_topics)
+            positions.replace(lake, kept, wanted)
         reader = parts.enter_context(closing(Reader(kafka, wanted)))
-        turns = parts.enter_context(closing(Turns(catalog)))
-        yield Session(lake, turns, topics, reader, wanted)
+        yield Session(lake, topics, reader, wanted)

@@ -169,7 +169,7 @@ def _has_grown(session: Session, topics: Collection[str]) -> bool:
 def _stored(session: Session, batch: Batch) -> Stored:
     begun_s = time.monotonic()
     rows = batch.rows()
-    with session.turns.mine(), outside("store rows in the lake"):
+    with outside("store rows in the lake"):
         store(session.lake, rows, session.positions, batch.ends)
     for place, next_offset in batch.ends.items():
         session.positions[place] = Position(session.positions[place].topic_id, next_offset)
@@ -182,6 +182,5 @@ def _flush(session: Session, settings: Settings) -> None:
     """Moves small inserts from the catalogue to files; when another sink is in the way, next time will do."""
     if session.commits % settings.flush_after:
         return
-    doing = "move small inserts from the catalogue to files"
-    with session.turns.mine(), outside(doing), suppress(duckdb.TransactionException):
+    with outside("move small inserts from the catalogue to files"), suppress(duckdb.TransactionException):
         session.lake.execute(f"CALL ducklake_flush_inlined_data('{LAKE}')")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -24,9 +24,10 @@ from schemas.topics import BY_NAME, READINGS_WASHER
 from sinks.lake import positions, tables
 from sinks.lake.connection import open_reader, open_writer
 from sinks.lake.crash_points import POINTS, VARIABLE
+from sinks.lake.positions import Extent, Place
 from sinks.lake.sink import Settings
 from sinks.lake.store import store
-from sinks.lake.turns import Turns
+from sinks.lake.topics import Topics
 from tests.integration.lake.conftest import ROWS_IN_A_FRAME, Lake, wait_for
 
 pytestmark = [pytest.mark.kafka, pytest.mark.postgres]
@@ -118,18 +119,48 @@ def test_of_two_sinks_on_one_partition_one_stops_and_nothing_is_stored_twice(lak
     assert lake.ask(COUNTS) == exactly(produced * ROWS_IN_A_FRAME)
 
 
-def test_a_sink_waits_for_its_turn_and_sees_what_the_one_before_has_stored(lake: Lake) -> None:
+@contextmanager
+def meanwhile(monkeypatch: pytest.MonkeyPatch, lake: Lake, frames: int) -> Iterator[None]:
+    """Another sink stores this many frames while the first one that opens asks Kafka what its topics hold."""
+    asks, others = Topics.extents, [frames]
+
+    def answer(topics: Topics, names: Collection[str]) -> dict[Place, Extent]:
+        found = asks(topics, names)
+        if others:
+            with open_writer(lake.catalog, lake.files) as other:
+                starts = positions.read(other, [lake.topic()])
+                store(other, {}, starts, {(lake.topic(), 0): starts[lake.topic(), 0].next_offset + others.pop()})
+        return found
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Topics, "extents", answer)
+        yield
+
+
+def test_a_sink_that_starts_does_not_set_back_what_another_has_moved_meanwhile(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
     lake.sink(0)
-    before = Turns(lake.catalog)
-    with running(lake) as errors:
-        with before.mine():
-            lake.produce(range(3))
-            time.sleep(2.0)  # longer than any row waits
-            assert lake.ask(COUNTS) == [(0, 0, None, None)]
-        wait_for(lambda: lake.lag() == 0)
-    before.close()
-    assert errors == []
-    assert lake.ask(COUNTS) == exactly(3 * ROWS_IN_A_FRAME)
+    lake.produce(range(5))
+    with meanwhile(monkeypatch, lake, 3), pytest.raises(OutsideError, match=r"Another sink owns topic .* from 0 to 3"):
+        lake.sink(1)
+    assert lake.sink(1) == 2 * ROWS_IN_A_FRAME
+    assert lake.ask(COUNTS) == [
+        (2 * ROWS_IN_A_FRAME, 2 * ROWS_IN_A_FRAME, 3 * ROWS_IN_A_FRAME, 5 * ROWS_IN_A_FRAME - 1)
+    ]
+
+
+def test_a_loss_is_not_accepted_over_the_work_of_another_sink(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    lake.produce(range(5))
+    lake.sink(0)
+    admin = AdminClient({"bootstrap.servers": lake.kafka})
+    for future in admin.delete_records([TopicPartition(lake.topic(), 0, 5)]).values():
+        future.result(10)
+    with open_writer(lake.catalog, lake.files) as writer:
+        kept = positions.read(writer, [lake.topic()])
+        positions.replace(writer, kept, {(lake.topic(), 0): replace(kept[lake.topic(), 0], next_offset=0)})
+    with meanwhile(monkeypatch, lake, 2), pytest.raises(OutsideError, match="Another sink is at work"):
+        lake.sink(0, accepted_topics=[lake.topic()])
 
 
 def test_a_second_writer_of_a_span_is_refused_whether_before_or_at_the_commit(lake: Lake) -> None:

@@ -16,8 +16,13 @@ SHARES = ("--fault", "duplicated=0.05", "--fault", "truncated=0.05", "--fault", 
 def sound(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terminal]:
     """A few days of a fleet in lake and record systems. Tests may add to it, what they spoil they undo."""
     with running_stack(tmp_path_factory.mktemp("sound")) as terminal:
-        terminal.does("seed", *FLEET)
-        terminal.does("simulate", *FLEET, *SHARES)
-        terminal.does("run", "--until-idle")
+        facts_of_days(terminal)
         terminal.does("gearbox", "apply", "--all")
         yield terminal
+
+
+def facts_of_days(terminal: Terminal) -> None:
+    """Everything that is known of a few days of a small fleet, faults included."""
+    terminal.does("seed", *FLEET)
+    terminal.does("simulate", *FLEET, *SHARES)
+    terminal.does("run", "--until-idle")

@@ -21,7 +21,8 @@ from deploy.topics import ensure_topics
 from schemas import topics
 from streams.crash_points import VARIABLE
 from streams.desk.memory import desk_state_topic
-from tests.integration.pipeline.terminal import Terminal, wait_until
+from tests.integration.pipeline.conftest import facts_of_days
+from tests.integration.pipeline.terminal import running_stack, wait_until
 from vaxel.progress import desk_behind
 from vaxel.settings import addresses
 
@@ -44,7 +45,7 @@ Facts = dict[str, list[dict[str, Any]]]
 
 
 class Desks:
-    """Desks of one app over the sound pipeline's facts."""
+    """Desks of one app over a pipeline's facts."""
 
     def __init__(self, kafka: str) -> None:
         self.kafka, self.app = kafka, f"it-{uuid4().hex}"
@@ -142,8 +143,11 @@ def twice(facts: Facts) -> list[object]:
 
 
 @pytest.fixture(scope="module")
-def kafka(sound: Terminal) -> str:
-    return addresses({}, sound.data_dir).kafka
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Of a stack of its own: what these desks say once more would be told twice in the lake that others look at."""
+    with running_stack(tmp_path_factory.mktemp("desks")) as terminal:
+        facts_of_days(terminal)
+        yield addresses({}, terminal.data_dir).kafka
 
 
 @pytest.fixture(scope="module")
