@@ -4,7 +4,7 @@
 |--------------|---------------|------------------|---------------|-------------------|
 | bool         | bool          | BOOLEAN          | BOOLEAN       | boolean           |
 | int          | int64         | DOUBLE           | BIGINT        | bigint            |
-| int `*_at_ms`| int64         | DOUBLE           | TIMESTAMP_MS `*_at` | timestamptz `*_at` |
+| int, an instant `*_ms` | int64 | DOUBLE          | TIMESTAMP_MS `*` | timestamptz `*` |
 | float        | float64       | DOUBLE           | DOUBLE        | double precision  |
 | str, Literal | string        | VARCHAR          | VARCHAR       | text              |
 | bytes        | binary        | -                | BLOB          | bytea             |
@@ -30,6 +30,7 @@ from pydantic.fields import FieldInfo
 
 from schemas.fields import Contract
 
+INSTANT_UNIT = "ms since 1970 UTC"
 Kind = Literal["bool", "int", "float", "str", "bytes", "date"]
 _KINDS: dict[type, Kind] = {bool: "bool", int: "int", float: "float", str: "str", bytes: "bytes", date: "date"}
 _ARROW: dict[Kind, pa.DataType] = {
@@ -83,12 +84,16 @@ class Column:
 
     @property
     def lake_name(self) -> str:
-        """Instants lose their unit where the database has a type for them: `started_at_ms` becomes `started_at`."""
-        return self.name.removesuffix("_ms") if self.is_instant else self.name
+        """Instants lose their unit where the database has a type for them: `started_at_ms` becomes `started_at`.
+
+        `at_ms` becomes `happened_at`: a column `at` would have to be quoted, since AT is a word of DuckDB's SQL.
+        """
+        name = self.name.removesuffix("_ms") if self.is_instant else self.name
+        return "happened_at" if name == "at" else name
 
     @property
     def is_instant(self) -> bool:
-        return self.name.endswith("_at_ms")
+        return self.name.endswith("_ms") and self.unit == INSTANT_UNIT and not self.is_list
 
 
 @cache

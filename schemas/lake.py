@@ -33,6 +33,10 @@ class Table:
     name: str
     contract: type[Contract]
     meaning: str
+    by_day: str = ""
+    """The instant whose day parts the table's files; empty: they are not parted."""
+    sorted_by: tuple[str, ...] = ()
+    """Columns by which the rows of each file are sorted."""
 
 
 @dataclass(frozen=True)
@@ -53,11 +57,24 @@ class View:
     meaning: str
 
 
-UPLOADS = Table("uploads", Receipt, "What became of each upload that the contract let in, duplicates too")
-READINGS_WASHER = Table("readings_washer", WasherReading, "Readings of washing machines, each one once")
-READINGS_SHOE = Table("readings_shoe", ShoeReading, "Readings of running shoes, each one once")
-WASH_CYCLE_VERSIONS = Table("wash_cycle_versions", WashCycle, "All versions of all wash cycles")
-RUN_VERSIONS = Table("run_versions", Run, "All versions of all runs")
+UPLOADS = Table(
+    "uploads",
+    Receipt,
+    "What became of each upload that the contract let in, duplicates too",
+    "received_at",
+    ("device_id", "seq"),
+)
+_BY_DEVICE = ("device_id", "measured_at")
+READINGS_WASHER = Table(
+    "readings_washer", WasherReading, "Readings of washing machines, each one once", "measured_at", _BY_DEVICE
+)
+READINGS_SHOE = Table(
+    "readings_shoe", ShoeReading, "Readings of running shoes, each one once", "measured_at", _BY_DEVICE
+)
+WASH_CYCLE_VERSIONS = Table(
+    "wash_cycle_versions", WashCycle, "All versions of all wash cycles", sorted_by=("device_id", "started_at")
+)
+RUN_VERSIONS = Table("run_versions", Run, "All versions of all runs", sorted_by=("device_id", "started_at"))
 FAILED_EVENTS = Table("failed_events", FailedEvent, "Uploads that were refused, with reason and original bytes")
 USAGE_VERSIONS = Table("usage_versions", Usage, "Whose use each session was, all versions")
 INSIGHT_VERSIONS = Table("insight_versions", Insight, "Advice that was given to people, corrections too")
@@ -147,7 +164,7 @@ VIEWS = (
     View(
         "completeness",
         f"""
-        SELECT * FROM {_newest(COMPLETENESS_VERSIONS, "device_id", "month", "custody_from_ms")}
+        SELECT * FROM {_newest(COMPLETENESS_VERSIONS, "device_id", "month", "custody_from")}
         -- A custody that is known by now has taken all of what nobody had.
         QUALIFY counted <> 0 OR arrived <> 0 OR missing_uploads + refused_uploads <> 0
           OR count(*) OVER (PARTITION BY device_id, month) = 1

@@ -44,18 +44,23 @@ def open_writer(catalog: str, files: str, memory: str = DEFAULT_MEMORY) -> duckd
     return _open(catalog, place, memory, f"DATA_INLINING_ROW_LIMIT {INLINED_ROWS}")
 
 
-def open_reader(catalog: str, files: str, memory: str = DEFAULT_MEMORY) -> duckdb.DuckDBPyConnection:
+def open_reader(
+    catalog: str, files: str, memory: str = DEFAULT_MEMORY, as_of: int | None = None
+) -> duckdb.DuckDBPyConnection:
     """A connection that can only read, each statement (or transaction) one snapshot of the lake.
 
+    Args:
+        as_of: Number of the only snapshot that it sees; None: always the newest.
     Raises:
         UnreachableError: the catalogue does not answer.
-        OutsideError: it holds no lake yet, or one with other files.
+        OutsideError: it holds no lake yet, or one with other files, or not that snapshot (any more).
     """
     known = _place_in_catalogue(catalog)
     if known is None:
         address, _ = catalogue_parts(catalog)
         raise OutsideError(f"The catalogue {address!r} holds no lake yet: `vaxel run` or `vaxel sink lake` makes one.")
-    return _open(catalog, _place(known, files), memory, "READ_ONLY")
+    option = "READ_ONLY" if as_of is None else f"READ_ONLY, SNAPSHOT_VERSION {as_of:d}"
+    return _open(catalog, _place(known, files), memory, option)
 
 
 def exists(catalog: str) -> bool:

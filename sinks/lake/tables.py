@@ -50,6 +50,7 @@ def prepare(connection: duckdb.DuckDBPyConnection, tables: Sequence[Table]) -> N
     for table in tables:
         if table.name not in found:
             connection.execute(f'CREATE TABLE "{table.name}" ({duckdb_columns(table.contract)})')
+            _arrange(connection, table)
             _comment(connection, f'TABLE "{table.name}"', table.meaning)
             for name, comment in table_comments(table).items():
                 _comment(connection, f'COLUMN "{table.name}"."{name}"', comment)
@@ -70,6 +71,16 @@ def columns_in_lake(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str
     for table, column, kind in rows:
         found.setdefault(table, {})[column] = kind
     return found
+
+
+def _arrange(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
+    """Parts the table's files by day, and sorts what is in them, as declared. Files that are there stay as they are."""
+    if table.by_day:
+        parts = ", ".join(f'{unit}("{table.by_day}")' for unit in ("year", "month", "day"))
+        connection.execute(f'ALTER TABLE "{table.name}" SET PARTITIONED BY ({parts})')
+    if table.sorted_by:
+        order = ", ".join(f'"{name}" ASC' for name in table.sorted_by)
+        connection.execute(f'ALTER TABLE "{table.name}" SET SORTED BY ({order})')
 
 
 def _add_columns(connection: duckdb.DuckDBPyConnection, table: Table, found: dict[str, str]) -> None:

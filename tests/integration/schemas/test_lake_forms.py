@@ -81,7 +81,7 @@ def produce(producer: Producer, entry: Input) -> None:
 def test_parquet_files_and_answers_have_the_columns_of_the_contract_and_hold_every_value(lake: Filled) -> None:
     for entry in INPUTS:
         wanted = lake_types(entry.table.contract)
-        files = sorted(lake.files.glob(f"**/{entry.table.name}/*.parquet"))
+        files = sorted(lake.files.glob(f"**/{entry.table.name}/**/*.parquet"))
         assert files, entry.table.name
         for file in files:
             held = pq.read_schema(file)

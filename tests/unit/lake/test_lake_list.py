@@ -71,10 +71,12 @@ def test_alerts_completeness_and_minutes_are_shown_in_their_newest_version_only(
             "INSERT INTO alert_versions (alert_id, version, status) VALUES ('x', 1, 'raised'), ('x', 2, 'cleared')"
         )
         connection.execute(
-            "INSERT INTO completeness_versions (device_id, month, custody_from_ms, version, verdict, counted, arrived, "
+            "INSERT INTO completeness_versions (device_id, month, custody_from, version, verdict, counted, arrived, "
             "missing_uploads, refused_uploads) VALUES "
-            "('w', '2026-05-01', 3, 2, 'complete', 5, 5, 0, 0), ('w', '2026-05-01', 3, 1, 'gap', 5, 4, 0, 0), "
-            "('w', '2026-05-01', 7, 1, 'surplus', 5, 6, 0, 0), ('w', '2026-05-01', NULL, 2, 'complete', 0, 0, 0, 0), "
+            "('w', '2026-05-01', '2026-05-03', 2, 'complete', 5, 5, 0, 0), "
+            "('w', '2026-05-01', '2026-05-03', 1, 'gap', 5, 4, 0, 0), "
+            "('w', '2026-05-01', '2026-05-07', 1, 'surplus', 5, 6, 0, 0), "
+            "('w', '2026-05-01', NULL, 2, 'complete', 0, 0, 0, 0), "
             "('v', '2026-05-01', NULL, 1, 'complete', 0, 0, 0, 0)"
         )
         connection.execute(
