@@ -17,9 +17,12 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from schemas.errors import OutsideError, UnreachableError, UsageError
+from sinks.lake import storage
 
 LAKE = "lake"
 EXTENSIONS = ("ducklake", "postgres_scanner")
+REMOTE_EXTENSION = "httpfs"
+"""Loaded where the files are on S3."""
 INLINED_ROWS = 200
 """Inserts of at most this many rows go into the catalogue instead of a Parquet file of their own. Measured: 100 rows
 take 43 ms inlined and 37 ms as a file; 1,000 rows take 500 ms inlined."""
@@ -107,7 +110,7 @@ def _place(known: str | None, files: str) -> str:
 
 
 def _spelled(place: str) -> str:
-    return place.rstrip("/") if "://" in place else str(Path(place).resolve())
+    return place.rstrip("/") if storage.is_remote(place) else str(Path(place).resolve())
 
 
 @contextmanager
@@ -146,6 +149,7 @@ def catalogue_parts(catalog: str) -> tuple[str, str]:
 
 def _open(catalog: str, place: str, memory: str, option: str) -> duckdb.DuckDBPyConnection:
     address, password = catalogue_parts(catalog)
+    remote = storage.from_env(place, os.environ) if storage.is_remote(place) else None
     temporary = Path(tempfile.gettempdir()) / f"vaxel-duckdb-{os.getpid()}"
     try:
         connection = duckdb.connect(
@@ -156,11 +160,16 @@ def _open(catalog: str, place: str, memory: str, option: str) -> duckdb.DuckDBPy
                 "autoload_known_extensions": False,
             }
         )
-        for extension in EXTENSIONS:
+        for extension in (*EXTENSIONS, *((REMOTE_EXTENSION,) if remote else ())):
             connection.execute(f"LOAD {_quoted(str(_extension_file(extension)))}")
         connection.execute("SET TimeZone = 'UTC'")
         # The password goes into a secret: an attached path is shown in errors and to whoever asks duckdb_databases().
         connection.execute(f"CREATE SECRET vaxel_catalogue (TYPE postgres, PASSWORD {_quoted(password)})")
+        if remote is not None:
+            for name, value in storage.settings(remote).items():
+                connection.execute(f"SET {name} = {_literal(value)}")
+            options = ", ".join(f"{name} {_literal(value)}" for name, value in storage.secret_options(remote).items())
+            connection.execute(f"CREATE SECRET vaxel_files (TYPE s3, {options})")
         connection.execute(
             f"ATTACH {_quoted('ducklake:postgres:' + address)} AS {LAKE} "
             f"(DATA_PATH {_quoted(place)}, META_SECRET 'vaxel_catalogue', {option})"
@@ -182,6 +191,10 @@ def _extension_file(name: str) -> Path:
         f"DuckDB {duckdb.__version__} lacks its extension {name!r}: looked in {roots or 'no package'}. "
         f"Install duckdb-extension-{name.replace('_', '-')}=={duckdb.__version__}."
     )
+
+
+def _literal(value: str | bool) -> str:
+    return str(value).lower() if isinstance(value, bool) else _quoted(value)
 
 
 def _quoted(text: str) -> str:
