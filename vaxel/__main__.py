@@ -19,6 +19,7 @@ from vaxel.commands import (
     desk,
     failed,
     gearbox,
+    lake,
     relay,
     replay,
     schema,
@@ -61,6 +62,7 @@ app.add_typer(schema.app, name="schema", rich_help_panel="Pipeline")
 app.add_typer(failed.app, name="failed", rich_help_panel="Pipeline")
 app.add_typer(sink.app, name="sink", rich_help_panel="Lake")
 app.command(rich_help_panel="Lake")(sql.sql)
+app.add_typer(lake.app, name="lake", rich_help_panel="Lake")
 app.command(rich_help_panel="Record systems")(seed.seed)
 app.command(rich_help_panel="Record systems")(relay.relay)
 app.add_typer(gearbox.app, name="gearbox", rich_help_panel="Record systems")
