@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.forms import arrow_schema
+from schemas.fields import Contract
+from schemas.forms import arrow_schema, columns
 from schemas.uploads import Upload, WasherUpload, WasherUploadV2
 
 MWH_PER_WH = 1_000
@@ -33,6 +34,19 @@ def lifted(uploads: pa.Table, version: type[Upload], versions: tuple[type[Upload
         uploads = LIFTS[step](uploads)
     schema = canonical_schema(versions)
     return pa.table([uploads.column(name) for name in schema.names], schema=schema)
+
+
+def with_additions(rows: pa.Table, contract: type[Contract]) -> pa.Table:
+    """Rows that were written before a contract gained its newest fields: those are null. Other rows stay as they are.
+
+    Kafka keeps frames for days, so that a release reads what the one before it wrote.
+    """
+    missing = arrow_schema(contract).names[len(rows.schema.names) :]
+    additions = {column.name for column in columns(contract) if column.is_addition}
+    for name in missing if additions.issuperset(missing) else ():
+        kind = arrow_schema(contract).field(name).type
+        rows = rows.append_column(pa.field(name, kind), pa.nulls(rows.num_rows, kind))
+    return rows
 
 
 def _washer_v2(v1: pa.Table) -> pa.Table:

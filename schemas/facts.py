@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from schemas.fields import Contract, Count, DeviceId, EventTimeMs, Firmware, Material, ReceivedAtMs, Seq, described
 from schemas.uploads import (
+    Alert,
     CadenceSpm,
     ContactBalancePct,
     DistanceM,
@@ -65,6 +66,11 @@ class Receipt(Contract):
     lifetime_water_l: Annotated[float | None, described("Water the device has counted since made", "usage", "l")]
     lifetime_distance_m: Annotated[float | None, described("Distance the device has counted since made", "usage", "m")]
     lifetime_steps: Annotated[int | None, described("Steps the device has counted since made", "usage", "1")]
+    session_ended: Annotated[
+        bool | None, described("It said that its session is over; null: from before this was kept", "usage")
+    ] = None
+    programme: Annotated[Programme | None, described("Chosen programme, as it says; washers only", "usage")] = None
+    alert: Annotated[Alert | None, described("What the machine complains of; washers only", "usage")] = None
 
 
 class Reading(Contract):

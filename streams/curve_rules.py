@@ -30,3 +30,6 @@ class Rules:
     cycle_ms: int = 300_000
     cycle_wh: float = 10.0
     """A cycle is at least this long and took at least this much."""
+
+
+RULES = Rules()

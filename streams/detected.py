@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from streams.batch import Batch, Instants, channel
-from streams.curve_rules import Rules
+from streams.curve_rules import RULES, Rules
 from streams.pieces import Pieces, forgettable
 from streams.power_curve import cycles, pieces
 from streams.programme import PROGRAMMES
@@ -26,7 +26,7 @@ from streams.wash_course import course_of_curve
 Ints = npt.NDArray[np.int64]
 Table = npt.NDArray[np.void]
 
-RULES = Rules()
+
 KNOWN_SHARE = 0.9
 """A programme is recognised in a cycle of which so much is known."""
 
@@ -41,7 +41,13 @@ class Curves:
 
 
 def add_curves(
-    kept: Pieces, sessions: Store, index: SessionIndex, curves: Curves, batch: Batch, when: Instants
+    kept: Pieces,
+    sessions: Store,
+    index: SessionIndex,
+    curves: Curves,
+    batch: Batch,
+    when: Instants,
+    rules: Rules = RULES,
 ) -> Rows:
     """Keep the curves' pieces and bring their devices' cycles up to date; returns the session rows that changed."""
     mine = np.isin(when.upload, curves.uploads)
@@ -51,7 +57,7 @@ def add_curves(
         when.span_ms[mine],
         channel(batch, "power_w", when)[mine],
         np.cumsum(counts) - counts,
-        RULES,
+        rules,
     )
     kept.add(curves.slot[of], batch.integers("seq")[curves.uploads[of]], made)
 
@@ -62,7 +68,7 @@ def add_curves(
     np.maximum.at(known_at_ms, at, batch.received_at_ms[curves.uploads])
     rows = [kept.of(slot) for slot in slots.tolist()]
     given = kept.store.values[np.concatenate(rows)]
-    found = cycles(given["slot"], given, RULES)
+    found = cycles(given["slot"], given, rules)
 
     changed, first = [], 0
     for number, slot in enumerate(slots.tolist()):

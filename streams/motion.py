@@ -8,6 +8,8 @@ same rule, so that it does not matter where a run was cut. At its very start a r
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from streams.batch import Batch, Floats, Instants, Ints, channel, peak, per_upload
@@ -16,7 +18,17 @@ from streams.splits import KM_MM, note_full
 from streams.store import Rows, Store
 
 MILLI = 1_000
-SLOWEST_MM_PER_MS = 0.5
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What counts as moving."""
+
+    slowest_mm_per_ms: float = 0.5
+    """Slower is a pause."""
+
+
+RULES = Rules()
 
 MOTION_FIELDS: list[tuple[str, str]] = [("moving_ms", "i8"), ("paused_ms", "i8"), ("moving_mm", "i8")]
 """`moving_mm` is the distance made in `moving_ms`: what was run in a gap is in neither."""
@@ -30,7 +42,7 @@ def distance_mm(batch: Batch, when: Instants) -> Floats:
     return found
 
 
-def add_motion(runs: Store, groups: Groups, uploads: Ints, batch: Batch, when: Instants) -> None:
+def add_motion(runs: Store, groups: Groups, uploads: Ints, batch: Batch, when: Instants, rules: Rules = RULES) -> None:
     """Add the spans within some uploads to their runs.
 
     Args:
@@ -50,7 +62,7 @@ def add_motion(runs: Store, groups: Groups, uploads: Ints, batch: Batch, when: I
         made_mm[after_start] = mm[after_start]
     made_mm[first] = np.where(leads_from_start, mm[first], 0.0)
 
-    still = np.flatnonzero((made_mm < span_ms * SLOWEST_MM_PER_MS) | (span_ms == 0))
+    still = np.flatnonzero((made_mm < span_ms * rules.slowest_mm_per_ms) | (span_ms == 0))
     size = len(when.count)
     still_ms = np.bincount(when.upload[still], weights=span_ms[still], minlength=size)
     still_mm = np.bincount(when.upload[still], weights=made_mm[still], minlength=size)
@@ -81,14 +93,16 @@ def add_motion(runs: Store, groups: Groups, uploads: Ints, batch: Batch, when: I
     note_full(runs, *(column[follows] for column in (row_of[upload], since_ms, took_ms, before_mm, after_mm)))
 
 
-def add_spans(runs: Store, rows: Rows, at_ms: Ints, span_ms: Ints, before_mm: Ints, after_mm: Ints) -> None:
+def add_spans(
+    runs: Store, rows: Rows, at_ms: Ints, span_ms: Ints, before_mm: Ints, after_mm: Ints, rules: Rules = RULES
+) -> None:
     """Add spans between two uploads to their runs.
 
     Args:
         at_ms: When each span begins.
     """
     made_mm, values = after_mm - before_mm, runs.values
-    moving = made_mm >= span_ms * SLOWEST_MM_PER_MS
+    moving = made_mm >= span_ms * rules.slowest_mm_per_ms
     np.add.at(values["moving_ms"], rows[moving], span_ms[moving])
     np.add.at(values["moving_mm"], rows[moving], made_mm[moving])
     np.add.at(values["paused_ms"], rows[~moving], span_ms[~moving])

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -13,7 +14,7 @@ import pyarrow as pa
 from schemas import topics
 from schemas.facts import Reading, ShoeReading, WasherReading
 from schemas.uploads import SHOE_VERSIONS, WASHER_VERSIONS, Upload
-from streams import runs, wash_cycles
+from streams import curve_rules, motion, runs, wash_anomalies, wash_cycles
 from streams.admission import Rules
 from streams.batch import Batch, Instants, Ints
 from streams.cohorts import Measure
@@ -21,6 +22,15 @@ from streams.desk.register import Known
 from streams.measures import SHOE_MEASURES, WASHER_MEASURES
 from streams.physics import shoe_doubts, washer_doubts
 from streams.store import Rows, Store
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """The numbers that decide what sessions are and what they say; a what-if changes them (`streams.history`)."""
+
+    curve: curve_rules.Rules = curve_rules.RULES
+    wash: wash_anomalies.Rules = wash_anomalies.RULES
+    run: motion.Rules = motion.RULES
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +51,7 @@ class Product:
         asks_consent: Whether some of its channels are kept under a consent only.
         fact: A session row, given as its `fields`, as its contract writes it; what record systems know of its device is
             taken into account.
+        thresholds: Those that `add_amounts` and `fact` go by already, and the others (see `with_thresholds`).
         amount: The field of a session row that `changed_amount` speaks of, and how many of it make a Wh or m.
     """
 
@@ -63,6 +74,7 @@ class Product:
     main_counter: str
     joins: bool
     asks_consent: bool
+    thresholds: Thresholds = Thresholds()
 
     @property
     def upload(self) -> type[Upload]:
@@ -113,3 +125,10 @@ SHOE = Product(
     True,
 )
 PRODUCTS = (WASHER, SHOE)
+
+
+def with_thresholds(product: Product, thresholds: Thresholds) -> Product:
+    """The same product judged by other numbers."""
+    if product.detects:
+        return replace(product, fact=partial(wash_cycles.fact, rules=thresholds.wash), thresholds=thresholds)
+    return replace(product, add_amounts=partial(runs.add_amounts, rules=thresholds.run), thresholds=thresholds)

@@ -17,7 +17,7 @@ from streams.consents import agreed
 from streams.desk.register import Known
 from streams.groups import Groups, grouped
 from streams.heart_rate import HEART_RATE_FIELDS, HIGHEST_BPM, add_bands, is_banded, load_min, zone_s
-from streams.motion import MILLI, MOTION_FIELDS, add_motion
+from streams.motion import MILLI, MOTION_FIELDS, RULES, Rules, add_motion
 from streams.reported import SESSION_FIELDS, shared_facts
 from streams.seams import TAIL_FIELDS
 from streams.splits import SPLIT_FIELDS, split_s
@@ -67,7 +67,7 @@ def lifetime_columns(batch: Batch, when: Instants) -> dict[str, pa.ChunkedArray]
     }
 
 
-def add_amounts(runs: Store, rows: Rows, uploads: Ints, batch: Batch, when: Instants) -> None:
+def add_amounts(runs: Store, rows: Rows, uploads: Ints, batch: Batch, when: Instants, rules: Rules = RULES) -> None:
     """Add distance and sums over time of some uploads to their runs.
 
     Args:
@@ -84,7 +84,7 @@ def add_amounts(runs: Store, rows: Rows, uploads: Ints, batch: Batch, when: Inst
     _add_mean(runs, groups, uploads, "heart_rate", heart_rate_bpm, when)
     _add_mean(runs, groups, uploads, "ground_contact", agreed(batch, "ground_contact_ms", when), when)
     _add_mean(runs, groups, uploads, "contact_balance", agreed(batch, "contact_balance_pct", when), when)
-    add_motion(runs, groups, uploads, batch, when)
+    add_motion(runs, groups, uploads, batch, when, rules)
     add_bands(runs, groups, uploads, heart_rate_bpm, when)
     top = groups.highest_known(highest(heart_rate_bpm, when)[uploads])
     values["heart_rate_max"][own] = np.fmax(values["heart_rate_max"][own], top)

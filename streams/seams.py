@@ -15,7 +15,7 @@ import numpy as np
 from streams.batch import Batch, Instants, Ints
 from streams.groups import grouped
 from streams.keyed import KeyedRows
-from streams.motion import add_spans, distance_mm
+from streams.motion import RULES, Rules, add_spans, distance_mm
 from streams.store import Rows, Store
 
 TAIL_FIELDS: list[tuple[str, str]] = [("tail_ms", "i8"), ("tail_mm", "i8"), ("next_seq", "i8"), ("heads_ms", "i8")]
@@ -52,7 +52,7 @@ class Seams:
         if not kept.all():
             self._keyed.forget(rows[~kept].tolist())
 
-    def meet(self, runs: Store, sides: Sides) -> None:
+    def meet(self, runs: Store, sides: Sides, rules: Rules = RULES) -> None:
         """Add the span of each side to its run whose other side is known; keep the others until theirs comes."""
         found = []
         columns = (sides.rows, sides.at_ms, sides.mm, sides.lead_ms)
@@ -71,10 +71,12 @@ class Seams:
             if lead_ms:
                 runs.values["heads_ms"][run] = max(runs.values["heads_ms"][run], at_ms)
         if found:
-            add_spans(runs, *np.array(found, dtype=np.int64).T)
+            add_spans(runs, *np.array(found, dtype=np.int64).T, rules=rules)
 
 
-def join_uploads(seams: Seams, runs: Store, rows: Rows, uploads: Ints, batch: Batch, when: Instants) -> None:
+def join_uploads(
+    seams: Seams, runs: Store, rows: Rows, uploads: Ints, batch: Batch, when: Instants, rules: Rules = RULES
+) -> None:
     """Add the spans between some uploads, and between them and earlier ones, to their runs.
 
     Args:
@@ -99,7 +101,7 @@ def join_uploads(seams: Seams, runs: Store, rows: Rows, uploads: Ints, batch: Ba
         column[groups.first] = values[name][groups.rows]
     joined = leads & (before["tail_ms"] == head_ms)
     follows = (before["next_seq"] == seq) & (before["next_seq"] > 0)
-    add_spans(runs, row[joined], head_ms[joined], lead_ms[joined], before["tail_mm"][joined], head_mm[joined])
+    add_spans(runs, row[joined], head_ms[joined], lead_ms[joined], before["tail_mm"][joined], head_mm[joined], rules)
     ends = groups.first + groups.counts() - 1
     for name, column in waiting.items():
         values[name][groups.rows] = column[ends]
@@ -107,12 +109,12 @@ def join_uploads(seams: Seams, runs: Store, rows: Rows, uploads: Ints, batch: Ba
     heads, tails = leads & ~joined & ~follows, (before["tail_ms"] > 0) & ~joined & ~follows
     if heads.any() or tails.any():
         none = np.zeros(int(tails.sum()), dtype=np.int64)
-        seams.meet(runs, Sides(row[tails], before["tail_ms"][tails], before["tail_mm"][tails], none))
-        seams.meet(runs, Sides(row[heads], head_ms[heads], head_mm[heads], lead_ms[heads]))
+        seams.meet(runs, Sides(row[tails], before["tail_ms"][tails], before["tail_mm"][tails], none), rules)
+        seams.meet(runs, Sides(row[heads], head_ms[heads], head_mm[heads], lead_ms[heads]), rules)
     overtaken = (values["tail_ms"][groups.rows] > 0) & (
         values["tail_ms"][groups.rows] <= values["heads_ms"][groups.rows]
     )
     if overtaken.any():
         late = groups.rows[overtaken]
-        seams.meet(runs, Sides(late, values["tail_ms"][late], values["tail_mm"][late], np.zeros_like(late)))
+        seams.meet(runs, Sides(late, values["tail_ms"][late], values["tail_mm"][late], np.zeros_like(late)), rules)
         values["tail_ms"][late] = values["next_seq"][late] = 0

@@ -79,14 +79,28 @@ def step(
     accepted = judged.verdict == Verdict.ACCEPTED
 
     receipts = _receipts(product, batch, judged.verdict, when)
-    changed = [_reported(product, state, batch, slot, judged, when)]
-    if product.detects:
-        curves = np.flatnonzero(accepted & (batch.integers(start) == 0) & (when.count > 0))
-        changed.append(_detected(state, batch, slot, curves, when))
-    sessions = _facts(product, state, announce(state.sessions, np.concatenate(changed)), register)
+    sessions = tell_sessions(product, state, batch, slot, judged, when, register)
     readings = _readings(product, batch, when, accepted)
     failed = [*refused_before, *impossible, *untrue, *_unwanted(state, batch, slot, judged.verdict)]
     return Outputs(receipts, readings, sessions, failed)
+
+
+def tell_sessions(
+    product: Product, state: State, batch: Batch, slot: Ints, judged: Deduped, when: Instants, register: Register
+) -> list[dict[str, object]]:
+    """Versions of the sessions that accepted uploads change, by start; what backfill works out anew is this.
+
+    Args:
+        slot: Device of each upload in the state.
+        judged: What dedup said of the batch.
+    """
+    _, start, _ = product.upload.session_fields()
+    changed = [_reported(product, state, batch, slot, judged, when)]
+    if product.detects:
+        accepted = judged.verdict == Verdict.ACCEPTED
+        curves = np.flatnonzero(accepted & (batch.integers(start) == 0) & (when.count > 0))
+        changed.append(_detected(product, state, batch, slot, curves, when))
+    return _facts(product, state, announce(state.sessions, np.concatenate(changed)), register)
 
 
 def _true(
@@ -150,7 +164,7 @@ def _receipts(product: Product, batch: Batch, verdict: npt.NDArray[np.int8], whe
     """Receipts of accepted uploads and duplicates, in order of arrival."""
     schema = arrow_schema(Receipt)
     rows = len(batch.offset)
-    number, start, _ = product.upload.session_fields()
+    number, start, ended = product.upload.session_fields()
     known = {
         "topic": pa.repeat(batch.place.topic, rows),
         "partition": pa.repeat(batch.place.partition, rows),
@@ -159,6 +173,7 @@ def _receipts(product: Product, batch: Batch, verdict: npt.NDArray[np.int8], whe
         "outcome": pa.array(np.where(verdict == Verdict.ACCEPTED, "accepted", "duplicate").tolist(), pa.string()),
         "session_no": batch.uploads.column(number),
         "session_started_at_ms": batch.uploads.column(start),
+        "session_ended": batch.uploads.column(ended),
         "reading_count": pa.array(when.count),
         "last_measured_at_ms": nullable_number(when.last_measured_ms()),
         "board_no": batch.uploads.column("board_no"),
@@ -211,16 +226,16 @@ def _reported(product: Product, state: State, batch: Batch, slot: Ints, judged: 
     within = accepted[parts.started_ms > 0]
     product.add_amounts(state.sessions, rows, within, batch, when)
     if product.joins:
-        join_uploads(state.seams, state.sessions, rows, within, batch, when)
+        join_uploads(state.seams, state.sessions, rows, within, batch, when, product.thresholds.run)
     return changed
 
 
-def _detected(state: State, batch: Batch, slot: Ints, uploads: Ints, when: Instants) -> Rows:
+def _detected(product: Product, state: State, batch: Batch, slot: Ints, uploads: Ints, when: Instants) -> Rows:
     """Add power curves to what is found in them; returns the session rows that changed."""
     if not len(uploads):
         return uploads
     curves = Curves(uploads, slot[uploads], state.devices.store.values["newest"])
-    return add_curves(state.pieces, state.sessions, state.index, curves, batch, when)
+    return add_curves(state.pieces, state.sessions, state.index, curves, batch, when, product.thresholds.curve)
 
 
 def _facts(product: Product, state: State, rows: Rows, register: Register) -> list[dict[str, object]]:

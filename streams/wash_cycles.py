@@ -21,6 +21,7 @@ from streams.groups import Groups, grouped
 from streams.programme import PROGRAMMES
 from streams.reported import SESSION_FIELDS, shared_facts
 from streams.store import Rows, Store
+from streams.wash_anomalies import RULES, Rules
 from streams.wash_course import ALERTS, COURSE_FIELDS, ENDED, NEVER_MS, add_sums, course_of
 from streams.wash_facts import course_facts
 from streams.wash_phases import sums
@@ -81,7 +82,7 @@ def reading_columns(batch: Batch, when: Instants) -> dict[str, pa.Array]:
 
 
 def lifetime_columns(batch: Batch, when: Instants) -> dict[str, pa.ChunkedArray]:
-    """The device's own counters and the energy of its readings, by their names in `Receipt`."""
+    """The device's own counters, the energy of its readings and what it says of its cycle, as `Receipt` names them."""
     return {
         "energy_wh": pa.array(drawn_uwh(batch, when) / 1e6),
         "lifetime_sessions": batch.uploads.column("lifetime_cycles"),
@@ -89,6 +90,8 @@ def lifetime_columns(batch: Batch, when: Instants) -> dict[str, pa.ChunkedArray]
             batch.uploads.column("lifetime_energy_mwh").cast(pa.float64()), MWH_PER_WH
         ),
         "lifetime_water_l": batch.uploads.column("lifetime_water_l"),
+        "programme": batch.uploads.column("programme"),
+        "alert": batch.uploads.column("alert"),
     }
 
 
@@ -139,7 +142,9 @@ def _add_course(
     )
 
 
-def fact(known: Mapping[str, Any], device_id: str, session_id: str, known_device: Known) -> dict[str, object]:
+def fact(
+    known: Mapping[str, Any], device_id: str, session_id: str, known_device: Known, rules: Rules = RULES
+) -> dict[str, object]:
     """The cycle's newest version, as the contract `WashCycle` writes it, from the row's `fields`."""
     return {
         **shared_facts(known, device_id, session_id),
@@ -147,7 +152,7 @@ def fact(known: Mapping[str, Any], device_id: str, session_id: str, known_device
         "energy_wh": known["energy_uwh"] / 1e6,
         "peak_w": known["peak_w"],
         "water_l": known["water_ml"] / 1e3 if known["has_water"] else None,
-        **course_facts(course_of(known)),
+        **course_facts(course_of(known), rules),
     }
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from schemas.catalogue import WASHER_BY_MATERIAL
 from streams.recognition import recognised
-from streams.wash_anomalies import FILL_MS, anomalies, anomalies_of_curve
+from streams.wash_anomalies import RULES, Rules, anomalies, anomalies_of_curve
 from streams.wash_course import Course
 from streams.wash_phases import PHASES
 
@@ -15,15 +15,15 @@ SMALLEST_RISE_K = 5.0
 """Below that the sensor's last digits make any rate."""
 
 
-def course_facts(course: Course) -> dict[str, Any]:
+def course_facts(course: Course, rules: Rules = RULES) -> dict[str, Any]:
     """The fields of `schemas.facts.WashCycle` that a cycle's course fills. What nobody measured is None."""
     if course.is_detected:
-        return _curve_facts(course)
+        return _curve_facts(course, rules)
     says_phases, has_drum = any(course.phase_ms), course.fastest_rpm > 0
-    found = anomalies(course, heating_k_per_min(course))
+    found = anomalies(course, heating_k_per_min(course), rules)
     is_whole = course.is_over and not {"unfinished", "readings_missing", "power_cut"} & set(found)
     return {
-        **_programme(course, is_whole=is_whole),
+        **_programme(course, rules, is_whole=is_whole),
         **{
             f"{phase}_s": took_ms / 1e3 if says_phases else None
             for phase, took_ms in zip(PHASES, course.phase_ms, strict=True)
@@ -59,7 +59,7 @@ _UNKNOWN: dict[str, Any] = dict.fromkeys(
 """What watts alone do not tell, and what they tell in times that were not always kept."""
 
 
-def _curve_facts(course: Course) -> dict[str, Any]:
+def _curve_facts(course: Course, rules: Rules) -> dict[str, Any]:
     """The fields that a cycle found in a power curve has."""
     programme = {
         "programme": course.programme,
@@ -73,16 +73,16 @@ def _curve_facts(course: Course) -> dict[str, Any]:
         "heat_s": course.hot_ms / 1e3,
         "heat_energy_wh": course.heating_wh,
         "heater_w": heater_w(course),
-        "anomalies": anomalies_of_curve(course),
+        "anomalies": anomalies_of_curve(course, rules),
     }
 
 
-def _programme(course: Course, *, is_whole: bool) -> dict[str, str | None]:
+def _programme(course: Course, rules: Rules, *, is_whole: bool) -> dict[str, str | None]:
     """As the machine says it, else as the course of a whole cycle shows it."""
     if course.programme is not None:
         return {"programme": course.programme, "programme_source": "reported"}
     warm_ms = round(course.heating_wh / (heater_w(course) or 1.0) * MS_PER_HOUR)
-    lasted_ms = course.lasted_ms - FILL_MS
+    lasted_ms = course.lasted_ms - rules.fill_ms
     found = recognised(lasted_ms, warm_ms, course.energy_wh, course.heating_wh) if is_whole else None
     return {"programme": found, "programme_source": found and "recognised"}
 

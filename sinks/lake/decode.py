@@ -15,6 +15,7 @@ import pyarrow as pa
 from pydantic import TypeAdapter, ValidationError
 
 from schemas.errors import OutsideError
+from schemas.evolution import with_additions
 from schemas.failures import HEADERS, FailedEvent
 from schemas.fields import IDENTIFIER, Contract
 from schemas.forms import arrow_schema, lake_types
@@ -47,6 +48,9 @@ def frame_batches(record: Record, contract: type[Contract]) -> list[pa.RecordBat
             batches = [batch for batch in stream if batch.num_rows]
     except (pa.ArrowException, OSError) as error:
         raise _unreadable(record, f"no Arrow stream ({error})") from error
+    if len(found.names) < len(expected.names):
+        rows = with_additions(pa.Table.from_batches(batches, found), contract)
+        found, batches = rows.schema, rows.to_batches() if batches else []
     if found.names != expected.names or found.types != expected.types:
         raise _unreadable(record, f"columns {_columns(found)}, expected {_columns(expected)}")
     for batch in batches:

@@ -16,6 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from schemas import topics
 from schemas.errors import OutsideError
+from schemas.evolution import with_additions
 from schemas.facts import Receipt, Run, ShoeReading, WashCycle, WasherReading
 from schemas.fields import Contract
 from schemas.forms import arrow_schema
@@ -92,7 +93,7 @@ def _rows(records: Sequence[Record], contract: type[Contract]) -> pa.Table:
     tables = [schema.empty_table()]
     for record in records:
         try:
-            table = read_frame(record.value or b"")
+            table = with_additions(read_frame(record.value or b""), contract)
         except (pa.ArrowException, OSError) as error:
             raise _unreadable(record, f"no Arrow stream ({error})") from error
         if table.schema.names != schema.names or table.schema.types != schema.types:
