@@ -20,6 +20,7 @@ from vaxel.commands import (
     failed,
     gearbox,
     lake,
+    plot,
     relay,
     replay,
     schema,
@@ -62,6 +63,7 @@ app.add_typer(schema.app, name="schema", rich_help_panel="Pipeline")
 app.add_typer(failed.app, name="failed", rich_help_panel="Pipeline")
 app.add_typer(sink.app, name="sink", rich_help_panel="Lake")
 app.command(rich_help_panel="Lake")(sql.sql)
+app.command(rich_help_panel="Lake")(plot.plot)
 app.add_typer(lake.app, name="lake", rich_help_panel="Lake")
 app.command(rich_help_panel="Record systems")(seed.seed)
 app.command(rich_help_panel="Record systems")(relay.relay)

@@ -1,0 +1,107 @@
+"""One device's session: the course of a wash cycle, or of a run."""
+
+from __future__ import annotations
+
+from vaxel.plots.chart import Beneath, Chart, Line, Lines
+from vaxel.plots.plot import Plot, Row
+
+PACE_OVER_S = 30
+"""Pace is the mean over so long: a single reading is too short for it."""
+SLOWEST_S_PER_KM = 900
+"""Slower than that is a pause, and a hole in the line."""
+
+_ACROSS = "minutes since the start"
+
+SESSION = """
+WITH sessions AS (
+  SELECT session_id, device_id, material, firmware, started_at, ended_at, 'washer' AS product, programme,
+         energy_wh AS amount, water_l FROM wash_cycles
+  UNION ALL
+  SELECT session_id, device_id, material, firmware, started_at, ended_at, 'shoe', null, distance_m, null FROM runs
+), chosen AS (
+  SELECT * FROM sessions
+  WHERE ($session IS NULL OR session_id = $session) AND ($device IS NULL OR device_id = $device)
+  ORDER BY started_at DESC LIMIT 1
+), readings AS (
+  SELECT device_id, measured_at, span_ms, power_w AS first, temperature_c AS second, drum_rpm AS third,
+         phase FROM readings_washer WHERE device_id = (SELECT device_id FROM chosen)
+  UNION ALL
+  SELECT device_id, measured_at, span_ms, distance_m, heart_rate_bpm, cadence_spm, null
+  FROM readings_shoe WHERE device_id = (SELECT device_id FROM chosen)
+)
+SELECT product, session_id, material, firmware, started_at, programme, amount, water_l,
+       epoch_ms(measured_at) - epoch_ms(started_at) AS after_ms, span_ms, first, second, third
+FROM chosen JOIN readings USING (device_id)
+WHERE measured_at >= started_at AND measured_at <= ended_at
+ORDER BY measured_at
+"""
+
+
+def session(rows: list[Row]) -> Chart:
+    """Rows: what is known of the session, then ms after its start, ms it speaks for, and three values of a reading.
+
+    The three are power, temperature and drum speed of a washing machine; distance, heart rate and cadence of a shoe.
+    """
+    product, session_id, material, firmware, started_at, programme, amount, water_l = rows[0][:8]
+    told = f"{session_id} · {material}, firmware {firmware} · began {started_at:%d %b %Y %H:%M} UTC"
+    if product == "washer":
+        wet = "" if water_l is None else f", {water_l:.0f} l"
+        title = f"A wash cycle ({programme or 'programme not known'}): {amount:,.0f} Wh{wet}"
+        return Chart(title, told, _cycle(rows))
+    return Chart(f"A run of {amount / 1000:.2f} km", told, _run(rows))
+
+
+def _cycle(rows: list[Row]) -> list[Lines]:
+    channels: tuple[tuple[str, str, int, Beneath], ...] = (
+        ("Power", "W", 10, "zero"),
+        ("Suds", "°C", 11, "data"),
+        ("Drum", "1/min", 12, "zero"),
+    )
+    panels = [_channel(rows, name, unit, place, beneath) for name, unit, place, beneath in channels]
+    return [panel for panel in panels if panel is not None]
+
+
+def _channel(rows: list[Row], name: str, unit: str, place: int, beneath: Beneath) -> Lines | None:
+    """One value of the readings over time; None when no reading has it."""
+    minutes, values = [row[8] / 60_000 for row in rows], [row[place] for row in rows]
+    if all(value is None for value in values):
+        return None
+    return Lines(name, _ACROSS, unit, [Line(name.lower(), minutes, values)], beneath, has_points=False)
+
+
+def _run(rows: list[Row]) -> list[Lines]:
+    panels = []
+    places, paces = _pace(rows)
+    if places:
+        panels.append(Lines("Pace", _ACROSS, "min/km", [Line("pace", places, paces)], "data", False, True))
+    channels = (("Heart rate", "1/min", 11), ("Cadence", "steps/min", 12))
+    more = [_channel(rows, name, unit, place, "data") for name, unit, place in channels]
+    return panels + [panel for panel in more if panel is not None]
+
+
+def _pace(rows: list[Row]) -> tuple[list[float], list[float | None]]:
+    """Minutes since the start, and the pace there in min/km: the mean of windows that do not overlap.
+
+    Distance is what was run since the run began, so a window's own is the difference of its ends.
+    """
+    places: list[float] = []
+    paces: list[float | None] = []
+    from_ms, from_m = rows[0][8] - rows[0][9], 0.0
+    for row in rows:
+        at_ms, at_m = row[8], row[10]
+        if at_m is None or at_ms - from_ms < PACE_OVER_S * 1000:
+            continue
+        seconds, metres = (at_ms - from_ms) / 1000, at_m - from_m
+        slow = metres <= 0 or seconds / metres * 1000 > SLOWEST_S_PER_KM
+        places.append((from_ms + at_ms) / 2 / 60_000)
+        paces.append(None if slow else seconds / metres * 1000 / 60)
+        from_ms, from_m = at_ms, at_m
+    return places, paces
+
+
+PLOTS = (
+    Plot(
+        "session", "One session: the course of a wash cycle, or pace and heart rate of a run (newest, or --session)",
+        SESSION, session, "has no readings of a session", ("device", "session"),
+    ),
+)  # fmt: skip
