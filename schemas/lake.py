@@ -15,6 +15,7 @@ from schemas.facts import Offset, Partition, Receipt, Run, ShoeReading, Topic, W
 from schemas.failures import FailedEvent
 from schemas.fields import Contract, described
 from schemas.forms import Column, columns
+from schemas.reference import ContractReference, CustodyHistory, DeviceReference
 
 
 class SinkPosition(Contract):
@@ -85,6 +86,18 @@ COMPLETENESS_VERSIONS = Table(
 FLEET_MINUTE_VERSIONS = Table(
     "fleet_minute_versions", FleetMinute, "What models did in each minute, by country and partition, all versions"
 )
+DEVICE_VERSIONS = Table("device_versions", DeviceReference, "What ERP told of each unit, all revisions")
+CUSTODY_VERSIONS = Table(
+    "custody_versions",
+    # Language, goal and highest heart rate are for the desk: nobody asks a lake for them, so they never get there.
+    CustodyHistory,
+    "Who had each device from when to when, one row a revision with all intervals in lists",
+)
+CONTRACT_VERSIONS = Table(
+    "contract_versions",
+    ContractReference,
+    "What each device was used under, one row a revision with all intervals in lists",
+)
 SINK_POSITION = Table("sink_position", SinkPosition, "Up to where the lake holds each partition")
 
 _FED = {
@@ -94,6 +107,9 @@ _FED = {
     topics.SESSIONS_WASHER: WASH_CYCLE_VERSIONS,
     topics.SESSIONS_SHOE: RUN_VERSIONS,
     topics.FAILED_EVENTS: FAILED_EVENTS,
+    topics.REFERENCE_DEVICE: DEVICE_VERSIONS,
+    topics.REFERENCE_CUSTODY: CUSTODY_VERSIONS,
+    topics.REFERENCE_CONTRACT: CONTRACT_VERSIONS,
     topics.USAGE: USAGE_VERSIONS,
     topics.INSIGHTS: INSIGHT_VERSIONS,
     topics.ALERTS: ALERT_VERSIONS,
@@ -111,6 +127,14 @@ def _newest(table: Table, *key: str) -> str:
     return (
         f"(SELECT * FROM {table.name} QUALIFY row_number() OVER "
         f"(PARTITION BY {things} ORDER BY version DESC, known_at DESC) = 1) AS newest"
+    )
+
+
+def _last_told(table: Table) -> str:
+    """What the record systems told last of each device."""
+    return (
+        f"(SELECT * FROM {table.name} QUALIFY row_number() OVER "
+        "(PARTITION BY device_id ORDER BY revision DESC) = 1) AS last_told"
     )
 
 
@@ -180,6 +204,36 @@ VIEWS = (
         GROUP BY ALL
         """,
         "What models did in each minute, by country",
+    ),
+    View(
+        "devices",
+        f"""
+        SELECT device_id, product, material, plant, sold_on, registered_at, revision
+        FROM {_last_told(DEVICE_VERSIONS)}
+        """,
+        "Every unit that ERP knows, as known now",
+    ),
+    View(
+        "custodies",
+        f"""
+        SELECT device_id, epoch_ms(unnest(from_ms))::TIMESTAMP_MS AS from_at,
+               epoch_ms(unnest(to_ms))::TIMESTAMP_MS AS to_at, unnest(kind) AS kind, unnest(subject) AS subject,
+               unnest(country) AS country, unnest(time_zone) AS time_zone, revision
+        FROM {_last_told(CUSTODY_VERSIONS)}
+        """,
+        "Who had which device from when to when, and where, as known now: one row an interval",
+    ),
+    View(
+        "contracts",
+        f"""
+        SELECT device_id, epoch_ms(unnest(from_ms))::TIMESTAMP_MS AS from_at,
+               epoch_ms(unnest(to_ms))::TIMESTAMP_MS AS to_at, unnest(contract_no) AS contract_no,
+               unnest(kind) AS kind, unnest(currency) AS currency,
+               unnest(energy_price_per_kwh)::DECIMAL(18, 6) AS energy_price_per_kwh,
+               unnest(water_price_per_m3)::DECIMAL(18, 6) AS water_price_per_m3, revision
+        FROM {_last_told(CONTRACT_VERSIONS)}
+        """,
+        "What each device was used under from when to when, as known now: one row an interval",
     ),
 )
 

@@ -70,13 +70,18 @@ class History(Contract):
         return self
 
 
-class CustodyReference(History):
-    """Who had the device from when to when, where, and how they want to be spoken to."""
+class CustodyHistory(History):
+    """Who had the device from when to when, and where: all of a custody that the lake keeps."""
 
     kind: Annotated[list[CustodyKind], described("How it came to them", "usage")]
     subject: Subjects
     country: Annotated[list[_CountryCode], described("Where it stands: ISO 3166 code", "usage")]
     time_zone: Annotated[list[str], described("Where it stands: name in the IANA time zone database", "usage")]
+
+
+class CustodyReference(CustodyHistory):
+    """Who had the device from when to when, where, and how they want to be spoken to."""
+
     language: Annotated[list[str], described("ISO 639 code of the language they read", "personal")]
     insights_per_week: Annotated[
         list[Annotated[int, Field(ge=0)]], described("Most advice they want in a week", "personal", "1/week")

@@ -121,12 +121,12 @@ TOPICS: tuple[Topic, ...] = (
         FRAME_BYTES,
     ),
     *(
-        Topic(name, "device_id", "json", contract, "sinks.records", ("sinks.records",), ("streams",), None)
-        for name, contract in (
-            (REFERENCE_DEVICE, DeviceReference),
-            (REFERENCE_CUSTODY, CustodyReference),
-            (REFERENCE_CONTRACT, ContractReference),
-            (REFERENCE_CONSENT, ConsentReference),
+        Topic(name, "device_id", "json", contract, "sinks.records", ("sinks.records",), consumers, None)
+        for name, contract, consumers in (
+            (REFERENCE_DEVICE, DeviceReference, ("streams", "sinks.lake")),
+            (REFERENCE_CUSTODY, CustodyReference, ("streams", "sinks.lake")),
+            (REFERENCE_CONTRACT, ContractReference, ("streams", "sinks.lake")),
+            (REFERENCE_CONSENT, ConsentReference, ("streams",)),
         )
     ),
     Topic(USAGE, "device_id", "json", Usage, "streams", ("streams",), ("sinks.lake",), 30 * DAY_MS),

@@ -11,7 +11,7 @@ from schemas.fields import EARLIEST_MS, FIRMWARE, IDENTIFIER, Contract
 from schemas.forms import Column, Shape, arrow_schema, columns
 from schemas.reference import SUBJECT
 
-TEXTS = {IDENTIFIER: "w-{}", FIRMWARE: "1.2.{}", "^[A-Z]{2}$": "SE", SUBJECT: "p" + 26 * "a"}
+TEXTS = {IDENTIFIER: "w-{}", FIRMWARE: "1.2.{}", "^[A-Z]{2}$": "SE", "^[A-Z]{3}$": "EUR", SUBJECT: "p" + 26 * "a"}
 
 
 def filled(contract: type[Contract], count: int) -> pa.Table:
@@ -33,6 +33,8 @@ def _value(column: Column, number: int) -> Any:
 def _element(column: Column, number: int) -> Any:
     shape = column.value
     if shape.kind == "int":
+        if column.name == "to_ms":  # an interval ends after it began
+            return EARLIEST_MS + number + 1
         return _within(shape, EARLIEST_MS + number if column.name.endswith("_ms") else number)
     if shape.kind == "float":
         return _within(shape, number + 0.125)

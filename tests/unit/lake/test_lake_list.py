@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import duckdb
 import pytest
 
 from schemas.forms import columns, duckdb_columns, lake_types
-from schemas.lake import INPUTS, TABLES, VIEWS, Table, table_comments
-from schemas.topics import BY_NAME, LAKE_INPUTS
+from schemas.lake import CUSTODY_VERSIONS, INPUTS, TABLES, VIEWS, Table, table_comments
+from schemas.topics import BY_NAME, LAKE_INPUTS, REFERENCE_CUSTODY
 
 
 def test_every_topic_for_the_lake_has_one_table() -> None:
@@ -15,10 +17,20 @@ def test_every_topic_for_the_lake_has_one_table() -> None:
     assert len({entry.table.name for entry in INPUTS}) == len(INPUTS)
 
 
-def test_a_table_has_the_contract_of_its_topic() -> None:
-    assert {entry.topic: entry.table.contract for entry in INPUTS} == {
-        topic: BY_NAME[topic].contract for topic in LAKE_INPUTS
+def test_a_table_has_the_contract_of_its_topic_or_the_part_of_it_that_the_lake_keeps() -> None:
+    for entry in INPUTS:
+        told = BY_NAME[entry.topic].contract
+        assert told is not None
+        assert issubclass(told, entry.table.contract), entry.topic
+    assert {entry.topic for entry in INPUTS if entry.table.contract is not BY_NAME[entry.topic].contract} == {
+        REFERENCE_CUSTODY
     }
+
+
+def test_what_the_desk_alone_needs_of_people_never_gets_into_the_lake() -> None:
+    kept = {column.name: column.data_class for column in columns(CUSTODY_VERSIONS.contract)}
+    assert {name for name, data_class in kept.items() if data_class == "personal"} == {"subject"}
+    assert "health" not in kept.values()
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
@@ -91,3 +103,37 @@ def test_alerts_completeness_and_minutes_are_shown_in_their_newest_version_only(
     assert alerts == [("x", "cleared")]
     assert verdicts == [("complete",), ("complete",), ("surplus",)], "nobody's share has gone to a custody"
     assert minutes == [(5, 20, 50.0)]
+
+
+def test_what_record_systems_told_last_is_one_row_a_device_and_an_interval() -> None:
+    with a_lake_with_versions() as connection:
+        connection.execute(
+            "INSERT INTO device_versions (device_id, revision, product, sold_on) VALUES "
+            "('w', 2, 'washer', '2026-01-05'), ('w', 1, 'washer', NULL), ('s', 1, 'shoe', NULL)"
+        )
+        connection.execute(
+            "INSERT INTO custody_versions VALUES "
+            "('w', 1, [0], [NULL], ['sold'], ['pa'], ['SE'], ['Europe/Stockholm']), "
+            "('w', 2, [0, 86400000], [86400000, NULL], ['sold', 'resold'], ['pa', 'pb'], ['SE', 'DE'], "
+            "['Europe/Stockholm', 'Europe/Berlin'])"
+        )
+        connection.execute(
+            "INSERT INTO contract_versions VALUES ('w', 1, [0, 1500], [1500, NULL], ['c-1', 'c-2'], "
+            "['owned', 'pay_per_wash'], ['EUR', 'EUR'], [0.1, 0.34], [2, 3.1])"
+        )
+        devices = connection.execute("SELECT device_id, sold_on::VARCHAR FROM devices ORDER BY 1").fetchall()
+        custodies = connection.execute(
+            "SELECT from_at::VARCHAR, to_at::VARCHAR, kind, subject, country FROM custodies ORDER BY from_at"
+        ).fetchall()
+        contracts = connection.execute(
+            "SELECT contract_no, kind, from_at::VARCHAR, energy_price_per_kwh * 3 FROM contracts ORDER BY from_at"
+        ).fetchall()
+    assert devices == [("s", None), ("w", "2026-01-05")]
+    assert custodies == [
+        ("1970-01-01 00:00:00", "1970-01-02 00:00:00", "sold", "pa", "SE"),
+        ("1970-01-02 00:00:00", None, "resold", "pb", "DE"),
+    ]
+    assert contracts == [
+        ("c-1", "owned", "1970-01-01 00:00:00", Decimal("0.300000")),
+        ("c-2", "pay_per_wash", "1970-01-01 00:00:01.5", Decimal("1.020000")),
+    ]
