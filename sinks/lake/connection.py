@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,8 +29,12 @@ INLINED_ROWS = 200
 take 43 ms inlined and 37 ms as a file; 1,000 rows take 500 ms inlined."""
 DEFAULT_MEMORY = "2GB"
 ANSWER_WITHIN_S = 10
-_UNREACHABLE = ("postgres", "connection", "ssl")
-"""Words in errors that come from the catalogue; errors of files and of SQL have none of them."""
+_UNREACHABLE = re.compile(
+    r"postgres|connection|ssl"
+    r"|could not connect|error for http |http (code )?(429|5\d\d)"
+    r"|no space left|disk quota"
+)
+"""What errors say that may be gone later: those of the catalogue, of S3, and of a full disk."""
 
 
 def open_writer(catalog: str, files: str, memory: str = DEFAULT_MEMORY) -> duckdb.DuckDBPyConnection:
@@ -125,7 +130,7 @@ def outside(doing: str) -> Iterator[None]:
 def outside_error(error: duckdb.Error, doing: str) -> OutsideError:
     """The error of an outside system behind a DuckDB error, in one line."""
     text = " ".join(str(error).split())
-    unreachable = any(sign in text.lower() for sign in _UNREACHABLE)
+    unreachable = _UNREACHABLE.search(text.lower()) is not None
     return (UnreachableError if unreachable else OutsideError)(f"Cannot {doing}: {text}")
 
 

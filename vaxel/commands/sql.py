@@ -115,6 +115,6 @@ def _explained(error: duckdb.Error) -> UsageError | OutsideError:
     told = " ".join(text.split("\n\nLINE ", maxsplit=1)[0].split())
     if any(sign in text.lower() for sign in _CATALOGUE_LOST):
         return UnreachableError(f"the lake's catalogue does not answer: {told}")
-    if "IO Error" in text and "ducklake-" in text:
+    if ("IO Error" in text or "HTTP Error" in text) and "ducklake-" in text:
         return OutsideError(f"a file of the lake cannot be read: {told}")
     return UsageError(told)
