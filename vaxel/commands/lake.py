@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from vaxel.commands import lake_attach
+from vaxel.commands import lake_attach, lake_check
 
 app = typer.Typer(help="Look after the lake.", no_args_is_help=True)
 
@@ -15,3 +15,4 @@ def lake() -> None:
 
 
 app.command()(lake_attach.attach)
+app.command()(lake_check.check)

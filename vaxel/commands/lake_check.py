@@ -1,0 +1,142 @@
+"""`vaxel lake check`: whether the lake is whole."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from schemas.errors import UsageError
+from vaxel.commands.options import DEFAULT_DATA_DIR, AsJson, DataDir, command
+
+if TYPE_CHECKING:
+    from sinks.lake.check import Depth, FileFault, Report
+
+FOUND_SOMETHING = 1
+SHOWN_ORPHANS = 5
+
+
+def check(
+    *,
+    quick: Annotated[bool, typer.Option("--quick", help="Only whether files are there, whole in size, and open.")] = (
+        False
+    ),
+    deep: Annotated[bool, typer.Option("--deep", help="Read every value, of files with a digest too.")] = False,
+    all_snapshots: Annotated[
+        bool, typer.Option("--all-snapshots", help="Also files that only time travel still needs.")
+    ] = False,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    as_json: AsJson = False,
+) -> None:
+    """Look whether the lake is whole: each byte of its files, its positions in Kafka, rows that are stored twice.
+
+    A file is compared with its SHA-256, which the first check that sees it takes: run one soon after large loads, and
+    every night. Files that no snapshot needs are listed; they are no fault. Exit code 1 when something is wrong.
+    """
+    from sinks.lake.check import check as look  # noqa: PLC0415
+    from vaxel.settings import addresses  # noqa: PLC0415
+
+    if quick and deep:
+        raise UsageError("give --quick or --deep, not both")
+    depth: Depth = "quick" if quick else "deep" if deep else "usual"
+    known = addresses(os.environ, data_dir)
+    report = look(
+        known.kafka,
+        known.catalog,
+        known.lake_files,
+        depth=depth,
+        by_all_snapshots=all_snapshots,
+        progress=showing("looked at"),
+    )
+    if as_json:
+        typer.echo(json.dumps(as_object(report)))
+    else:
+        for line in lines(report, data_dir):
+            typer.echo(line)
+    if not report.is_whole:
+        raise typer.Exit(FOUND_SOMETHING)
+
+
+def showing(what: str, unit_bytes: int = 1_000_000) -> Callable[[int, int], None]:
+    """Shows how far it has come, where a person looks on."""
+    if not sys.stderr.isatty():
+        return lambda _done, _whole: None
+
+    def show(done: int, whole: int) -> None:
+        end = "\n" if done >= whole else ""
+        typer.echo(f"\r{what} {done / unit_bytes:,.0f} of {whole / unit_bytes:,.0f} MB", nl=False, err=True)
+        typer.echo(end, nl=False, err=True)
+
+    return show
+
+
+def as_object(report: Report) -> dict[str, Any]:
+    """The report as `--json` prints it."""
+    return {
+        "is_whole": report.is_whole,
+        "files": report.files,
+        "size_bytes": report.size_bytes,
+        "recorded": report.recorded,
+        "faults": [
+            {
+                "table": fault.file.table,
+                "kind": fault.file.kind,
+                "path": fault.file.path,
+                "fault": fault.fault,
+                "rows": fault.file.live_rows,
+                "since_snapshot": fault.file.since,
+                "until_snapshot": fault.file.until,
+            }
+            for fault in report.faults
+        ],
+        "topics": report.topics,
+        "repeated": report.repeated,
+        "orphans": [{"path": orphan.path, "size_bytes": orphan.size_bytes} for orphan in report.orphans],
+    }
+
+
+def lines(report: Report, data_dir: Path) -> list[str]:
+    """The report for people: what is wrong first, each with what to do."""
+    told = [line for fault in report.faults for line in _fault_lines(fault, data_dir)]
+    told += [*report.topics, *report.repeated]
+    if report.repeated:
+        told.append(
+            "Rows are stored twice where two writers did one's work; from Kafka, a table comes right: "
+            + command("lake", "rebuild", "--from-kafka", "--table", "NAME", data_dir=data_dir)
+        )
+    if report.orphans:
+        size_mb = sum(orphan.size_bytes for orphan in report.orphans) / 1e6
+        told.append(
+            f"{len(report.orphans):,} files that no snapshot needs ({size_mb:,.1f} MB): their writers died, or are at "
+            f"work now. `vaxel lake maintain` removes the old ones. {_some(report)}"
+        )
+    first_seen = f", {report.recorded:,} seen for the first time" if report.recorded else ""
+    told.append(
+        f"{report.files:,} files, {report.size_bytes / 1e6:,.1f} MB{first_seen}: "
+        + ("all whole" if report.is_whole else f"{len(report.faults):,} damaged" if report.faults else "all as written")
+    )
+    return told
+
+
+def _fault_lines(fault: FileFault, data_dir: Path) -> list[str]:
+    file = fault.file
+    seen_by = f"since snapshot {file.since}" + ("" if file.until is None else f" until {file.until}")
+    rows = f"{file.live_rows:,} rows" if file.kind == "data" else f"which {file.row_count:,} rows are deleted"
+    told = [f"Table {file.table!r}: {rows} in {file.path}, {seen_by}: {fault.fault}."]
+    if file.until is not None:
+        told.append("  Only time travel needs it; it goes when its snapshots expire (`vaxel lake maintain`).")
+    elif file.kind == "delete":
+        told.append("  Kafka does not know what was deleted: put the file back from a backup.")
+    else:
+        told.append("  Restore it from Kafka: " + command("lake", "rebuild", "--table", file.table, data_dir=data_dir))
+    return told
+
+
+def _some(report: Report) -> str:
+    shown = ", ".join(orphan.path for orphan in report.orphans[:SHOWN_ORPHANS])
+    return shown + (", ..." if len(report.orphans) > SHOWN_ORPHANS else "")
