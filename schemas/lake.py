@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from schemas import topics
+from schemas import hours, topics
 from schemas.desk import Alert, Completeness, FleetMinute, Insight, Usage
 from schemas.facts import Offset, Partition, Receipt, Run, ShoeReading, Topic, WashCycle, WasherReading
 from schemas.failures import FailedEvent
@@ -98,6 +98,19 @@ CONTRACT_VERSIONS = Table(
     ContractReference,
     "What each device was used under, one row a revision with all intervals in lists",
 )
+_HOUR_BY_HOUR = ("device_id", "hour_at")
+READING_HOURS_WASHER = Table(
+    "reading_hours_washer",
+    hours.WasherHour,
+    "Hours of washing machines whose raw readings were rolled up; view washer_hours has all hours",
+    sorted_by=_HOUR_BY_HOUR,
+)
+READING_HOURS_SHOE = Table(
+    "reading_hours_shoe",
+    hours.ShoeHour,
+    "Hours of running shoes whose raw readings were rolled up; view shoe_hours has all hours",
+    sorted_by=_HOUR_BY_HOUR,
+)
 SINK_POSITION = Table("sink_position", SinkPosition, "Up to where the lake holds each partition")
 
 _FED = {
@@ -118,7 +131,9 @@ _FED = {
 }
 
 INPUTS = tuple(Input(topic, topics.BY_NAME[topic].form, _FED[topic]) for topic in topics.LAKE_INPUTS)
-TABLES = (*(entry.table for entry in INPUTS), SINK_POSITION)
+OWN_TABLES = (READING_HOURS_WASHER, READING_HOURS_SHOE, SINK_POSITION)
+"""Tables that no topic feeds."""
+TABLES = (*(entry.table for entry in INPUTS), *OWN_TABLES)
 
 
 def _newest(table: Table, *key: str) -> str:
@@ -204,6 +219,16 @@ VIEWS = (
         GROUP BY ALL
         """,
         "What models did in each minute, by country",
+    ),
+    View(
+        "washer_hours",
+        hours.summed(READING_HOURS_WASHER.name, READINGS_WASHER.name, hours.WASHER),
+        "Readings of washing machines by hour, whether rolled up or not",
+    ),
+    View(
+        "shoe_hours",
+        hours.summed(READING_HOURS_SHOE.name, READINGS_SHOE.name, hours.SHOE),
+        "Readings of running shoes by hour, whether rolled up or not",
     ),
     View(
         "devices",

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import duckdb
 
-from schemas.lake import SINK_POSITION, Input
+from schemas.lake import OWN_TABLES, Input
 from sinks.lake import positions, tables
 from sinks.lake.connection import open_writer, outside
 from sinks.lake.positions import Place, Position
@@ -51,7 +51,7 @@ def opened(
     with ExitStack() as parts:
         with tables.only_one(catalog), outside("prepare the lake"):
             lake = parts.enter_context(closing(open_writer(catalog, files)))
-            tables.prepare(lake, [*(entry.table for entry in inputs), SINK_POSITION])
+            tables.prepare(lake, [*(entry.table for entry in inputs), *OWN_TABLES])
             kept = positions.read(lake, names)
             wanted = positions.decide(kept, topics.extents(names), accepted_topics)
             positions.replace(lake, kept, wanted)
