@@ -47,6 +47,8 @@ class Input:
     topic: str
     form: topics.Form
     table: Table
+    is_compacted: bool = False
+    """Whether Kafka keeps the newest record of each key only; one without a value forgets its key and says nothing."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,10 @@ _FED = {
     topics.FLEET_MINUTES: FLEET_MINUTE_VERSIONS,
 }
 
-INPUTS = tuple(Input(topic, topics.BY_NAME[topic].form, _FED[topic]) for topic in topics.LAKE_INPUTS)
+INPUTS = tuple(
+    Input(topic, topics.BY_NAME[topic].form, _FED[topic], topics.BY_NAME[topic].retention_ms is None)
+    for topic in topics.LAKE_INPUTS
+)
 OWN_TABLES = (READING_HOURS_WASHER, READING_HOURS_SHOE, SINK_POSITION)
 """Tables that no topic feeds."""
 TABLES = (*(entry.table for entry in INPUTS), *OWN_TABLES)

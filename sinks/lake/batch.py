@@ -41,7 +41,7 @@ class Batch:
             self._frames.setdefault(record.topic, []).extend(batches)
             self.row_count += sum(batch.num_rows for batch in batches)
             self.bytes_held += sum(batch.nbytes for batch in batches)
-        else:
+        elif record.value is not None or not entry.is_compacted:
             self._records.setdefault(record.topic, []).append(record)
             self.row_count += 1
             self.bytes_held += len(record.value or b"")
