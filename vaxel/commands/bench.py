@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vaxel.commands.bench_lake import Part, Sizes
+from vaxel.commands.bench_lake import measure as measure_lake
 from vaxel.commands.options import AsJson
 
 if TYPE_CHECKING:
@@ -129,6 +131,27 @@ def simulator(
         write_section("simulator", markdown(measured))
     if any(one.wrong for one in measured):
         raise typer.Exit(1)
+
+
+@app.command()
+def lake(
+    *,
+    only: Annotated[Part | None, typer.Option("--only", help="Measure this part alone.")] = None,
+    readings: Annotated[
+        int | None, typer.Option(min=10_000, help="Readings of each part. [default: 10, 100 and 20 million]")
+    ] = None,
+    postgres: Annotated[int, typer.Option(min=1_000, help="Of those asked, how many PostgreSQL gets.")] = 10_000_000,
+    runs: Annotated[int, typer.Option(min=1, help="Runs of each question; the median counts.")] = 5,
+    write: Annotated[bool, typer.Option("--write", help="Write benchmarks/RESULTS.md and lake.png.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Measure the lake: readings into it, analysts' questions to it, and sessions worked out anew from it.
+
+    Beside: pyarrow and COPY without guarantees, DuckDB on the same files, PostgreSQL on a part of the rows.
+    Takes half an hour with the default sizes, and 10 GB of disk. Exit code 1 when any answer is wrong.
+    """
+    sizes = Sizes(readings or 10_000_000, readings or 100_000_000, readings or 20_000_000, postgres, runs)
+    measure_lake(only, sizes, write=write, as_json=as_json, progress=_progress)
 
 
 @app.command()

@@ -66,7 +66,7 @@ def _drawn(chart: Chart) -> Iterator[tuple[Figure, Tips]]:
     with mpl.rc_context({"svg.hashsalt": "vaxel", "svg.fonttype": "none", "font.size": 9}):
         figure, axes = pyplot.subplots(
             rows, columns, figsize=(WIDTH_INCHES, inches), height_ratios=heights, squeeze=False,
-            sharey=chart.is_side_by_side,
+            sharey=chart.is_side_by_side, sharex=_is_one_axis(chart),
         )  # fmt: skip
         figure.text(0.01, 1 - 0.1 / inches, chart.title, fontsize=14, fontweight="bold", va="top")
         figure.text(0.01, 0.08 / inches, "\n".join(told), fontsize=8.5, color="#555555", va="bottom")
@@ -79,6 +79,13 @@ def _drawn(chart: Chart) -> Iterator[tuple[Figure, Tips]]:
             yield figure, tips
         finally:
             pyplot.close(figure)
+
+
+def _is_one_axis(chart: Chart) -> bool:
+    """Whether all panels lie over one another on the same axis, so that one can look from one to the next."""
+    return len({panel.across for panel in chart.panels if isinstance(panel, Lines)}) == 1 and all(
+        isinstance(panel, Lines) for panel in chart.panels
+    )
 
 
 def _height(panel: Panel) -> float:
@@ -132,6 +139,7 @@ def _lines(panel: Lines, axes: Axes, tips: Tips) -> None:
                 axes.plot([place], [value], marker="o", linestyle="", markersize=9, alpha=0.0, color=colour, gid=tip)
     axes.set_xlabel(panel.across)
     axes.set_ylabel(panel.up)
+    axes.tick_params(labelbottom=True)
     axes.grid(alpha=0.25)
     if panel.at:
         axes.set_xscale("log")
