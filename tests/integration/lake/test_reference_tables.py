@@ -113,7 +113,7 @@ def kept_revisions(lake: Lake, topic: str) -> list[int]:
     """Revisions of w-1 that Kafka still holds."""
     consumer = Consumer({"bootstrap.servers": lake.kafka, "group.id": "it", "enable.partition.eof": True})
     consumer.assign([TopicPartition(topic, 0, 0)])
-    found = []
+    found: list[int] = []
     try:
         while True:
             message = consumer.poll(5)
