@@ -10,10 +10,12 @@ from dataclasses import dataclass, field
 import duckdb
 
 from schemas.lake import OWN_TABLES, Input
-from sinks.lake import positions, tables
-from sinks.lake.connection import open_writer, outside
+from sinks.lake import positions, shares, tables
+from sinks.lake.connection import DEFAULT_MEMORY, open_writer, outside
 from sinks.lake.positions import Place, Position
+from sinks.lake.shares import Share
 from sinks.lake.topics import Reader, Topics
+from sinks.lake.turns import Turns
 
 
 @dataclass
@@ -21,7 +23,9 @@ class Session:
     """What is open between two failures.
 
     Attributes:
-        positions: Of every partition, as the lake holds them.
+        turns: The row of the sinks that store.
+        positions: Of every partition of the share, as the lake holds them.
+        read_to: Next offset to read of each of them.
         at_end: Partitions that have been read to their end.
         looked_s: When Kafka and the catalogue last answered.
         commits: Transactions since it was opened.
@@ -30,7 +34,9 @@ class Session:
     lake: duckdb.DuckDBPyConnection
     topics: Topics
     reader: Reader
+    turns: Turns
     positions: dict[Place, Position]
+    read_to: dict[Place, int]
     at_end: set[Place] = field(default_factory=set)
     looked_s: float = field(default_factory=time.monotonic)
     commits: int = 0
@@ -38,10 +44,18 @@ class Session:
 
 @contextmanager
 def opened(
-    kafka: str, catalog: str, files: str, inputs: Sequence[Input], accepted_topics: Collection[str]
+    kafka: str,
+    catalog: str,
+    files: str,
+    inputs: Sequence[Input],
+    accepted_topics: Collection[str],
+    share: Share = shares.WHOLE,
+    memory: str = DEFAULT_MEMORY,
 ) -> Iterator[Session]:
     """Everything open, the tables there, the reader at the lake's positions; closed when left.
 
+    Args:
+        memory: See `open_writer`.
     Raises:
         UnreachableError: Kafka or the catalogue does not answer.
         PositionError: see `positions.decide`.
@@ -50,10 +64,14 @@ def opened(
     topics = Topics(kafka)
     with ExitStack() as parts:
         with tables.only_one(catalog), outside("prepare the lake"):
-            lake = parts.enter_context(closing(open_writer(catalog, files)))
+            lake = parts.enter_context(closing(open_writer(catalog, files, memory)))
             tables.prepare(lake, [*(entry.table for entry in inputs), *OWN_TABLES])
             kept = positions.read(lake, names)
-            wanted = positions.decide(kept, topics.extents(names), accepted_topics)
+            found = shares.to_decide(share, kept, topics.extents(names))
+            wanted = positions.decide(kept, found, accepted_topics)
             positions.replace(lake, kept, wanted)
-        reader = parts.enter_context(closing(Reader(kafka, wanted)))
-        yield Session(lake, topics, reader, wanted)
+        owned = shares.own(share, wanted)
+        turns = parts.enter_context(closing(Turns(catalog)))
+        reader = parts.enter_context(closing(Reader(kafka, owned)))
+        read_to = {place: position.next_offset for place, position in owned.items()}
+        yield Session(lake, topics, reader, turns, owned, read_to)

@@ -21,8 +21,8 @@ def store(
     rows: Mapping[str, pa.Table],
     starts: Mapping[Place, Position],
     ends: Mapping[Place, int],
-) -> None:
-    """Stores the rows and moves the positions, both or neither.
+) -> int:
+    """Stores the rows and moves the positions, both or neither; returns how many attempts were lost to conflicts.
 
     1 begin, 2 insert the rows of each table, 3 move the positions, 4 commit. Killed before 4 has happened, the lake
     holds nothing of it and the positions send the next sink back to the same records; after it, past them. Nothing
@@ -36,14 +36,16 @@ def store(
         OutsideError: another sink has moved a position.
         duckdb.Error: the lake does not work; whether 4 has happened is not known, only the positions tell.
     """
-    for _ in range(CONFLICTS):
+    for lost in range(CONFLICTS):
         try:
-            return _transaction(connection, rows, starts, ends)
+            _transaction(connection, rows, starts, ends)
         except duckdb.TransactionException as error:
             if "conflict" not in str(error).lower():
                 raise
             _roll_back(connection)
             _refuse_other_owner(connection, starts, ends)
+        else:
+            return lost
     raise OutsideError(f"The lake refused {CONFLICTS} times: other sinks, or maintenance, commit all the time.")
 
 

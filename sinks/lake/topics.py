@@ -141,6 +141,11 @@ class Reader:
         headers: Any = message.headers() or ()
         return Record(topic, partition, offset, message.key(), message.value(), tuple(headers))
 
+    def end(self, place: Place) -> int | None:
+        """Where the partition ends as the last fetch told, markers and open transactions included; None before it."""
+        known = self._consumer.get_watermark_offsets(TopicPartition(*place), cached=True)
+        return None if known is None or known[1] < 0 else int(known[1])
+
     def pause(self, place: Place) -> None:
         """Gives nothing more of this partition."""
         self._consumer.pause([TopicPartition(*place)])

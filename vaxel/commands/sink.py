@@ -18,7 +18,7 @@ from schemas.errors import UsageError
 from vaxel.commands.options import DEFAULT_DATA_DIR, AsJson, DataDir
 
 if TYPE_CHECKING:
-    from sinks.lake.sink import Stored
+    from sinks.lake.storing import Stored
 
 LINE_EVERY_S = 10.0
 

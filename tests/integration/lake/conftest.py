@@ -22,7 +22,8 @@ from schemas.forms import arrow_schema
 from schemas.lake import INPUTS, Input
 from sinks.lake.connection import open_reader
 from sinks.lake.lag import lag
-from sinks.lake.sink import Settings, Stored, run
+from sinks.lake.sink import Settings, run
+from sinks.lake.storing import Stored
 
 FreshTopic = Callable[..., str]
 FreshDatabase = Callable[[], str]

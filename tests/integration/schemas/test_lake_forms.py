@@ -19,7 +19,8 @@ from schemas.failures import HEADERS
 from schemas.forms import duckdb_columns, lake_types
 from schemas.lake import INPUTS, TABLES, Input, table_comments
 from sinks.lake.connection import open_reader
-from sinks.lake.sink import Settings, Stored, run
+from sinks.lake.sink import Settings, run
+from sinks.lake.storing import Stored
 from sinks.lake.tables import columns_in_lake
 from tests.integration.schemas.rows import filled
 
