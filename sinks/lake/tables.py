@@ -10,7 +10,8 @@ import psycopg
 
 from schemas.errors import OutsideError, UnreachableError
 from schemas.forms import columns, duckdb_columns
-from schemas.lake import VIEWS, Table, View, column_comment, table_comments
+from schemas.lake import Table, meaning, meanings
+from schemas.views import VIEWS, View
 from sinks.lake.connection import ANSWER_WITHIN_S, LAKE
 
 _LOCK = 0x7661_7865_6C01
@@ -52,8 +53,8 @@ def prepare(connection: duckdb.DuckDBPyConnection, tables: Sequence[Table]) -> N
             connection.execute(f'CREATE TABLE "{table.name}" ({duckdb_columns(table.contract)})')
             _arrange(connection, table)
             _comment(connection, f'TABLE "{table.name}"', table.meaning)
-            for name, comment in table_comments(table).items():
-                _comment(connection, f'COLUMN "{table.name}"."{name}"', comment)
+            for name, told in meanings(table.contract).items():
+                _comment(connection, f'COLUMN "{table.name}"."{name}"', str(told))
         else:
             _add_columns(connection, table, found[table.name])
     for view in VIEWS:
@@ -89,7 +90,7 @@ def _add_columns(connection: duckdb.DuckDBPyConnection, table: Table, found: dic
         kind = declared.split(" ", 1)[1]
         if column.lake_name not in found:
             connection.execute(f'ALTER TABLE "{table.name}" ADD COLUMN {declared}')
-            _comment(connection, f'COLUMN "{table.name}"."{column.lake_name}"', column_comment(column))
+            _comment(connection, f'COLUMN "{table.name}"."{column.lake_name}"', str(meaning(column)))
         elif found[column.lake_name] != kind:
             raise OutsideError(
                 f"Cannot write into lake table {table.name!r}: column {column.lake_name!r} is "

@@ -15,7 +15,8 @@ import pytest
 
 from schemas.fleet import FleetDevice
 from schemas.forms import duckdb_columns
-from schemas.lake import RUN_VERSIONS, TABLES, UPLOADS, VIEWS, WASH_CYCLE_VERSIONS
+from schemas.lake import RUN_VERSIONS, TABLES, UPLOADS, WASH_CYCLE_VERSIONS
+from schemas.views import VIEWS
 from sinks.records import seeding
 
 NEWEST = datetime(2026, 5, 15, 12)  # noqa: DTZ001 - the newest session end of the small lake, as the lake holds it: UTC

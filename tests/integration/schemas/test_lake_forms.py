@@ -17,7 +17,7 @@ from confluent_kafka import Producer
 
 from schemas.failures import HEADERS
 from schemas.forms import duckdb_columns, lake_types
-from schemas.lake import INPUTS, TABLES, Input, table_comments
+from schemas.lake import INPUTS, TABLES, Input, meanings
 from sinks.lake.connection import open_reader
 from sinks.lake.sink import Settings, run
 from sinks.lake.storing import Stored
@@ -109,4 +109,4 @@ def test_the_catalogue_has_the_types_and_the_comments_of_the_contract(lake: Fill
             "select column_name, comment from duckdb_columns() where database_name = 'lake' and table_name = ?",
             [table.name],
         ).fetchall()
-        assert dict(told) == table_comments(table)
+        assert dict(told) == {name: str(meaning) for name, meaning in meanings(table.contract).items()}

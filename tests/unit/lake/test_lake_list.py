@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
+from typing import get_args
 
 import duckdb
 import pytest
 
+from schemas.fields import DataClass
 from schemas.forms import columns, duckdb_columns, lake_types
-from schemas.lake import CUSTODY_VERSIONS, INPUTS, TABLES, VIEWS, Table, table_comments
+from schemas.lake import CUSTODY_VERSIONS, INPUTS, TABLES, Meaning, Table, meanings
 from schemas.topics import BY_NAME, LAKE_INPUTS, REFERENCE_CUSTODY
+from schemas.views import VIEWS, View
 
 
 def test_every_topic_for_the_lake_has_one_table() -> None:
@@ -42,11 +47,49 @@ def test_duckdb_makes_of_the_columns_what_arrow_has(table: Table) -> None:
     assert made.types == lake_types(table.contract).types
 
 
+MEASURED = ("DOUBLE", "DECIMAL", "TIMESTAMP", "BIGINT")
+"""Types whose values have a unit, beginnings of their names."""
+
+
+def told_of(name: str, meanings: Mapping[str, Meaning]) -> list[str]:
+    """Columns of a table or view of which something is not said."""
+    with a_lake_with_versions() as connection:
+        columns_there = connection.execute(f'SELECT column_name, column_type FROM (DESCRIBE "{name}")').fetchall()
+    untold = [column for column, _ in columns_there if column not in meanings or not meanings[column].text]
+    known = [(column, kind, meanings[column]) for column, kind in columns_there if column in meanings]
+    untold += [column for column, _, meaning in known if meaning.data_class not in get_args(DataClass)]
+    return untold + [column for column, kind, meaning in known if kind.startswith(MEASURED) and not meaning.unit]
+
+
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
-def test_every_column_says_what_it_means_and_of_which_class_it_is(table: Table) -> None:
-    for column in columns(table.contract):
-        assert column.meaning
-        assert column.data_class in table_comments(table)[column.lake_name]
+def test_every_column_of_a_table_says_what_it_means_its_unit_and_its_class(table: Table) -> None:
+    assert told_of(table.name, meanings(table.contract)) == []
+
+
+@pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.name)
+def test_every_column_of_a_view_says_what_it_means_its_unit_and_its_class(view: View) -> None:
+    assert told_of(view.name, view.meanings()) == []
+
+
+@pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.name)
+def test_a_view_explains_nothing_that_it_has_not(view: View) -> None:
+    with a_lake_with_versions() as connection:
+        shown = {name for (name,) in connection.execute(f'SELECT column_name FROM (DESCRIBE "{view.name}")').fetchall()}
+    assert set(view.own) <= shown
+
+
+def test_a_column_without_a_meaning_would_be_found() -> None:
+    view = next(view for view in VIEWS if view.name == "wash_cycles")
+    assert told_of("wash_cycles", replace(view, own={}).meanings()) == ["duration_min"]
+    told = {**view.meanings(), "duration_min": Meaning("From its begin to its end", "", "usage")}
+    assert told_of("wash_cycles", told) == ["duration_min"]
+
+
+def test_nothing_of_a_person_is_in_the_sessions_of_all_products() -> None:
+    view = next(view for view in VIEWS if view.name == "sessions_current")
+    with a_lake_with_versions() as connection:
+        shown = connection.execute("SELECT * FROM sessions_current").to_arrow_table().column_names
+    assert {view.meanings()[name].data_class for name in shown} <= {"technical", "usage"}
 
 
 def a_lake_with_versions() -> duckdb.DuckDBPyConnection:
@@ -136,4 +179,25 @@ def test_what_record_systems_told_last_is_one_row_a_device_and_an_interval() -> 
     assert contracts == [
         ("c-1", "owned", "1970-01-01 00:00:00", Decimal("0.300000")),
         ("c-2", "pay_per_wash", "1970-01-01 00:00:01.5", Decimal("1.020000")),
+    ]
+
+
+def test_sessions_of_all_products_are_one_row_each_with_where_they_were() -> None:
+    with a_lake_with_versions() as connection:
+        connection.execute(
+            "INSERT INTO run_versions (session_id, device_id, version, status, started_at, ended_at, distance_m) "
+            "VALUES ('s-1:1', 's-1', 1, 'closed', '2026-05-03 07:00', '2026-05-03 07:20', 4000)"
+        )
+        connection.execute(
+            "INSERT INTO usage_versions (session_id, version, status, country, contract_kind, subject) "
+            "VALUES ('a', 4, 'attributed', 'SE', 'owned', 'pa')"
+        )
+        connection.execute("DELETE FROM run_versions WHERE session_id IN ('a', 'b')")
+        rows = connection.execute(
+            "SELECT session_id, product, duration_s, distance_m, version, country, contract_kind "
+            "FROM sessions_current ORDER BY session_id"
+        ).fetchall()
+    assert rows == [
+        ("a", "washer", 5400.0, None, 3, "SE", "owned"),
+        ("s-1:1", "shoe", 1200.0, 4000.0, 1, None, None),
     ]

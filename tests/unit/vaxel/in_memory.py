@@ -22,9 +22,10 @@ from producers.simulation import deliveries
 from producers.truth_folder import TruthFolder, new_truth_folder
 from producers.uploads import Delivery, Upload, encode
 from schemas.forms import arrow_schema, duckdb_columns, lake_types
-from schemas.lake import INPUTS, TABLES, VIEWS, Table
+from schemas.lake import INPUTS, TABLES, Table
 from schemas.topics import FAILED_EVENTS, RECEIPTS, TELEMETRY_WASHER
 from schemas.truth import TrueRecord, TrueSession, TrueUpload
+from schemas.views import VIEWS
 from streams.batch import Place
 from streams.decode import Decoder
 from streams.intake import taken_in
