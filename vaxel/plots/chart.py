@@ -126,7 +126,7 @@ class Intervals:
 
 @dataclass(frozen=True)
 class Cells:
-    """Shares from 0 to 100 % as shades; None where nothing can be said yet."""
+    """Shares from 0 to 100 % as shades; None where nothing can be said; partial where only a part was seen."""
 
     title: str
     across: str
@@ -134,6 +134,7 @@ class Cells:
     names: Sequence[str]
     columns: Sequence[int]
     values: Sequence[Sequence[float | None]]
+    are_partial: Sequence[Sequence[bool]]
 
     def numbers(self) -> Table:
         rows: list[tuple[Cell, ...]] = [(name, *values) for name, values in zip(self.names, self.values, strict=True)]

@@ -222,9 +222,9 @@ def _cells(panel: Cells, axes: Axes, tips: Tips) -> None:
     from matplotlib.patches import Rectangle  # noqa: PLC0415
 
     shades = colormaps["YlGn"]
-    for row, (name, values) in enumerate(zip(panel.names, panel.values, strict=True)):
+    for row, (name, values, partial) in enumerate(zip(panel.names, panel.values, panel.are_partial, strict=True)):
         y = len(panel.names) - 1 - row
-        for column, value in zip(panel.columns, values, strict=True):
+        for column, value, is_partial in zip(panel.columns, values, partial, strict=True):
             if value is None:
                 continue
             tip = _tip(tips, f"{name}, {panel.across} {column}: {value:.0f} %")
@@ -232,7 +232,14 @@ def _cells(panel: Cells, axes: Axes, tips: Tips) -> None:
                 Rectangle((column - 0.5, y - 0.5), 1, 1, facecolor=shades(value / 100), edgecolor="white", gid=tip)
             )
             colour = "white" if value > 60 else "#333333"
-            axes.annotate(f"{value:.0f}", (column, y), ha="center", va="center", fontsize=7.5, color=colour)
+            axes.annotate(
+                f"{value:.0f}{'*' if is_partial else ''}",
+                (column, y),
+                ha="center",
+                va="center",
+                fontsize=7.5,
+                color=colour,
+            )
     axes.set_xlim(-0.5, len(panel.columns) - 0.5)
     axes.set_ylim(-0.5, len(panel.names) - 0.5)
     axes.set_xticks(list(panel.columns))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import date, timedelta
 from itertools import groupby
 from operator import itemgetter
 
@@ -74,15 +74,14 @@ def programmes(rows: list[Row]) -> Chart:
 
 
 LOAD_CURVE = """
-WITH quarters AS (
-  SELECT device_id, time_bucket(INTERVAL '15 minutes', measured_at) AS quarter, sum(energy_wh) AS energy_wh
-  FROM readings_washer
-  WHERE ($since IS NULL OR measured_at >= $since) AND ($until IS NULL OR measured_at < $until)
+WITH hours AS (
+  SELECT device_id, hour_at, sum(energy_wh) AS energy_wh
+  FROM washer_hours  -- which stay when raw readings are rolled up
+  WHERE ($since IS NULL OR hour_at >= $since) AND ($until IS NULL OR hour_at < $until)
   GROUP BY ALL
 ), placed AS (
-  SELECT quarters.device_id, quarters.energy_wh, timezone(usage.time_zone, timezone('UTC', quarter::TIMESTAMP)) AS local
-  FROM quarters ASOF JOIN usage ON quarters.device_id = usage.device_id
-    AND quarter + INTERVAL '15 minutes' > usage.started_at
+  SELECT hours.device_id, hours.energy_wh, timezone(usage.time_zone, timezone('UTC', hour_at::TIMESTAMP)) AS local
+  FROM hours ASOF JOIN usage ON hours.device_id = usage.device_id AND hour_at + INTERVAL '1 hour' > usage.started_at
   WHERE usage.time_zone IS NOT NULL AND ($material IS NULL OR usage.material = $material)
     AND ($country IS NULL OR usage.country = $country)
 )
@@ -114,41 +113,62 @@ def load_curve(rows: list[Row]) -> Chart:
     )
 
 
-RETENTION = f"""
-WITH days AS (
-  SELECT DISTINCT device_id, coalesce(local_day, started_at::DATE) AS day FROM usage
-  WHERE {within("usage", country="usage.country")}
-), step AS (
-  SELECT CASE WHEN max(day) - min(day) > 250 THEN 'month' ELSE 'week' END AS step, max(day) AS last FROM days
+RETENTION = """
+WITH used AS (
+  SELECT DISTINCT device_id, date_trunc('month', coalesce(local_day, started_at::DATE))::DATE AS month FROM usage
+), seen AS (
+  SELECT min(coalesce(local_day, started_at::DATE)) AS first, max(coalesce(local_day, started_at::DATE)) AS last
+  FROM usage
+), device AS (
+  SELECT device_id, date_trunc('month', sold_on)::DATE AS cohort FROM devices
+  WHERE ($material IS NULL OR material = $material) AND ($since IS NULL OR sold_on >= $since)
+    AND ($until IS NULL OR sold_on < $until) AND sold_on IS NOT NULL
 ), cohorts AS (
-  SELECT device_id, date_trunc(step, min(day))::DATE AS cohort FROM days, step GROUP BY device_id, step
+  SELECT cohort, count(*) AS sold FROM device GROUP BY cohort
+), counted AS (
+  SELECT cohort, month, count(*) AS in_use FROM device JOIN used USING (device_id) GROUP BY cohort, month
 )
-SELECT step, cohort, date_diff(step, cohort, day) AS age, count(DISTINCT device_id) AS devices,
-       (SELECT count(*) FROM cohorts AS other WHERE other.cohort = cohorts.cohort) AS cohort_devices,
-       date_diff(step, cohort, last + 1) AS whole_steps
-FROM days JOIN cohorts USING (device_id), step
-GROUP BY ALL
-ORDER BY cohort, age
+SELECT cohort, sold, months.month, coalesce(in_use, 0) AS in_use, first, last
+FROM cohorts
+-- Every month that the lake knows of, so that a cohort nobody uses shows a zero.
+JOIN (SELECT DISTINCT month FROM used) AS months ON months.month >= cohort
+LEFT JOIN counted USING (cohort, month), seen
+ORDER BY cohort, months.month
 """
 
 
 def retention(rows: list[Row]) -> Chart:
-    """Rows: week or month, cohort (its first day), steps since, devices in use, devices in all, whole steps seen."""
-    step = rows[0][0]
-    of_cohort = {cohort: list(group) for cohort, group in groupby(rows, itemgetter(1))}
-    columns = list(range(max(whole for *_, whole in rows)))
-    names, values = [], []
-    for cohort, group in of_cohort.items():
-        *_, devices, whole = group[0]
-        used = {row[2]: row[3] for row in group}
-        names.append(f"{cohort.day} {cohort:%b %Y} (n = {devices:,})")
-        values.append([100 * used.get(age, 0) / devices if age < whole else None for age in columns])
+    """Rows: month of sale, units sold, month of use, units in use, first and last day seen in the lake."""
+    ages = [_months_between(row[0], row[2]) for row in rows]
+    columns = list(range(min(ages), max(ages) + 1))
+    names: list[str] = []
+    values: list[list[float | None]] = []
+    are_partial: list[list[bool]] = []
+    for cohort, of_cohort in groupby(zip(rows, ages, strict=True), lambda pair: pair[0][0]):
+        found = {age: row for row, age in of_cohort}
+        names.append(f"{cohort:%b %Y} (n = {next(iter(found.values()))[1]:,})")
+        values.append([100 * found[age][3] / found[age][1] if age in found else None for age in columns])
+        are_partial.append([age in found and _is_partial(*found[age][2:3], *found[age][4:6]) for age in columns])
+    sold = sum({row[0]: row[1] for row in rows}.values())
     return Chart(
-        "How many devices are still used",
-        f"{counted(sum(group[0][4] for group in of_cohort.values()), 'device')}, by the {step} of the first use seen; "
-        f"a {step} that is not over stays blank",
-        [Cells(f"Share of the cohort used in the {step}, %", f"{step}s since first use", step, names, columns, values)],
-    )
+        "How many of the units sold are in use",
+        f"{counted(sold, 'unit')} sold, by month of sale; used: at least once in the month. "
+        "* of this month the lake has seen a part only. Months before the lake's first stay blank",
+        [
+            Cells(
+                "Share of the units sold in a month that were used, %", "months since sale", "sold", names, columns,
+                values, are_partial,
+            )
+        ],
+    )  # fmt: skip
+
+
+def _months_between(first: date, last: date) -> int:
+    return (last.year - first.year) * 12 + last.month - first.month
+
+
+def _is_partial(month: date, first: date, last: date) -> bool:
+    return month < first or (month + timedelta(days=31)).replace(day=1) > last + timedelta(days=1)
 
 
 FLEET = """
@@ -212,6 +232,9 @@ PLOTS = (
         "load-curve", "Power by hour of the local day", LOAD_CURVE, load_curve,
         "has no readings of washing machines whose place is known",
     ),
-    Plot("retention", "Share of a cohort still in use, as a heat map", RETENTION, retention, "has no usage"),
+    Plot(
+        "retention", "Share of the units sold in a month that are in use, month by month", RETENTION, retention,
+        "has no usage of units whose sale is known", ("material", "since", "until"),
+    ),
     Plot("fleet", "Devices in use and their power, minute by minute (last day)", FLEET, fleet, "has no fleet minutes"),
 )  # fmt: skip

@@ -1,0 +1,53 @@
+"""The list of plots, what each takes, and the page of numbers."""
+
+from __future__ import annotations
+
+import pytest
+
+from schemas.errors import UsageError
+from vaxel.__main__ import run
+from vaxel.plots import PLOTS
+from vaxel.plots.chart import Bars, Chart
+from vaxel.plots.page import page
+from vaxel.plots.plot import FILTERS
+
+
+def test_every_plot_has_a_name_of_its_own_and_takes_known_filters() -> None:
+    assert len({plot.name for plot in PLOTS}) == len(PLOTS) >= 12
+    for plot in PLOTS:
+        assert set(plot.filters) <= set(FILTERS)
+        assert all(f"${name}" in plot.query for name in plot.filters), plot.name
+
+
+def test_a_filter_that_a_plot_does_not_know_is_refused_with_those_it_knows() -> None:
+    late = next(plot for plot in PLOTS if plot.name == "late")
+    with pytest.raises(UsageError, match=r"'late' does not take --country; it takes --material, --since, --until"):
+        late.parameters({"country": "DE"})
+    assert late.parameters({"country": None}) == {"material": None, "since": None, "until": None}
+
+
+def test_the_list_names_every_plot(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["plot"]) == 0
+    told = capsys.readouterr().out
+    assert [line.split()[0] for line in told.splitlines()] == [plot.name for plot in PLOTS]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["plot", "nothing"], "there is no plot 'nothing'; there are usage, "),
+        (["plot", "usage", "--out", "usage.pdf"], "its name has to end in .png or .html"),
+        (["plot", "usage", "--device", "w-1"], "'usage' does not take --device"),
+    ],
+)
+def test_a_wrong_call_gets_one_line(arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(arguments) == 2
+    assert says in capsys.readouterr().err
+
+
+def test_a_page_needs_no_other_file_and_quotes_what_it_is_told() -> None:
+    told = page(Chart("A <b>", "told", [Bars("T", "% of x", ["<DE>"], [("eco", [50.0])])]), "<svg></svg>", "vaxel plot")
+    assert "<td>&lt;DE&gt;</td><td>50</td>" in told
+    assert "<DE>" not in told
+    assert "http" not in told
+    assert "src=" not in told
