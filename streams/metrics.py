@@ -112,7 +112,7 @@ BY_NAME = {metric.name: metric for metric in METRICS}
 
 
 def as_markdown(metrics: Mapping[str, Metric] | None = None) -> str:
-    """The list as the page `docs/metrics.md`."""
+    """The list as the first section of `docs/metrics.md`."""
     rows = "\n".join(
         f"| `{metric.name}` | {metric.kind} | {', '.join(metric.labels)} | {metric.meaning} |"
         for metric in (metrics or BY_NAME).values()
@@ -122,7 +122,7 @@ def as_markdown(metrics: Mapping[str, Metric] | None = None) -> str:
 
 _PAGE = """# Metrics of a stream worker
 
-Made from the list in `streams/metrics.py`; after a change: `python -m streams.metrics > docs/metrics.md`.
+Made from the list in `streams/metrics.py`; after a change: `python -m vaxel.metrics_page > docs/metrics.md`.
 
 `vaxel worker --http-port PORT` serves them at `/metrics`. A process counts from zero, and what it counts is committed:
 Prometheus' `rate()` and `increase()` see restarts. Beside these there is what Prometheus' client tells of any process:
@@ -136,7 +136,3 @@ Prometheus' `rate()` and `increase()` see restarts. Beside these there is what P
 uploads two days, and a device's clock may be wrong by a day, neither of which says that the stream is behind.
 How often workers were started again is the supervisor's to say: `changes(process_start_time_seconds[1h])`.
 """
-
-
-if __name__ == "__main__":
-    print(as_markdown(), end="")  # noqa: T201

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import sys
 import time
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from sinks.lake.storing import Stored
 
 LINE_EVERY_S = 10.0
+_SIZE = r"[1-9][0-9]*(\.[0-9]+)? ?([KMGT]i?B)"
+"""Of what DuckDB takes for a size: percentages would be of a machine that others use too."""
 
 app = typer.Typer(help="Carry facts out of Kafka.", no_args_is_help=True)
 
@@ -40,16 +43,43 @@ def lake(
             help="Read on with what this topic holds, though it was created again or lost records. May be repeated.",
         ),
     ] = None,
+    share: Annotated[
+        str,
+        typer.Option(
+            metavar="I/N",
+            help="Read the I-th of N shares of the partitions; N sinks, each with its own share, read everything.",
+        ),
+    ] = "1/1",
+    max_rows: Annotated[int, typer.Option(min=1, help="Store when about so many rows wait.")] = 1_000_000,
+    max_bytes: Annotated[
+        int, typer.Option(min=1, help="Store when rows of about so many bytes wait; twice as many are in memory.")
+    ] = 256 * 1024 * 1024,
+    max_age_s: Annotated[
+        float, typer.Option(min=0.0, max=300.0, help="Store when a row has waited for so long.")
+    ] = 1.0,
+    memory: Annotated[
+        str, typer.Option(metavar="SIZE", help="Most memory of DuckDB, which sorts what is stored.")
+    ] = "2GB",
+    port: Annotated[
+        int, typer.Option(min=0, max=65_535, help="Serve /metrics and /health on this port; 0: not at all.")
+    ] = 0,
+    host: Annotated[str, typer.Option(help="Address that it is served on; 0.0.0.0 is every one.")] = "127.0.0.1",
     data_dir: DataDir = DEFAULT_DATA_DIR,
     as_json: AsJson = False,
 ) -> None:
     """Carry facts from Kafka into the lake, each one once, until Ctrl-C.
 
-    --json prints one object for each transaction.
+    Rows of a span of records and the position behind them are one transaction, after as many rows, bytes or seconds as
+    the options say. Of two sinks whose shares overlap one stops. --json prints one object for each transaction.
     """
+    from importlib.metadata import version  # noqa: PLC0415
+
     from schemas.topics import LAKE_INPUTS  # noqa: PLC0415
-    from sinks.lake.sink import run  # noqa: PLC0415
+    from sinks.lake.shares import share_of  # noqa: PLC0415
+    from sinks.lake.sink import Settings, run  # noqa: PLC0415
+    from vaxel.observed import observed  # noqa: PLC0415
     from vaxel.settings import addresses  # noqa: PLC0415
+    from vaxel.sink_metrics import SinkMeters  # noqa: PLC0415
 
     accepted = accept_topic or []
     unknown = ", ".join(repr(topic) for topic in accepted if topic not in LAKE_INPUTS)
@@ -57,20 +87,37 @@ def lake(
         raise UsageError(
             f"Cannot accept topic {unknown}: the lake does not read it. Its topics are {', '.join(LAKE_INPUTS)}."
         )
+    if not re.fullmatch(_SIZE, memory):
+        raise UsageError(f"--memory {memory!r}: a number and a unit is accepted, such as 500MB or 2GB.")
+    settings = Settings(share_of(share), max_rows, max_bytes, max_age_s, memory=memory)
     stop = Event()
     for signal_number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signal_number, lambda *_: stop.set())
     known = addresses(os.environ, data_dir)
     total: Counter[str] = Counter()
-    run(
-        known.kafka,
-        known.catalog,
-        known.lake_files,
-        stop=stop,
-        accepted_topics=accepted,
-        report=_print_object if as_json else _counting(total),
-        tell=lambda line: typer.echo(line, err=True),
-    )
+    show = _print_object if as_json else _counting(total)
+    meters = SinkMeters(settings.share, version("vaxel"))
+
+    def report(stored: Stored) -> None:
+        meters.stored(stored)
+        show(stored)
+
+    def tell(line: str) -> None:
+        meters.interrupted()
+        typer.echo(line, err=True)
+
+    with observed(host, port, meters.text, meters.health):
+        run(
+            known.kafka,
+            known.catalog,
+            known.lake_files,
+            stop=stop,
+            settings=settings,
+            accepted_topics=accepted,
+            report=report,
+            tell=tell,
+            watch=meters.watch,
+        )
     if not as_json:
         typer.echo(("\r" if sys.stdout.isatty() else "") + _line(total))
 

@@ -63,10 +63,15 @@ class Lake:
 
     def start(self, **environment: str) -> subprocess.Popen[bytes]:
         """The sink as a process of its own, until SIGTERM."""
+        return self.start_with({"max_rows": 1_000, "max_age_s": 0.2}, **environment)
+
+    def start_with(self, settings: dict[str, object], **environment: str) -> subprocess.Popen[bytes]:
+        """The same with other settings; `share` is written `I/N`."""
         topics = {entry.table.name: entry.topic for entry in self.inputs}
         program = Path(__file__).with_name("sink_process.py")
+        told = [json.dumps(topics), json.dumps(settings)]
         return subprocess.Popen(
-            [sys.executable, str(program), self.kafka, self.catalog, self.files, json.dumps(topics)],
+            [sys.executable, str(program), self.kafka, self.catalog, self.files, *told],
             env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
         )
 

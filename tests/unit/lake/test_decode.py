@@ -9,7 +9,7 @@ from schemas.errors import OutsideError
 from schemas.facts import WashCycle, WasherReading
 from schemas.forms import arrow_schema, lake_types
 from schemas.lake import INPUTS
-from sinks.lake.batch import Batch
+from sinks.lake.batch import RECORD_BYTES, RECORDS_AT_ONCE, Batch
 from sinks.lake.decode import Record, failed_rows, frame_batches, frame_rows, json_rows
 
 BY_TABLE = {entry.table.name: entry for entry in INPUTS}
@@ -131,3 +131,29 @@ def test_a_batch_holds_rows_by_table_and_the_next_offset_of_each_partition() -> 
         "readings_washer": 3,
         "wash_cycle_versions": 1,
     }
+
+
+def test_records_become_rows_before_the_batch_is_stored_and_are_counted_as_such() -> None:
+    cycles = BY_TABLE["wash_cycle_versions"]
+    batch = Batch({entry.topic: entry for entry in INPUTS})
+    for offset in range(RECORDS_AT_ONCE - 1):
+        batch.add(Record(cycles.topic, 0, offset, b"w-1", a_cycle()))
+    assert batch.bytes_held == (RECORDS_AT_ONCE - 1) * (RECORD_BYTES + len(a_cycle()))
+    batch.add(Record(cycles.topic, 0, RECORDS_AT_ONCE - 1, b"w-1", a_cycle()))
+    as_rows = batch.bytes_held
+    assert as_rows < RECORDS_AT_ONCE * RECORD_BYTES
+    batch.add(Record(cycles.topic, 0, RECORDS_AT_ONCE, b"w-1", a_cycle(version=7)))
+    rows = batch.rows()["wash_cycle_versions"]
+    assert as_rows < batch.bytes_held == rows.nbytes
+    assert rows.num_rows == batch.row_count == RECORDS_AT_ONCE + 1
+    assert rows["version"].to_pylist() == [1] * RECORDS_AT_ONCE + [7]
+
+
+def test_a_broken_record_is_named_though_others_wait_with_it() -> None:
+    cycles = BY_TABLE["wash_cycle_versions"]
+    batch = Batch({entry.topic: entry for entry in INPUTS})
+    batch.add(Record(cycles.topic, 0, 0, b"w-1", b"{"))
+    for offset in range(1, RECORDS_AT_ONCE - 1):
+        batch.add(Record(cycles.topic, 0, offset, b"w-1", a_cycle()))
+    with pytest.raises(OutsideError, match="partition 0 offset 0"):
+        batch.add(Record(cycles.topic, 0, RECORDS_AT_ONCE - 1, b"w-1", a_cycle()))

@@ -1,0 +1,15 @@
+"""The page `docs/metrics.md`, of the lists that the commands have: `python -m vaxel.metrics_page > docs/metrics.md`."""
+
+from __future__ import annotations
+
+from streams import metrics
+from vaxel import sink_metrics
+
+
+def page() -> str:
+    """All sections."""
+    return metrics.as_markdown() + sink_metrics.section()
+
+
+if __name__ == "__main__":
+    print(page(), end="")  # noqa: T201
