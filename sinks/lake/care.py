@@ -1,0 +1,94 @@
+"""Looks after the lake while sinks write and readers read.
+
+In:         a lake, and what to do (`Plan`).
+Out:        the same rows in fewer, larger files; none that the policy no longer lets stay; no file that nobody needs.
+Guarantee:  what a reader sees changes by retention and roll-up alone, whole transactions at a time. No file goes that
+            a transaction open in the catalogue, or an outside reader within the grace period, may still read.
+On failure: a step that sinks keep getting in the way of is left to the next run, and told. Killed at any point, the
+            lake is sound, and the next run does the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+
+import psycopg
+
+from schemas.errors import OutsideError, UnreachableError
+from sinks.lake import care_steps, crash_points
+from sinks.lake.care_plan import Done, Plan
+from sinks.lake.connection import ANSWER_WITHIN_S, exists, open_writer, outside
+from sinks.lake.turns import Turns
+from sinks.lake.work import Work
+
+_LOCK = 0x7661_7865_6C03
+"""Key of the PostgreSQL advisory lock: of two that delete the same rows at once, DuckLake does not always tell."""
+
+
+def maintain(
+    catalog: str,
+    files: str,
+    plan: Plan,
+    *,
+    now_ms: int,
+    report: Callable[[Done], None] = lambda _: None,
+    moved: Callable[[int, float], None] = lambda _number, _share: None,
+) -> None:
+    """Does all steps, each in transactions of its own, each of which leaves a sound lake.
+
+    1 rows that wait in the catalogue become files, 2 what may no longer stay is deleted, 3 old readings become hours,
+    4 files with deleted rows are written anew without them, 5 small files become large ones, 6 snapshots that time
+    travel need not reach go, 7 files go that only these needed, 8 files go that no snapshot ever needed. Values that 2
+    or 3 delete are in the files until 6 and 7 have reached the snapshots before.
+
+    Args:
+        now_ms: The time, ms since 1970 UTC.
+        report: Called after each step.
+        moved: Called with the number of the step and the share of it that is done.
+    Raises:
+        UnreachableError: the catalogue does not answer.
+        OutsideError: there is no lake, or somebody else looks after it, or a file cannot be read or written.
+    """
+    require_lake(catalog)
+    with only_maintainer(catalog), closing(open_writer(catalog, files)) as lake, closing(Turns(catalog)) as turns:
+        work = Work(lake, catalog, plan, now_ms, turns, moved)
+        crash_points.reached("maintain.begun")
+        for number, (name, step, point) in enumerate(care_steps.IN_ORDER, start=1):
+            moved(number, 0.0)
+            with outside(f"look after the lake (step {number}, {name})"):
+                changes, removed_bytes = step(work, number)
+            crash_points.reached(point)
+            told = tuple(change for change in changes if change.count)
+            report(Done(number, name, told, removed_bytes, tuple(work.left)))
+            work.left.clear()
+
+
+def require_lake(catalog: str) -> None:
+    """Nothing, where there is a lake.
+
+    Raises:
+        UnreachableError: the catalogue does not answer.
+        OutsideError: it holds no lake.
+    """
+    if not exists(catalog):
+        raise OutsideError("The catalogue holds no lake yet: `vaxel run` or `vaxel sink lake` makes one.")
+
+
+@contextmanager
+def only_maintainer(catalog: str) -> Iterator[None]:
+    """Holds, while inside, the one lock under which rows are deleted and files rewritten.
+
+    Raises:
+        UnreachableError: the catalogue does not answer.
+        OutsideError: somebody else holds it.
+    """
+    try:
+        connection = psycopg.connect(catalog, autocommit=True, connect_timeout=ANSWER_WITHIN_S)
+        row = connection.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK]).fetchone()
+    except psycopg.OperationalError as error:
+        raise UnreachableError(f"The lake's catalogue does not answer: {' '.join(str(error).split())}") from error
+    with connection:
+        if row is None or not row[0]:
+            raise OutsideError("Another `vaxel lake maintain` is at work on this lake. Let it finish.")
+        yield

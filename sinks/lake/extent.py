@@ -1,0 +1,170 @@
+"""How much the lake holds, by table, as its catalogue tells: no file is opened.
+
+In:         a PostgreSQL catalogue.
+Out:        rows, files and bytes of each table, and the span of the snapshots.
+Guarantee:  one state of the catalogue; nothing is changed.
+On failure: raises an UnreachableError.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import LiteralString
+
+import psycopg
+from psycopg import sql
+
+from schemas.errors import UnreachableError
+from sinks.lake.connection import ANSWER_WITHIN_S
+from sinks.lake.expiry import Snapshot
+
+
+@dataclass(frozen=True)
+class Extent:
+    """What one table holds.
+
+    Attributes:
+        rows: Those that a reader sees, inlined ones too.
+        files: Parquet files of the rows that a reader sees.
+        smallest_bytes: Of these files; None without any. So for `median_bytes`.
+        deleted_rows: Rows that these files still hold, though deleted.
+        inlined_rows: Rows that wait in the catalogue to become a file.
+        old_files: Files that only older snapshots need.
+    """
+
+    rows: int
+    files: int
+    bytes: int
+    smallest_bytes: int | None
+    median_bytes: int | None
+    deleted_rows: int
+    inlined_rows: int
+    old_files: int
+    old_bytes: int
+
+
+@dataclass(frozen=True)
+class Holding:
+    """What the lake holds: its tables by name, its snapshots, and what waits to be removed.
+
+    Attributes:
+        scheduled_files: Files that no snapshot needs, kept a while for whoever reads them still.
+        oldest_open_ms: Begin of the oldest transaction that is open in the catalogue, ms since 1970 UTC; None: none is.
+    """
+
+    tables: dict[str, Extent]
+    snapshots: list[Snapshot]
+    scheduled_files: int
+    oldest_open_ms: int | None
+
+    @property
+    def files(self) -> int:
+        """All files that the tables' snapshots need."""
+        return sum(extent.files + extent.old_files for extent in self.tables.values())
+
+    @property
+    def bytes(self) -> int:
+        """The size of these files."""
+        return sum(extent.bytes + extent.old_bytes for extent in self.tables.values())
+
+
+def holding(catalog: str) -> Holding:
+    """What the lake holds now.
+
+    Raises:
+        UnreachableError: the catalogue does not answer.
+    """
+    with _reading(catalog) as connection:
+        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        inlined = {
+            int(table): _inlined(connection, int(table), parts)
+            for table, parts in connection.execute(_INLINED).fetchall()
+        }
+        tables = {}
+        for number, name, rows, files, size, smallest, median, deleted, old_files, old_bytes in connection.execute(
+            _TABLES
+        ).fetchall():
+            waiting, deleted_inlined = inlined.get(number, (0, 0))
+            tables[name] = Extent(
+                int(rows) - int(deleted) - deleted_inlined + waiting,
+                int(files),
+                int(size),
+                None if smallest is None else int(smallest),
+                None if median is None else int(median),
+                int(deleted) + deleted_inlined,
+                waiting,
+                int(old_files),
+                int(old_bytes),
+            )
+        snapshots = [(int(number), int(time_ms)) for number, time_ms in connection.execute(_SNAPSHOTS).fetchall()]
+        scheduled = connection.execute("SELECT count(*) FROM ducklake_files_scheduled_for_deletion").fetchone()
+        oldest = connection.execute(_OLDEST_OPEN).fetchone()
+    assert scheduled is not None
+    assert oldest is not None
+    return Holding(tables, snapshots, int(scheduled[0]), None if oldest[0] is None else int(oldest[0]))
+
+
+@contextmanager
+def _reading(catalog: str) -> Iterator[psycopg.Connection]:
+    try:
+        with psycopg.connect(catalog, connect_timeout=ANSWER_WITHIN_S) as connection:
+            yield connection
+    except psycopg.OperationalError as error:
+        raise UnreachableError(f"The lake's catalogue does not answer: {' '.join(str(error).split())}") from error
+
+
+def _inlined(connection: psycopg.Connection, table: int, parts: list[str]) -> tuple[int, int]:
+    """Rows of the table that wait in the catalogue, and deletions there of rows in its files."""
+    waiting = sum(_count(connection, part, "end_snapshot IS NULL") for part in parts)
+    deletions = f"ducklake_inlined_delete_{table}"
+    found = connection.execute("SELECT to_regclass(%s) IS NOT NULL", [deletions]).fetchone()
+    # Deletions stay listed for time travel after their file was rewritten.
+    of_files = "file_id IN (SELECT data_file_id FROM ducklake_data_file WHERE end_snapshot IS NULL)"
+    return waiting, _count(connection, deletions, of_files) if found is not None and found[0] else 0
+
+
+def _count(connection: psycopg.Connection, table: str, condition: LiteralString) -> int:
+    query = sql.SQL("SELECT count(*) FROM {} WHERE {}").format(sql.Identifier(table), sql.SQL(condition))
+    row = connection.execute(query).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+_INLINED = "SELECT table_id, array_agg(table_name) FROM ducklake_inlined_data_tables GROUP BY table_id"
+_SNAPSHOTS = """
+SELECT snapshot_id, floor(extract(epoch FROM snapshot_time::timestamptz) * 1000) FROM ducklake_snapshot
+"""
+_OLDEST_OPEN = """
+SELECT floor(extract(epoch FROM min(xact_start)) * 1000) FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
+_TABLES = """
+SELECT t.table_id, t.table_name,
+       coalesce(sum(d.record_count) FILTER (WHERE is_live), 0),
+       count(*) FILTER (WHERE is_live),
+       coalesce(sum(size) FILTER (WHERE is_live), 0),
+       min(file_size_bytes) FILTER (WHERE is_live),
+       percentile_disc(0.5) WITHIN GROUP (ORDER BY file_size_bytes) FILTER (WHERE is_live),
+       coalesce(sum(deleted) FILTER (WHERE is_live), 0),
+       count(*) FILTER (WHERE NOT is_live) + coalesce(sum(old_delete_files), 0),
+       coalesce(sum(size) FILTER (WHERE NOT is_live), 0) + coalesce(sum(old_delete_bytes), 0)
+FROM ducklake_table AS t
+LEFT JOIN (
+    SELECT d.table_id, d.record_count, d.file_size_bytes, d.end_snapshot IS NULL AS is_live,
+           d.file_size_bytes + coalesce(e.live_bytes, 0) AS size, e.deleted, e.old_delete_files, e.old_delete_bytes
+    FROM ducklake_data_file AS d
+    LEFT JOIN (
+        SELECT data_file_id,
+               sum(delete_count) FILTER (WHERE end_snapshot IS NULL) AS deleted,
+               sum(file_size_bytes) FILTER (WHERE end_snapshot IS NULL) AS live_bytes,
+               count(*) FILTER (WHERE end_snapshot IS NOT NULL) AS old_delete_files,
+               sum(file_size_bytes) FILTER (WHERE end_snapshot IS NOT NULL) AS old_delete_bytes
+        FROM ducklake_delete_file GROUP BY data_file_id
+    ) AS e USING (data_file_id)
+) AS d USING (table_id)
+WHERE t.end_snapshot IS NULL
+GROUP BY t.table_id, t.table_name
+ORDER BY t.table_name
+"""

@@ -1,0 +1,199 @@
+"""`vaxel lake maintain`: keep the lake small, fast, and free of what may not stay."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from schemas.errors import UsageError
+from vaxel.commands.lake_status import as_object, size_told
+from vaxel.commands.options import DEFAULT_DATA_DIR, AsJson, DataDir
+from vaxel.commands.showing import progress
+
+if TYPE_CHECKING:
+    from sinks.lake.care_plan import Done, Plan
+    from sinks.lake.extent import Holding
+
+LEFT_OVER = 1
+_SETTINGS = ("keep", "roll_up_after_days", "snapshots_for", "grace")
+_LEAST_MS = 3_600_000
+"""Under an hour, time travel and grace would cut the ground from under whoever just reads or writes."""
+
+
+def maintain(
+    *,
+    keep: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[TABLE.]CLASS=DURATION",
+            help="How long values of a data class stay: health=30d, readings_shoe.location=12h. May be repeated.",
+        ),
+    ] = None,
+    rules: Annotated[
+        Path | None,
+        typer.Option(help="TOML file with the same: [keep], roll_up_after_days, snapshots_for, grace. Options win."),
+    ] = None,
+    roll_up_after_days: Annotated[
+        int | None,
+        typer.Option(min=1, help="Turn raw readings of days further back than this into hours. Not told: keep."),
+    ] = None,
+    snapshots_for: Annotated[
+        str | None,
+        typer.Option(metavar="DURATION", help="How far back time travel reaches, of all tables.  [default: 7d]"),
+    ] = None,
+    grace: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DURATION", help="How long files stay that no snapshot needs, or has needed yet.  [default: 1d]"
+        ),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done; change nothing.")] = False,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    as_json: AsJson = False,
+) -> None:
+    """Merge small files, delete what may no longer stay, expire snapshots, remove files that nobody needs.
+
+    Run it daily; sinks and readers go on meanwhile. Each step leaves a sound lake: stop it whenever you like, the next
+    run does the rest. Durations are a number and h, d, w or y.
+
+    Nothing is deleted by age, and nothing rolled up, unless told. Classes are technical, usage, personal, health,
+    location and trade_secret. A row goes when its own time (measured, started, received) is older than its table's
+    class as a whole (usage; personal for failed events and insights); values of a stricter class are null earlier.
+
+    Deleted values are in files, for time travel, until the snapshots before have expired: they are gone for good after
+    keep + snapshots-for + grace and the next run. For the lake as a whole, since a snapshot has all tables.
+
+    Rolled-up hours keep sums, means over time, peaks; views washer_hours and shoe_hours show rolled and raw ones alike.
+    `vaxel verify` compares raw readings: of days that were rolled up or deleted it says that readings are missing.
+
+    Exit code 1: sinks kept getting in the way of a step, which is left to the next run.
+    """
+    from sinks.lake.care import maintain as do_maintain  # noqa: PLC0415
+    from sinks.lake.extent import holding  # noqa: PLC0415
+    from sinks.lake.forecast import foreseen  # noqa: PLC0415
+    from vaxel.settings import addresses  # noqa: PLC0415
+
+    plan = plan_of(_read(rules), keep or [], roll_up_after_days, snapshots_for, grace)
+    known = addresses(os.environ, data_dir)
+    now_ms = time.time_ns() // 1_000_000
+    if dry_run:
+        steps = foreseen(known.catalog, known.lake_files, plan, now_ms=now_ms)
+        _show(steps, None, None, as_json=as_json)
+        return
+    before = holding(known.catalog) if _has_lake(known.catalog) else None
+    done: list[Done] = []
+    with progress("lake maintain", "steps", quiet=as_json) as show:
+
+        def report(step: Done) -> None:
+            done.append(step)
+            if not as_json:
+                typer.echo(_line(step))
+
+        do_maintain(
+            known.catalog,
+            known.lake_files,
+            plan,
+            now_ms=now_ms,
+            report=report,
+            moved=lambda number, share: show((number - 1 + share) / 8, number - 1),
+        )
+    _show(done, before, holding(known.catalog), as_json=as_json)
+    if any(step.left for step in done):
+        raise typer.Exit(LEFT_OVER)
+
+
+def plan_of(
+    document: Mapping[str, Any],
+    keep: list[str],
+    roll_up_after_days: int | None,
+    snapshots_for: str | None,
+    grace: str | None,
+) -> Plan:
+    """The plan that a file's settings and the options make; options win.
+
+    Raises:
+        UsageError: a setting that is not known or cannot be read.
+    """
+    from schemas.retention import DAY_MS, duration_ms, policy_from  # noqa: PLC0415
+    from sinks.lake.care_plan import Plan  # noqa: PLC0415
+
+    unknown = sorted(document.keys() - set(_SETTINGS))
+    if unknown:
+        raise UsageError(f"Unknown settings {', '.join(unknown)} in the rules. Known: {', '.join(_SETTINGS)}.")
+    kept = {
+        name: dict(value) if isinstance(value, Mapping) else value for name, value in document.get("keep", {}).items()
+    }
+    for entry in keep:
+        where, equals, duration = entry.partition("=")
+        if not equals:
+            raise UsageError(f"Cannot read --keep {entry!r}: expected CLASS=DURATION or TABLE.CLASS=DURATION.")
+        table, dot, data_class = where.rpartition(".")
+        (kept.setdefault(table, {}) if dot else kept)[data_class] = duration
+    days = roll_up_after_days if roll_up_after_days is not None else document.get("roll_up_after_days")
+    if days is not None and (not isinstance(days, int) or isinstance(days, bool) or days < 1):
+        raise UsageError(f"Cannot read roll_up_after_days {days!r}: expected a whole number of days from 1 on.")
+    durations_ms = []
+    for name, option, default_ms in (("snapshots_for", snapshots_for, 7 * DAY_MS), ("grace", grace, DAY_MS)):
+        told = option if option is not None else document.get(name)
+        durations_ms.append(default_ms if told is None else duration_ms(str(told)))
+        if durations_ms[-1] < _LEAST_MS:
+            raise UsageError(
+                f"{name} is {told!r}: at least 1h is accepted, for whoever is reading or writing just now."
+            )
+    return Plan(policy_from(kept, "keep"), days, *durations_ms)
+
+
+def _has_lake(catalog: str) -> bool:
+    from sinks.lake.connection import exists  # noqa: PLC0415
+
+    return exists(catalog)
+
+
+def _read(rules: Path | None) -> Mapping[str, Any]:
+    if rules is None:
+        return {}
+    try:
+        return tomllib.loads(rules.read_text())
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"Cannot read the rules in {str(rules)!r}: {error}") from error
+
+
+def _show(steps: list[Done], before: Holding | None, after: Holding | None, *, as_json: bool) -> None:
+    if as_json:
+        told: dict[str, Any] = {"steps": [asdict(step) for step in steps]}
+        if before is not None and after is not None:
+            told |= {"before": as_object(before), "after": as_object(after)}
+        typer.echo(json.dumps(told))
+    elif before is None or after is None:
+        for step in steps:
+            typer.echo(_line(step))
+        typer.echo("dry run: nothing was changed")
+    else:
+        for name, extent in after.tables.items():
+            was = before.tables.get(name, extent)
+            if (was.files, was.bytes) != (extent.files, extent.bytes):
+                typer.echo(f"{name}: {_told(was.files, was.bytes)} -> {_told(extent.files, extent.bytes)}")
+        removed = sum(step.removed_bytes for step in steps)
+        typer.echo(
+            f"all snapshots: {_told(before.files, before.bytes)} -> {_told(after.files, after.bytes)}; "
+            f"{size_told(removed)} removed from storage, {after.scheduled_files:,} files wait for it"
+        )
+
+
+def _told(files: int, size: int) -> str:
+    return f"{files:,} files, {size_told(size)}"
+
+
+def _line(step: Done) -> str:
+    told = [f"{change.table} {change.count:,} ({change.what})".strip() for change in step.changes]
+    size = f", {size_told(step.removed_bytes)}" if step.removed_bytes else ""
+    left = "".join(f"; left to the next run: {reason}" for reason in step.left)
+    return f"{step.number} {step.name}: {'; '.join(told) or 'nothing to do'}{size}{left}"
