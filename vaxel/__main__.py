@@ -13,6 +13,7 @@ import typer
 from schemas.errors import VaxelError
 from vaxel.commands import (
     answer,
+    backfill,
     bench,
     capture,
     demo,
@@ -63,6 +64,7 @@ app.add_typer(schema.app, name="schema", rich_help_panel="Pipeline")
 app.add_typer(failed.app, name="failed", rich_help_panel="Pipeline")
 app.add_typer(sink.app, name="sink", rich_help_panel="Lake")
 app.command(rich_help_panel="Lake")(sql.sql)
+app.command(rich_help_panel="Lake")(backfill.backfill)
 app.command(rich_help_panel="Lake")(plot.plot)
 app.add_typer(lake.app, name="lake", rich_help_panel="Lake")
 app.command(rich_help_panel="Record systems")(seed.seed)

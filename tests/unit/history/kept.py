@@ -85,7 +85,7 @@ class Kept:
             outputs = step(self.product, self.state, batch, refused, frozenset(), self.register)
             self.state.tidy()
             self.said.append(outputs)
-            readings, sessions = TABLES[self.product.telemetry]
+            readings = TABLES[self.product.telemetry][0]
             self._insert(UPLOADS, outputs.receipts)
             self._insert(readings, outputs.readings)
             self.write(outputs.sessions)
@@ -149,7 +149,7 @@ def told(delivery: Delivery) -> tuple[str, bytes, int]:
 
 
 def as_plug_meters(uploads: Iterable[tuple[str, bytes, int]]) -> list[tuple[str, bytes, int]]:
-    """The same machines as a plug meter in front of each sees them: power, and nothing else. Broken uploads are left."""
+    """The same machines as a plug meter in front of each sees them: power alone. Broken uploads are left out."""
     made = []
     for device_id, value, received_ms in uploads:
         try:
