@@ -16,7 +16,6 @@ from typing import Any
 
 from rich.cells import cell_len
 
-LONGEST_CELL = 80
 COUNTED_ROWS = 1_000_000
 """Rows behind those shown are counted up to here: the count costs as much as the rows."""
 
@@ -40,11 +39,15 @@ def json_lines(names: Sequence[str], rows: Iterable[Row]) -> Iterator[str]:
     yield "[]" if opening == "[" else "]"
 
 
-def table_lines(names: Sequence[str], rows: Iterable[Row], shown_rows: int) -> Iterator[str]:
-    """Aligned columns, at most `shown_rows` rows, and a last line that says how many there are."""
+def table_lines(names: Sequence[str], rows: Iterable[Row], shown_rows: int, longest_cell: int = 80) -> Iterator[str]:
+    """Aligned columns, at most `shown_rows` rows, and a last line that says how many there are.
+
+    Args:
+        longest_cell: Characters of a value that are shown at most.
+    """
     remaining = iter(rows)
     head = list(islice(remaining, shown_rows))
-    cells = [[_table_cell(name) for name in names], *([_table_cell(value) for value in row] for row in head)]
+    cells = [[_table_cell(value, longest_cell) for value in row] for row in (names, *head)]
     widths = [max(cell_len(row[index]) for row in cells) for index in range(len(names))]
     right = [any(_is_number(row[index]) for row in head) for index in range(len(names))]
     yield _aligned(cells[0], widths, right)
@@ -109,16 +112,16 @@ def _json(value: Any) -> str:
             return json.dumps(as_text(value), ensure_ascii=False)
 
 
-def _table_cell(value: Any) -> str:
+def _table_cell(value: Any, longest: int) -> str:
     if value is None:
         return "null"
     text = _instant(value, " ") if isinstance(value, datetime.datetime) else as_text(value)
     # A device's text must not reach the terminal as an escape sequence.
     text = "".join(
         character if character.isprintable() else character.encode("unicode_escape").decode()
-        for character in text[: LONGEST_CELL + 1]
+        for character in text[: longest + 1]
     )
-    return text if len(text) <= LONGEST_CELL else text[: LONGEST_CELL - 1] + "…"
+    return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
 def _instant(value: datetime.datetime, separator: str) -> str:

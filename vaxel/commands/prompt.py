@@ -12,13 +12,9 @@ from schemas.errors import VaxelError
 
 ASK, ASK_MORE = "vaxel> ", "   ... "
 HISTORY_LINES = 1_000
-WORDS = {
-    ".tables": "SELECT table_name AS name, CASE table_type WHEN 'VIEW' THEN 'view' ELSE 'table' END AS kind, "
-    "TABLE_COMMENT AS meaning FROM information_schema.tables WHERE table_catalog = 'lake' ORDER BY kind DESC, name",
-    ".columns": "SELECT table_name AS of_table, column_name AS name, data_type AS type, comment AS meaning "
-    "FROM duckdb_columns() WHERE database_name = 'lake' ORDER BY table_name, column_index",
-}
-HELP = "SQL until `;`   .tables what there is   .columns their columns   .quit or Ctrl-D to leave"
+WORDS = (".tables", ".columns", ".describe")
+"""What the prompt knows beside SQL; `vaxel.described` answers."""
+HELP = "SQL until `;`   .tables what there is   .columns [NAME] what columns mean   .quit or Ctrl-D to leave"
 
 
 def converse(answer: Callable[[str], None], history: Path) -> None:
@@ -71,11 +67,11 @@ def is_whole(text: str) -> bool:
 def _tell(answer: Callable[[str], None], text: str) -> None:
     if not text:
         return
-    if text.startswith(".") and text not in WORDS:
+    if text.startswith(".") and text.strip(";").split()[0] not in WORDS:
         typer.echo(HELP)
         return
     try:
-        answer(WORDS.get(text, text))
+        answer(text)
     except VaxelError as error:
         typer.echo(str(error), err=True)
     except KeyboardInterrupt:

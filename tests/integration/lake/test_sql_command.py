@@ -9,11 +9,15 @@ import os
 import signal
 import subprocess
 import sys
+from datetime import date, timedelta
 from pathlib import Path
 
+import psycopg
 import pytest
 from confluent_kafka import Producer
 
+from sinks.lake.connection import open_writer
+from sinks.lake.snapshots import snapshots
 from tests.integration.lake.conftest import ROOT, Lake, a_cycle
 from vaxel.__main__ import run
 
@@ -71,9 +75,94 @@ def test_each_format_says_the_same(
     assert "wash_cycles" in capsys.readouterr().out
 
 
+def test_a_table_or_view_is_described_for_people_and_for_programs(
+    asked: Lake, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["sql", "--describe", "runs"]) == 0
+    out = capsys.readouterr().out
+    lines = [" ".join(line.split()) for line in out.splitlines()]
+    assert "duration_s DOUBLE s usage From its begin to its end" in lines
+    assert "max_heart_rate_bpm DOUBLE 1/min health ! Highest heart rate of a reading" in lines
+    assert "data are for those who have a reason to read them" in out
+
+    for query in (".columns usage", ".describe usage", ".columns usage;"):
+        assert run(["sql", "--format", "json", query]) == 0
+        told = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
+        assert list(told["energy_wh"].values()) == ["energy_wh", "DOUBLE", "Wh", "usage", "Energy drawn; washers only"]
+        assert told["subject"]["class"] == "personal"
+
+    assert run(["sql", "--describe", "--format", "csv"]) == 0
+    rows = list(csv.reader(io.StringIO(capsys.readouterr().out)))
+    assert rows[0] == ["name", "kind", "meaning"]
+    assert ["uploads", "table", "What became of each upload that the contract let in, duplicates too"] in rows
+    assert [row for row in rows if row[:2] == ["sessions_current", "view"]]
+
+    assert run(["sql", ".columns"]) == 0
+    assert f"({sum(1 for _ in asked.ask('from duckdb_columns() where database_name = $$lake$$')):,} rows)" in (
+        capsys.readouterr().out
+    )
+
+
+def test_what_was_known_then_is_answered_and_a_correction_is_not(
+    asked: Lake, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = snapshots(asked.catalog)
+    producer = Producer({"bootstrap.servers": asked.kafka})
+    producer.produce(asked.topic("wash_cycle_versions"), a_cycle("w-1:1", 120, "corrected"))
+    producer.flush()
+    asked.sink(1)
+    move_apart(asked)
+    query = "select status, duration_min from wash_cycles where session_id = 'w-1:1'"
+    answers = []
+    for how in (
+        [],
+        ["--as-of", hour(first[-1].number, "10:30")],
+        ["--as-of", hour(first[-1].number, "12:30", "+02:00")],
+    ):
+        assert run(["sql", "--format", "csv", query, *how]) == 0
+        answers.append(capsys.readouterr())
+    assert [told.out.splitlines()[1] for told in answers] == ["corrected,120.0", "closed,90.0", "closed,90.0"]
+    assert answers[1].err == f"as of snapshot {first[-1].number} of {hour(first[-1].number, '10:00:00')} UTC\n"
+
+    with open_writer(asked.catalog, asked.files) as connection:
+        connection.execute("CREATE TABLE later AS SELECT 1 AS x")
+    assert run(["sql", "from later"]) == 0
+    capsys.readouterr()
+    assert run(["sql", "from later", "--as-of", hour(first[-1].number, "10:30")]) == 2
+    assert "Table with name later does not exist" in capsys.readouterr().err
+
+
+def move_apart(lake: Lake) -> None:
+    """Each snapshot of the lake at ten o'clock of a day of its own: number n of 1 January 2020 and n days."""
+    with psycopg.connect(lake.catalog) as connection:
+        connection.execute(
+            "UPDATE ducklake_snapshot SET snapshot_time = timestamptz '2020-01-01 10:00Z' + snapshot_id * interval '1d'"
+        )
+
+
+def hour(number: int, clock: str, offset: str = "") -> str:
+    return f"{date(2020, 1, 1) + timedelta(days=number)} {clock}{offset}"
+
+
+def test_an_instant_without_an_answer_is_one_line(asked: Lake, capsys: pytest.CaptureFixture[str]) -> None:
+    move_apart(asked)
+    assert run(["sql", "select 1", "--as-of", "2019-05-03"]) == 3
+    assert "the oldest snapshot is 0 of 2020-01-01 10:00:00 UTC, the lake is not older" in capsys.readouterr().err
+    with open_writer(asked.catalog, asked.files) as connection:
+        connection.execute("CALL ducklake_expire_snapshots('lake', versions => [0, 1, 2])")
+    assert run(["sql", "select 1", "--as-of", "2020-01-02 11:00"]) == 3
+    assert "the oldest snapshot is 3 of 2020-01-04 10:00:00 UTC, those before have expired" in capsys.readouterr().err
+    assert run(["sql", "select 1", "--as-of", "last week"]) == 2
+    told = capsys.readouterr()
+    assert "'last week' is no instant; accepted are 2026-05-03 14:03 (UTC)" in told.err
+    assert told.err.count("\n") == 1
+
+
 @pytest.mark.parametrize(
     ("query", "says"),
     [
+        (".columns usagee", "no table and no view 'usagee'; near are usage"),
+        (".colums", "there is no '.colums'; accepted are .tables"),
         ("selec 1", 'syntax error at or near "selec"'),
         ("select nothing from wash_cycles", 'column "nothing" not found'),
         ("select * from 'no-such-file.csv'", "No files found"),
