@@ -10,8 +10,8 @@ select
   -- Counters of another board say nothing of what is missing.
   round(100 * sum(missing) filter (verdict in ('complete', 'gap'))
     / nullif(sum(counted) filter (verdict in ('complete', 'gap')), 0), 2) as usage_missing_pct,
-  sum(missing_uploads)::bigint as missing_uploads,
-  sum(refused_uploads)::bigint as refused_uploads
+  -- Together: what was refused because nobody could read it counts as missing, too.
+  sum(missing_uploads + refused_uploads)::bigint as uploads_not_taken
 from completeness
 semi join devices using (device_id)
 group by product, month

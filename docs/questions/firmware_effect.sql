@@ -2,8 +2,8 @@
 with cycles as (
   select device_id, material, firmware, programme, started_at, energy_wh, duration_min
   from wash_cycles
-  -- Whole cycles only, of which all is known (see label_deviation), and none that was disturbed.
-  where status in ('closed', 'corrected') and label_energy_deviation_pct is not null and anomalies = []
+  -- Whole cycles only, of which all is known (see label_deviation).
+  where status in ('closed', 'corrected') and label_energy_deviation_pct is not null
 ),
 updates as (
   -- By when it was first seen, not by its number: '3.10.0' < '3.9.0' as a text, and some go back.
