@@ -231,4 +231,4 @@ def _listed(reader: duckdb.DuckDBPyConnection, place: str) -> list[Orphan]:
 
 
 def _is_ours(name: str) -> bool:
-    return name.endswith((".parquet", ".puffin", ".damaged"))
+    return name.endswith((".parquet", ".puffin", ".damaged", ".stand-in"))

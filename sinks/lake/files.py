@@ -50,6 +50,7 @@ class LakeFile:
     row_count: int
     deleted: int
     size_bytes: int
+    footer_bytes: int
     bounds: Mapping[str, ColumnBounds]
 
     @property
@@ -92,6 +93,7 @@ def needed(connection: psycopg.Connection[dict[str, Any]], *, by_all_snapshots: 
             row_count=row["row_count"],
             deleted=row["deleted"] + inlined.get(row["file_id"], 0),
             size_bytes=row["file_size_bytes"],
+            footer_bytes=row["footer_size"],
             bounds=bounds.get(row["file_id"], {}),
         )
         for row in found
@@ -145,13 +147,14 @@ _FILES = f"""
 SELECT files.data_file_id AS file_id, 'data' AS kind, tables.table_name, {_WHOLE_PATH} AS path,
        files.begin_snapshot, files.end_snapshot,
        greatest(files.begin_snapshot, coalesce(files.partial_max, 0)) AS newest,
-       files.record_count AS row_count, files.file_size_bytes,
+       files.record_count AS row_count, files.file_size_bytes, files.footer_size,
        coalesce((SELECT sum(delete_count) FROM ducklake_delete_file AS of_it
                  WHERE of_it.data_file_id = files.data_file_id AND of_it.end_snapshot IS NULL), 0)::BIGINT AS deleted
 FROM ducklake_data_file AS files {_OF_TABLE} {{current}}
 UNION ALL
 SELECT files.delete_file_id, 'delete', tables.table_name, {_WHOLE_PATH}, files.begin_snapshot, files.end_snapshot,
-       greatest(files.begin_snapshot, coalesce(files.partial_max, 0)), files.delete_count, files.file_size_bytes, 0
+       greatest(files.begin_snapshot, coalesce(files.partial_max, 0)), files.delete_count, files.file_size_bytes,
+       files.footer_size, 0
 FROM ducklake_delete_file AS files {_OF_TABLE} {{current}}
 ORDER BY file_id
 """

@@ -62,14 +62,14 @@ def check(
         raise typer.Exit(FOUND_SOMETHING)
 
 
-def showing(what: str, unit_bytes: int = 1_000_000) -> Callable[[int, int], None]:
-    """Shows how far it has come, where a person looks on."""
+def showing(what: str, unit: str = "MB", size: int = 1_000_000) -> Callable[[int, int], None]:
+    """Shows how far it has come, where a person looks on: in units of this size."""
     if not sys.stderr.isatty():
         return lambda _done, _whole: None
 
     def show(done: int, whole: int) -> None:
         end = "\n" if done >= whole else ""
-        typer.echo(f"\r{what} {done / unit_bytes:,.0f} of {whole / unit_bytes:,.0f} MB", nl=False, err=True)
+        typer.echo(f"\r{what} {done / size:,.0f} of {whole / size:,.0f} {unit}", nl=False, err=True)
         typer.echo(end, nl=False, err=True)
 
     return show

@@ -1,0 +1,140 @@
+"""A whole table, made anew from Kafka alone or from an older snapshot and what Kafka holds since.
+
+In:         the topic of the table, and rows of the snapshot.
+Out:        all rows of the table, in new files. Positions stay where they are, so sinks need not stop.
+Guarantee:  readers see the table as it was, then as it is: one transaction; what sinks store meanwhile stays.
+On failure: killed at any point, the table is as before or as after.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+
+from schemas.errors import DecisionError, OutsideError
+from schemas.lake import INPUTS, Input
+from sinks.lake import stand_in
+from sinks.lake.anew import Lake, Made, Progress, keep_digests, opened
+from sinks.lake.check import FileFault
+from sinks.lake.connection import LAKE, outside
+from sinks.lake.exchange import Exchanged, changed_rows, exchange
+from sinks.lake.files import catalogue
+from sinks.lake.reread import READ_ANEW
+from sinks.lake.spans import Moment, is_held, spans
+
+_APPENDS = ("tables_inserted_into", "inlined_insert")
+"""Changes of a snapshot that leave the rows of older ones, and their snapshots' numbers, as they are."""
+
+
+def rebuild(
+    kafka: str,
+    address: str,
+    place: str,
+    table: str,
+    snapshot: int | None,
+    faults: Sequence[FileFault] = (),
+    *,
+    inputs: Sequence[Input] = INPUTS,
+    accept_fewer: bool = False,
+    dry_run: bool = False,
+    progress: Progress = lambda _done, _all: None,
+) -> Made:
+    """Makes the table anew: rows of the snapshot, then those of Kafka since; None for Kafka alone.
+
+    Rows that were deleted since, by retention say, come back, and go again when `vaxel lake maintain` runs.
+
+    1 read anew, 2 put stand-ins in the place of damaged files, 3 take all rows out and the others in, in one
+    transaction, 4 take digests of the new files. Killed before 3 has happened, the table is as it was, after it as it
+    should be.
+
+    Args:
+        faults: Damaged files of the table, that the snapshot must not need.
+        accept_fewer: Commit even if the table has fewer rows then.
+    Raises:
+        DecisionError: Kafka does not hold what is needed, or has fewer rows. Nothing has changed.
+        OutsideError: another system stands in the way.
+    """
+    if any(entry.table.name == table and entry.is_compacted for entry in inputs):
+        raise DecisionError(
+            f"Table {table!r} cannot be made anew: its topic keeps only what was told last of each device. "
+            "Its rows stay."
+        )
+    with opened(kafka, address, place, table, inputs) as lake:
+        if snapshot is not None and snapshot not in lake.snapshots:
+            raise DecisionError(f"There is no snapshot {snapshot} (any more). Kept are {_named(lake.snapshots)}.")
+        blocked = [fault.file.path for fault in faults if snapshot is not None and fault.file.since <= snapshot]
+        if blocked:
+            raise DecisionError(f"Snapshot {snapshot} needs {blocked[0]}, which is damaged. Take an older one.")
+        since, until = lake.moment(snapshot), lake.moment(lake.snapshots[-1])
+        try:
+            wanted = spans(since, until.positions, lake.extents)
+        except DecisionError as error:
+            # Positions only grow: what Kafka holds since a snapshot, it holds since all younger ones.
+            first = bisect_left(lake.snapshots, True, key=lambda number: is_held(lake.moment(number), lake.extents))
+            held = lake.snapshots[first:]
+            would_do = f"Of the kept snapshots {_named(held)} would do." if held else "No kept snapshot would do."
+            raise DecisionError(f"Cannot make table {table!r} anew: {error} {would_do}") from error
+        offsets = sum(end - start for start, end in wanted.values())
+        paths = [fault.file.path for fault in faults]
+        if dry_run:
+            return Made(table, since.name, offsets, files=paths)
+        # 1 read anew
+        lake.read_anew(since, until, progress)
+        try:
+            # 2 put stand-ins in the place of damaged files
+            for fault in faults:
+                stand_in.put(address, fault.file)
+            # 3 take all rows out and the others in
+            done = exchange(
+                lake.writer, address, table, lambda: _replace(lake, since, until, paths, accept_fewer=accept_fewer)
+            )
+        except BaseException:
+            for fault in faults:
+                stand_in.take_away(address, fault.file)
+            raise
+        # 4 take digests of the new files
+        keep_digests(address, place, table)
+        return Made(table, since.name, offsets, done.removed, done.added, paths)
+
+
+def _replace(lake: Lake, since: Moment, until: Moment, damaged: Sequence[str], *, accept_fewer: bool) -> Exchanged:
+    table = lake.entry.table.name
+    _refuse_disturbed(lake, until)
+    # Damaged files first: no value of them can be read, the number of its snapshot neither.
+    removed = changed_rows(
+        lake.writer, f'DELETE FROM "{table}" WHERE filename IN (SELECT unnest(?::VARCHAR[]))', [list(damaged)]
+    )
+    removed += changed_rows(lake.writer, f'DELETE FROM "{table}" WHERE snapshot_id <= {until.snapshot:d}')
+    added = changed_rows(lake.writer, f'INSERT INTO "{table}" SELECT * FROM {READ_ANEW}')
+    if since.snapshot is not None:
+        added += changed_rows(
+            lake.writer, f'INSERT INTO "{table}" SELECT * FROM "{table}" AT (VERSION => {since.snapshot:d})'
+        )
+    if added < removed and not accept_fewer:
+        raise DecisionError(
+            f"Table {table!r} would have {added:,} rows instead of {removed:,}: the others are not in Kafka, or were "
+            "stored twice. Nothing has changed. To go on with that: --accept-fewer."
+        )
+    return Exchanged(removed, added)
+
+
+def _refuse_disturbed(lake: Lake, until: Moment) -> None:
+    """Rows that maintenance rewrote since would be taken for rows that a sink has stored since."""
+    with catalogue(lake.address) as connection:
+        row = connection.execute(
+            "SELECT table_id FROM ducklake_table WHERE table_name = %s AND end_snapshot IS NULL",
+            [lake.entry.table.name],
+        ).fetchone()
+    assert row is not None, "the table is there"
+    with outside("read the lake's snapshots"):
+        changes = lake.writer.execute(
+            f"SELECT changes FROM ducklake_snapshots('{LAKE}') WHERE snapshot_id > ?", [until.snapshot]
+        ).fetchall()
+    for (change,) in changes:
+        if any(str(row["table_id"]) in tables for kind, tables in change.items() if kind not in _APPENDS):
+            raise OutsideError(f"Table {lake.entry.table.name!r} was under maintenance meanwhile: try again.")
+
+
+def _named(snapshots: Sequence[int]) -> str:
+    numbers = sorted(snapshots)
+    return str(numbers[0]) if len(numbers) == 1 else f"{numbers[0]} to {numbers[-1]}"

@@ -1,0 +1,158 @@
+"""Rows of damaged files, put back from Kafka.
+
+In:         the topic of the table, from the offset on that the lake had reached before the files were written.
+Out:        their rows in new files. Positions stay where they are, so sinks need not stop.
+Guarantee:  in one transaction the damaged files go and as many rows come back, each of them in no other file.
+On failure: killed at any point, the files are still damaged or all is done; the same call does what is left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from contextlib import closing
+
+from schemas.errors import DecisionError
+from schemas.lake import INPUTS, Input
+from sinks.lake import digests, stand_in
+from sinks.lake.anew import Lake, Made, Progress, keep_digests, opened
+from sinks.lake.check import FileFault, look_at
+from sinks.lake.connection import open_reader
+from sinks.lake.damage import without_cache
+from sinks.lake.exchange import Exchanged, changed_rows, exchange
+from sinks.lake.files import LakeFile, catalogue, needed
+from sinks.lake.reread import READ_ANEW
+from sinks.lake.spans import Moment, oldest_since, spans, youngest_before
+
+
+def damaged(
+    address: str, place: str, tables: Collection[str] = (), progress: Progress = lambda _done, _all: None
+) -> dict[str, list[FileFault]]:
+    """Files that the newest snapshot needs and that are not as they were written, by table; of these tables, or of all.
+
+    Raises:
+        UnreachableError: the catalogue does not answer.
+    """
+    with closing(open_reader(address, place)) as reader, catalogue(address) as connection:
+        without_cache(reader)
+        files = [file for file in needed(connection) if not tables or file.table in tables]
+        found = look_at(reader, files, digests.known(connection), "usual", progress)
+    faults: dict[str, list[FileFault]] = {}
+    for file, seen in zip(files, found, strict=True):
+        if seen.fault:
+            faults.setdefault(file.table, []).append(FileFault(file, seen.fault, seen.opens))
+    return faults
+
+
+def restore(
+    kafka: str,
+    address: str,
+    place: str,
+    faults: Sequence[FileFault],
+    *,
+    inputs: Sequence[Input] = INPUTS,
+    dry_run: bool = False,
+    progress: Progress = lambda _done, _all: None,
+) -> Made:
+    """Puts the rows of damaged files of one table back, all others are left alone.
+
+    What Kafka has since the youngest kept snapshot before the files, less what the whole files have of it, must be as
+    many rows as the damaged files had; else, all that Kafka has is tried.
+
+    Args:
+        faults: Of `damaged`, all of one table.
+    Raises:
+        DecisionError: Kafka does not hold what is needed, or gives another number of rows. Nothing has changed.
+        OutsideError: another system stands in the way.
+    """
+    files = [fault.file for fault in faults]
+    table, paths, wanted = files[0].table, [file.path for file in files], sum(file.live_rows for file in files)
+    if any(file.kind == "delete" for file in files):
+        raise DecisionError(
+            f"Table {table!r}: which of its rows are deleted cannot be read, and Kafka does not know it. Put "
+            f"{next(file.path for file in files if file.kind == 'delete')} back from a backup."
+        )
+    with opened(kafka, address, place, table, inputs) as lake:
+        until = lake.moment(oldest_since(lake.snapshots, max(file.newest for file in files)))
+        before = lake.moment(youngest_before(lake.snapshots, min(file.since for file in files)))
+        for since in dict.fromkeys([before.snapshot, None]):
+            moment = lake.moment(since)
+            try:
+                offsets = sum(end - start for start, end in spans(moment, until.positions, lake.extents).values())
+            except DecisionError as error:
+                raise DecisionError(
+                    f"Cannot restore {wanted:,} rows of table {table!r} from Kafka: {error} Put {', '.join(paths)} "
+                    "back from a backup."
+                ) from error
+            if dry_run:
+                return Made(table, moment.name, offsets, files=paths)
+            try:
+                done = _attempt(lake, files, moment, until, progress)
+            except _OtherNumberError as other:
+                if other.found < wanted and since is not None:
+                    continue
+                raise DecisionError(_unequal(table, wanted, other.found, paths)) from other
+            # 4 take digests of the new files
+            keep_digests(address, place, table)
+            return Made(table, moment.name, offsets, done.removed, done.added, paths)
+    raise AssertionError("the last attempt returns or raises")
+
+
+def _attempt(lake: Lake, files: Sequence[LakeFile], since: Moment, until: Moment, progress: Progress) -> Exchanged:
+    """Puts the rows back.
+
+    1 read anew, 2 put stand-ins in the place of the files (see `stand_in`), 3 take the files out and the rows in, in
+    one transaction. Killed before 3 has happened, the files are still damaged, and the same call restores them; after
+    it, they are needed no more. The caller does 4, take digests of the new files: killed before it, `check` does.
+
+    Raises:
+        _OtherNumberError: other rows than those of the files; they are as they were.
+    """
+    # 1 read anew
+    lake.read_anew(since, until, progress)
+    try:
+        # 2 put stand-ins in the place of the files
+        for file in files:
+            stand_in.put(lake.address, file)
+        # 3 take the files out and the rows in
+        return exchange(lake.writer, lake.address, lake.entry.table.name, lambda: _replace(lake, files, since))
+    except BaseException:
+        for file in files:
+            stand_in.take_away(lake.address, file)
+        raise
+
+
+class _OtherNumberError(Exception):
+    """Kafka gives another number of rows than the damaged files had."""
+
+    def __init__(self, found: int) -> None:
+        super().__init__(found)
+        self.found = found
+
+
+def _replace(lake: Lake, files: Sequence[LakeFile], since: Moment) -> Exchanged:
+    table = lake.entry.table.name
+    removed = changed_rows(
+        lake.writer, f'DELETE FROM "{table}" WHERE filename IN (SELECT unnest(?))', [[file.path for file in files]]
+    )
+    # What was rewritten since has a younger number, so there is no upper end.
+    younger = "" if since.snapshot is None else f"WHERE snapshot_id > {since.snapshot:d}"
+    added = changed_rows(
+        lake.writer,
+        f'INSERT INTO "{table}" SELECT * FROM {READ_ANEW} EXCEPT ALL SELECT * FROM "{table}" {younger}',
+    )
+    if not removed == added == sum(file.live_rows for file in files):
+        raise _OtherNumberError(added)
+    return Exchanged(removed, added)
+
+
+def _unequal(table: str, wanted: int, found: int, paths: Sequence[str]) -> str:
+    why = (
+        "Kafka no longer has the rest, or others than the sink had stored it"
+        if found < wanted
+        else "some were deleted since, and would come back"
+    )
+    return (
+        f"Cannot restore table {table!r}: its damaged files had {wanted:,} rows, Kafka has {found:,} that are in no "
+        f"other file: {why}. Nothing has changed. Put {', '.join(paths)} back from a backup, or make the table anew: "
+        f"`vaxel lake rebuild --from-kafka --table {table}`."
+    )
