@@ -163,8 +163,8 @@ def _of_part(
     say: Callable[[str], None],
 ) -> Iterator[Answer]:
     names = {
-        "readings": f"(SELECT * FROM {READINGS_WASHER.name} WHERE measured_at < TIMESTAMP '{span.last}')",
-        "cycles": f"(SELECT * FROM {WASH_CYCLE_VERSIONS.name} WHERE started_at < TIMESTAMP '{span.last}')",
+        "readings": f"(SELECT * FROM {READINGS_WASHER.name} WHERE measured_at < '{span.last}')",
+        "cycles": f"(SELECT * FROM {WASH_CYCLE_VERSIONS.name} WHERE started_at < '{span.last}')",
     }
     for query in queries(span, EIGHT):
         say(f"{query.name}, first days: {query.asks}")
@@ -215,9 +215,7 @@ def _copy(lake: duckdb.DuckDBPyConnection, postgres: psycopg.Connection[Any], ad
         columns = ", ".join(
             f"{column}::TIMESTAMP AS {column}" if column == instant else column for column in COPIED[name]
         )
-        lake.execute(
-            f"CREATE TABLE postgres.{name} AS SELECT {columns} FROM {table.name} WHERE {instant} < TIMESTAMP '{before}'"
-        )
+        lake.execute(f"CREATE TABLE postgres.{name} AS SELECT {columns} FROM {table.name} WHERE {instant} < '{before}'")
     lake.execute("DETACH postgres")
     for statement in (
         "CREATE INDEX ON readings (device_id, measured_at)",

@@ -61,10 +61,10 @@ def fill(catalog: str, files: str, fleet: Fleet, say: Callable[[str], None]) -> 
             tables.prepare(lake, TABLES)
         filled = 0
         for day in range(fleet.days):
-            filled += _insert(lake, f"INSERT INTO {READINGS_WASHER.name} BY NAME {_readings(fleet, day)}")
+            filled += _insert(lake, f"INSERT INTO {READINGS_WASHER.name} BY NAME {readings_sql(fleet, day)}")
             say(f"filling the lake: {filled:,} readings, day {day + 1} of {fleet.days}")
         # One insert for all days: few rows at once would go into the catalogue and not into a file.
-        _insert(lake, f"INSERT INTO {WASH_CYCLE_VERSIONS.name} BY NAME {_summed_up()}")
+        _insert(lake, f"INSERT INTO {WASH_CYCLE_VERSIONS.name} BY NAME {cycles_sql()}")
     return filled
 
 
@@ -87,7 +87,7 @@ def _cycles(fleet: Fleet, day: int) -> str:
         WHERE hash(device, {day}, 0) % 5 < 4"""
 
 
-def _readings(fleet: Fleet, day: int) -> str:
+def readings_sql(fleet: Fleet, day: int) -> str:
     return f"""
         SELECT device_id, session_no * 100 + number // 20 AS seq, session_no,
                (started_at + to_seconds(15 * number))::TIMESTAMP_MS AS measured_at, 15000 AS span_ms,
@@ -106,7 +106,7 @@ def _readings(fleet: Fleet, day: int) -> str:
         )"""
 
 
-def _summed_up() -> str:
+def cycles_sql() -> str:
     """SQL of all cycles, from their readings."""
     return f"""
         SELECT device_id || ':' || epoch_ms(min(measured_at)) AS session_id, 1 AS version,

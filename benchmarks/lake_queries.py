@@ -153,7 +153,8 @@ def difference(found: Iterable[Row], expected: Iterable[Row]) -> str:
 
 
 def _at(instant: datetime) -> str:
-    return f"TIMESTAMP '{instant:%Y-%m-%d %H:%M:%S}'"
+    # Without a type it takes the column's own. Compared as another type, no file would be left out.
+    return f"'{instant:%Y-%m-%d %H:%M:%S}'"
 
 
 def _sorted(rows: Iterable[Row]) -> list[tuple[Any, ...]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,7 +16,7 @@ from vaxel.commands.options import DEFAULT_DATA_DIR, AsJson, DataDir
 
 if TYPE_CHECKING:
     from vaxel.plots.chart import Chart
-    from vaxel.plots.plot import Filters, Plot, Row
+    from vaxel.plots.plot import Filters, Plot
 
 SUFFIXES = (".png", ".html")
 _DAYS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M"]
@@ -33,6 +34,14 @@ def plot(
     until: Annotated[datetime | None, typer.Option(formats=_DAYS, help="Before this day or instant (UTC).")] = None,
     device: Annotated[str | None, typer.Option(help="Only this device.")] = None,
     session: Annotated[str | None, typer.Option(help="Only this wash cycle or run, by its session_id.")] = None,
+    as_of: Annotated[
+        str | None,
+        typer.Option(
+            "--as-of",
+            metavar="TIME",
+            help="What was known then: '2026-05-03 14:03' is UTC, +02:00 may follow; of a day alone its end.",
+        ),
+    ] = None,
     data_dir: DataDir = DEFAULT_DATA_DIR,
     as_json: AsJson = False,
 ) -> None:
@@ -55,8 +64,8 @@ def plot(
     filters: Filters = {
         "material": material, "country": country, "since": since, "until": until, "device": device, "session": session,
     }  # fmt: skip
-    parameters = chosen.parameters(filters)
-    chart = _ask(chosen, parameters, data_dir)
+    chosen.parameters(filters)  # before anything is opened
+    chart = _ask(chosen, filters, as_of, data_dir)
     if chart is None:
         narrowed = " that fits" if any(value is not None for value in filters.values()) else ""
         typer.echo(f"vaxel: nothing to draw: the lake {chosen.lacks}{narrowed}", err=True)
@@ -80,15 +89,26 @@ def _list(*, as_json: bool) -> None:
         typer.echo(f"{one.name:{width}}  {one.meaning}")
 
 
-def _ask(chosen: Plot, parameters: Filters, data_dir: Path) -> Chart | None:
+def _ask(chosen: Plot, filters: Filters, as_of: str | None, data_dir: Path) -> Chart | None:
     """What is to be drawn; None when no row fits."""
     from sinks.lake.connection import open_reader, outside  # noqa: PLC0415
+    from sinks.lake.snapshots import known_at, snapshots  # noqa: PLC0415
+    from vaxel.instants import end_ms  # noqa: PLC0415
     from vaxel.settings import addresses  # noqa: PLC0415
 
+    at_ms = None if as_of is None else end_ms(as_of)
     known = addresses(os.environ, data_dir)
-    with open_reader(known.catalog, known.lake_files) as connection, outside(f"ask the lake for {chosen.name!r}"):
-        rows: list[Row] = list(connection.execute(chosen.query, dict(parameters)).fetchall())
-    return chosen.prepare(rows) if rows else None
+    snapshot = None if at_ms is None else known_at(snapshots(known.catalog), at_ms)
+    number = None if snapshot is None else snapshot.number
+    with (
+        open_reader(known.catalog, known.lake_files, as_of=number) as lake,
+        outside(f"ask the lake for {chosen.name!r}"),
+    ):
+        rows = chosen.ask(lake, filters)
+    if not rows:
+        return None
+    chart = chosen.prepare(rows)
+    return replace(chart, told=f"{chart.told}; {'as known now' if snapshot is None else f'as of snapshot {snapshot}'}")
 
 
 def _write(chart: Chart, path: Path, chosen: Plot, filters: Filters) -> None:

@@ -88,7 +88,7 @@ def completeness(rows: list[Row]) -> Chart:
     return Chart(
         "Has everything arrived that devices counted?",
         f"{counted(sum(row[3] for row in rows), 'month of a device', 'months of devices')} (UTC): the device's own "
-        "counter against what arrived, as known now",
+        "counter against what arrived",
         panels,
     )
 

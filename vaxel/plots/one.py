@@ -12,27 +12,30 @@ SLOWEST_S_PER_KM = 900
 
 _ACROSS = "minutes since the start"
 
-SESSION = """
+CHOSEN = """
 WITH sessions AS (
   SELECT session_id, device_id, material, firmware, started_at, ended_at, 'washer' AS product, programme,
          energy_wh AS amount, water_l FROM wash_cycles
   UNION ALL
   SELECT session_id, device_id, material, firmware, started_at, ended_at, 'shoe', null, distance_m, null FROM runs
-), chosen AS (
-  SELECT * FROM sessions
-  WHERE ($session IS NULL OR session_id = $session) AND ($device IS NULL OR device_id = $device)
-  ORDER BY started_at DESC LIMIT 1
-), readings AS (
-  SELECT device_id, measured_at, span_ms, power_w AS first, temperature_c AS second, drum_rpm AS third,
-         phase FROM readings_washer WHERE device_id = (SELECT device_id FROM chosen)
-  UNION ALL
-  SELECT device_id, measured_at, span_ms, distance_m, heart_rate_bpm, cadence_spm, null
-  FROM readings_shoe WHERE device_id = (SELECT device_id FROM chosen)
 )
-SELECT product, session_id, material, firmware, started_at, programme, amount, water_l,
-       epoch_ms(measured_at) - epoch_ms(started_at) AS after_ms, span_ms, first, second, third
-FROM chosen JOIN readings USING (device_id)
-WHERE measured_at >= started_at AND measured_at <= ended_at
+SELECT * FROM sessions
+WHERE ($session IS NULL OR session_id = $session) AND ($device IS NULL OR device_id = $device)
+ORDER BY started_at DESC LIMIT 1
+"""
+"""Which session: asked first, so that of the readings only its device's and its day's files are read."""
+
+SESSION = """
+WITH readings AS (
+  SELECT device_id, measured_at, span_ms, power_w AS first, temperature_c AS second, drum_rpm AS third
+  FROM readings_washer
+  UNION ALL
+  SELECT device_id, measured_at, span_ms, distance_m, heart_rate_bpm, cadence_spm FROM readings_shoe
+)
+SELECT $product, $session_id, $material, $firmware, $started_at, $programme, $amount, $water_l,
+       epoch_ms(measured_at) - epoch_ms($started_at::TIMESTAMP_MS) AS after_ms, span_ms, first, second, third
+FROM readings
+WHERE device_id = $device_id AND measured_at >= $started_at::TIMESTAMP_MS AND measured_at <= $ended_at::TIMESTAMP_MS
 ORDER BY measured_at
 """
 
@@ -102,6 +105,6 @@ def _pace(rows: list[Row]) -> tuple[list[float], list[float | None]]:
 PLOTS = (
     Plot(
         "session", "One session: the course of a wash cycle, or pace and heart rate of a run (newest, or --session)",
-        SESSION, session, "has no readings of a session", ("device", "session"),
+        SESSION, session, "has no readings of a session", ("device", "session"), CHOSEN,
     ),
 )  # fmt: skip

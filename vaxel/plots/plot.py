@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from schemas.errors import UsageError
 from vaxel.plots.chart import Chart
+
+if TYPE_CHECKING:
+    import duckdb
 
 Row = Sequence[Any]
 Filters = Mapping[str, str | date | datetime | None]
@@ -22,8 +25,10 @@ class Plot:
     """One of the pictures that `vaxel plot` draws.
 
     Attributes:
-        query: DuckDB SQL over the lake's views; takes `$material` and so on, for each name in `filters`.
+        query: DuckDB SQL over the lake's views; takes `$material` and so on, for each name in `filters`. Instants are
+            cast to the columns' own type: compared with another one, no file is left out.
         prepare: Turns its rows, at least one, into what is drawn.
+        chosen: SQL that takes the filters in the query's place; its only row's columns are the query's parameters.
         lacks: What the lake has none of when there is no row: "has no wash cycles".
     """
 
@@ -33,8 +38,29 @@ class Plot:
     prepare: Callable[[list[Row]], Chart]
     lacks: str
     filters: tuple[str, ...] = ("material", "country", "since", "until")
+    chosen: str = ""
 
-    def parameters(self, filters: Filters) -> dict[str, str | date | datetime | None]:
+    def ask(self, lake: duckdb.DuckDBPyConnection, filters: Filters) -> list[Row]:
+        """The rows to draw, all of one snapshot; none when nothing fits.
+
+        Raises:
+            UsageError: a filter that this plot does not take.
+            duckdb.Error: the lake does not answer.
+        """
+        parameters = self.parameters(filters)
+        lake.execute("BEGIN")
+        try:
+            if self.chosen:
+                found = lake.execute(self.chosen, parameters)
+                names, row = [str(column[0]) for column in found.description or ()], found.fetchone()
+                if row is None:
+                    return []
+                parameters = dict(zip(names, row, strict=True))
+            return list(lake.execute(self.query, parameters).fetchall())
+        finally:
+            lake.execute("COMMIT")
+
+    def parameters(self, filters: Filters) -> dict[str, Any]:
         """The parameters of the query, those that were not given null.
 
         Raises:
@@ -57,7 +83,8 @@ def within(alias: str, *, country: str | None = None, instant: str = "started_at
     of_country = f"($country IS NULL OR {country} = $country) AND " if country else ""
     return (
         f"{of_country}($material IS NULL OR {alias}.material = $material) "
-        f"AND ($since IS NULL OR {alias}.{instant} >= $since) AND ($until IS NULL OR {alias}.{instant} < $until)"
+        f"AND ($since IS NULL OR {alias}.{instant} >= $since::TIMESTAMP_MS) "
+        f"AND ($until IS NULL OR {alias}.{instant} < $until::TIMESTAMP_MS)"
     )
 
 

@@ -173,7 +173,7 @@ def alerts(rows: list[Row]) -> Chart:
     return Chart(
         "What the maker should look at",
         f"{counted(sum(sums.values()), 'alert')}, {from_to(min(row[4] for row in rows), max(row[5] for row in rows))} "
-        "(UTC), as known now",
+        "(UTC)",
         [
             Bars(
                 "Alerts by kind", "alerts", [name.replace("_", " ") for name in names], parts,

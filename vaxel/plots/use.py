@@ -77,7 +77,7 @@ LOAD_CURVE = """
 WITH hours AS (
   SELECT device_id, hour_at, sum(energy_wh) AS energy_wh
   FROM washer_hours  -- which stay when raw readings are rolled up
-  WHERE ($since IS NULL OR hour_at >= $since) AND ($until IS NULL OR hour_at < $until)
+  WHERE ($since IS NULL OR hour_at >= $since::TIMESTAMP_MS) AND ($until IS NULL OR hour_at < $until::TIMESTAMP_MS)
   GROUP BY ALL
 ), placed AS (
   SELECT hours.device_id, hours.energy_wh, timezone(usage.time_zone, timezone('UTC', hour_at::TIMESTAMP)) AS local
@@ -173,8 +173,8 @@ def _is_partial(month: date, first: date, last: date) -> bool:
 
 FLEET = """
 WITH span AS (
-  SELECT coalesce($since, max(minute_at) - INTERVAL '24 hours') AS since,
-         coalesce($until, max(minute_at) + INTERVAL '1 minute') AS until
+  SELECT coalesce($since::TIMESTAMP, max(minute_at) - INTERVAL '24 hours') AS since,
+         coalesce($until::TIMESTAMP, max(minute_at) + INTERVAL '1 minute') AS until
   FROM fleet_minutes
 ), chosen AS (
   SELECT fleet_minutes.*, since, until FROM fleet_minutes, span
@@ -212,7 +212,7 @@ def fleet(rows: list[Row]) -> Chart:
     first, last = min(row[1] for row in rows), max(row[1] for row in rows)
     return Chart(
         "What the fleet does, as it came in",
-        f"{first:%d %b %Y %H:%M} to {last:%d %b %Y %H:%M} UTC; means of ten minutes, as known now",
+        f"{first:%d %b %Y %H:%M} to {last:%d %b %Y %H:%M} UTC; means of ten minutes",
         panels,
     )
 

@@ -43,8 +43,7 @@ class KnownLake:
         self.add("usage_versions", **_of(Usage, use))
 
     def rows(self, name: str, **filters: Any) -> list[Any]:
-        plot = next(one for one in PLOTS if one.name == name)
-        return self.connection.execute(plot.query, plot.parameters(filters)).fetchall()
+        return next(one for one in PLOTS if one.name == name).ask(self.connection, filters)
 
     def chart(self, name: str, **filters: Any) -> Chart:
         return next(one for one in PLOTS if one.name == name).prepare(self.rows(name, **filters))
