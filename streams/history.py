@@ -9,7 +9,7 @@ firmware a session is told of, what came after its end) is as it was.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from schemas.evolution import canonical_schema
 from streams.batch import Batch, Ints, Place, instants
 from streams.consents import CONSENT_FIELDS
-from streams.dedupe import Verdict
+from streams.dedupe import Deduped, Verdict
 from streams.desk.register import Register
 from streams.product import Product
 from streams.state import State
@@ -73,13 +73,7 @@ def retold(product: Product, past: Past, register: Register) -> Retold:
     when = instants(batch)
     state = State(product)
     slot = state.devices.slots(batch.uploads.column("device_id"))
-    _, start, _ = product.upload.session_fields()
-    unknown_bodies = np.zeros(len(slot), dtype=np.uint16)
-    judged = state.devices.judge(
-        slot, batch.integers("seq"), batch.integers(start), batch.received_at_ms, unknown_bodies
-    )
-    # What came back repaired, or from beyond the window, was accepted all the same.
-    judged.verdict[:] = Verdict.ACCEPTED
+    judged = _judged(product, state, batch, slot)
     sessions = tell_sessions(product, state, batch, slot, judged, when, register)
     untellable: dict[str, Untellable] = {}
     curves: dict[str, Untellable] = {}
@@ -89,6 +83,25 @@ def retold(product: Product, past: Past, register: Register) -> Retold:
         else:
             untellable[f"{device_id}:{started_ms}"] = reason
     return Retold(sessions, untellable, curves)
+
+
+def _judged(product: Product, state: State, batch: Batch, slot: Ints) -> Deduped:
+    """What closes which session. All are accepted: they were when they came, repaired or from beyond the window, too.
+
+    Judged in the order of numbers, in which dedup is many times faster: a session is over in the end by the same
+    uploads, and is known to be at that time or later.
+    """
+    _, start, _ = product.upload.session_fields()
+    seq = batch.integers("seq")
+    order = np.lexsort((seq, slot))
+    unknown_bodies = np.zeros(len(slot), dtype=np.uint16)
+    judged = state.devices.judge(
+        slot[order], seq[order], batch.integers(start)[order], batch.received_at_ms[order], unknown_bodies
+    )
+    left = np.empty_like(judged.left)
+    left[order] = judged.left
+    accepted = np.full(len(slot), Verdict.ACCEPTED, dtype=np.int8)
+    return replace(judged, verdict=accepted, overtaken=np.zeros(len(slot), dtype=bool), left=left)
 
 
 def batch_of(product: Product, past: Past) -> Batch:
