@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ import pytest
 from sinks.lake.connection import catalogue_parts, open_reader
 from tests.integration.pipeline import true_answers, true_arrivals
 from tests.integration.pipeline.guide import GUIDE, NOTEBOOK, ONCE, QUESTIONS, answer_text, filled
+from tests.integration.pipeline.mistakes import MISTAKES
 from tests.integration.pipeline.terminal import Terminal, running_stack
 from tests.integration.pipeline.true_answers import Answer
 from tests.integration.pipeline.true_fleet import TrueFleet
@@ -26,11 +28,9 @@ from vaxel.settings import addresses
 
 pytestmark = [pytest.mark.kafka, pytest.mark.postgres]
 
-FLEETS = (
-    ("--seed", "31", "--washers", "24", "--shoes", "24", "--days", "35"),
-    # Heard of no more after twenty days, while the others live on.
-    ("--seed", "32", "--washers", "4", "--shoes", "4", "--days", "20"),
-)
+FLEET = ("--seed", "277", "--washers", "24", "--shoes", "24")
+FIRST_DAYS, LAST_DAYS = ("--days", "20"), ("--start", "2026-05-24", "--days", "15")
+FALLEN_SILENT = ("--seed", "278", "--washers", "4", "--shoes", "4", *FIRST_DAYS)
 WRITE = "VAXEL_WRITE_GUIDE"
 """Set to 1, the guide is written anew instead of being compared."""
 
@@ -52,13 +52,18 @@ Found = tuple[list[str], list[tuple[Any, ...]]]
 
 @pytest.fixture(scope="module")
 def lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terminal]:
-    """Five weeks of two fleets, usual faults included, in a stack of their own: the guide shows nobody else's rows."""
+    """Five weeks of two fleets, usual faults included, in a stack of their own: the guide shows nobody else's rows.
+
+    Their last days come when all else is in the lake, so that there are newer versions of what was told before.
+    """
     with running_stack(tmp_path_factory.mktemp("lived")) as terminal:
-        for fleet in FLEETS:
-            terminal.does("seed", *fleet)
+        terminal.does("seed", *FLEET, "--days", "35")
+        terminal.does("seed", *FALLEN_SILENT)
         terminal.does("relay", "--until-idle")
-        for fleet in FLEETS:
-            terminal.does("simulate", *fleet)
+        terminal.does("simulate", *FLEET, *FIRST_DAYS)
+        terminal.does("simulate", *FALLEN_SILENT)
+        terminal.does("run", "--until-idle")
+        terminal.does("simulate", *FLEET, *LAST_DAYS)
         terminal.does("run", "--until-idle")
         yield terminal
 
@@ -81,10 +86,21 @@ def answered(lake: duckdb.DuckDBPyConnection, query: str) -> Found:
     return [str(column[0]) for column in lake.description or ()], rows
 
 
-def true_answer(question: str) -> Callable[[TrueFleet], Answer]:
+def wrongs(question: str, answer: Found, truth: TrueFleet) -> list[str]:
+    """What is wrong with an answer; empty when it is what really happened."""
+    names, found = answer
+    expected = true_answer(question, truth)
+    assert expected
+    if len(found) != len(expected):
+        return [f"{len(found)} rows, truly {len(expected)}"]
+    return [line for row, true in zip(found, expected, strict=True) for line in unlike(question, names, row, true)]
+
+
+@cache
+def true_answer(question: str, truth: TrueFleet) -> Answer:
     module = true_answers if hasattr(true_answers, question) else true_arrivals
     answer: Callable[[TrueFleet], Answer] = getattr(module, question)
-    return answer
+    return answer(truth)
 
 
 def unlike(question: str, names: Sequence[str], found: Sequence[Any], expected: Sequence[Any]) -> list[str]:
@@ -105,12 +121,7 @@ def _is_rounded(value: Any, true: Any, digits: int) -> bool:
 
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_the_answer_is_what_really_happened(question: str, lake: duckdb.DuckDBPyConnection, truth: TrueFleet) -> None:
-    names, found = answered(lake, QUESTIONS[question].read_text())
-    expected = true_answer(question)(truth)
-    assert expected
-    wrong = [line for row, true in zip(found, expected, strict=False) for line in unlike(question, names, row, true)]
-    assert wrong == []
-    assert len(found) == len(expected)
+    assert wrongs(question, answered(lake, QUESTIONS[question].read_text()), truth) == []
 
 
 def test_the_guide_shows_the_queries_and_what_the_lake_answers(lake: duckdb.DuckDBPyConnection) -> None:
@@ -122,6 +133,15 @@ def test_the_guide_shows_the_queries_and_what_the_lake_answers(lake: duckdb.Duck
         GUIDE.write_text(wanted)
     else:
         assert guide == wanted, f"write it anew: {WRITE}=1 pytest {__file__}"
+
+
+@pytest.mark.parametrize(("question", "right", "wrong"), [(name, *own) for name in MISTAKES for own in MISTAKES[name]])
+def test_a_mistake_in_a_query_is_found(
+    question: str, right: str, wrong: str, lake: duckdb.DuckDBPyConnection, truth: TrueFleet
+) -> None:
+    query = QUESTIONS[question].read_text()
+    assert right in query
+    assert wrongs(question, answered(lake, query.replace(right, wrong)), truth) != []
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
@@ -161,14 +181,11 @@ def test_the_notebook_runs_and_shows_the_same_answers(
     subprocess.run([sys.executable, "-I", "-c", ONCE], check=True)
     notebook = nbformat.reads(NOTEBOOK.read_text(), as_version=4)  # type: ignore[no-untyped-call]
     nbclient.NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(NOTEBOOK.parent)}}).execute()
-    shown = "".join(
-        output["data"]["text/plain"]
-        for cell in notebook.cells
-        for output in cell.get("outputs", [])
-        if "data" in output
-    )
+    shown = "".join(output.get("text", "") for cell in notebook.cells for output in cell.get("outputs", []))
     for question in ("completeness", "energy_and_water"):
-        assert str(lake.sql(QUESTIONS[question].read_text())) in shown
+        names, rows = answered(lake, QUESTIONS[question].read_text())
+        missing = [value for row in [names, *rows] for value in row if str(value) not in shown]
+        assert missing == []
     assert shown.count("█") > 5
 
 
@@ -178,10 +195,15 @@ def test_the_notebook_is_kept_without_outputs() -> None:
     assert all(cell["outputs"] == [] and cell["execution_count"] is None for cell in cells)
 
 
-def test_there_is_something_to_be_got_wrong(truth: TrueFleet) -> None:
+def test_there_is_something_to_be_got_wrong(truth: TrueFleet, lake: duckdb.DuckDBPyConnection) -> None:
     """Without these cases a query that forgets them would still be right."""
-    kinds = {event["kind"] for events in truth.events.values() for event in events}
-    assert {"resold", "board_swapped", "firmware_installed"} <= kinds
+    used = {use.device_id for use in truth.uses}
+    kinds = {(name[:2], event["kind"]) for name, events in truth.events.items() if name in used for event in events}
+    assert {
+        (name, kind) for name in ("wm", "sh") for kind in ("resold", "board_swapped", "firmware_installed")
+    } <= kinds
+    answer = lake.sql("select (select count(*) from completeness_versions) > (select count(*) from completeness)")
+    assert answer.fetchone() == (True,)
     assert {use.is_whole for use in truth.uses} == {True, False}
     assert any(not use.is_whole for use in truth.uses if use.product == "washer")
     assert any(use.local_day != true_answers.utc_day(use.started_ms) for use in truth.uses)

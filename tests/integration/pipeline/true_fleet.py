@@ -29,6 +29,15 @@ Row = Mapping[str, Any]
 
 DAY_MS = 86_400_000
 
+_KEYS: Mapping[str, tuple[str, ...]] = {
+    "fleet": ("device_id",),
+    "events": ("device_id", "at_ms", "kind"),
+    "uploads": ("device_id", "seq"),
+    "records": ("topic", "partition", "offset"),
+    "sessions": ("device_id", "started_at_ms"),
+    "conditions": ("device_id", "started_at_ms"),
+}
+
 
 @dataclass(frozen=True)
 class Use:
@@ -107,6 +116,14 @@ class TrueFleet:
         ]
 
     @cached_property
+    def _firmware(self) -> Mapping[str, str]:
+        """Firmware of each session, as its uploads say: who is about to start installs no update any more."""
+        query = """select device_id || ':' || coalesce(cycle_started_ms, run_started_ms) as session_id,
+                     arg_min(firmware, seq) as firmware
+                   from uploads group by all"""
+        return {row["session_id"]: row["firmware"] for row in self.oracle.told(query)}
+
+    @cached_property
     def cycles(self) -> Mapping[str, Row]:
         """What SQL finds of each wash cycle in the raw uploads, by session."""
         return {row["session_id"]: row for row in self.oracle.asked("wash_cycles")}
@@ -176,7 +193,7 @@ class TrueFleet:
             product=session["product"],
             material=session["material"],
             programme=session["programme"],
-            firmware=held["firmware"],
+            firmware=self._firmware[f"{device_id}:{started_ms}"],
             session_no=session["session_no"],
             started_ms=started_ms,
             ended_ms=max(own["last_reading_at_ms"] for own in with_readings),
@@ -190,7 +207,10 @@ class TrueFleet:
         )
 
     def _told(self, name: str) -> list[Row]:
-        return [row for folder in self._folders for row in pq.read_table(folder / f"{name}.parquet").to_pylist()]
+        """Rows of all runs. What two of them tell is there once, as the later one has it, in the order of the first."""
+        key = _KEYS[name]
+        rows = (row for folder in self._folders for row in pq.read_table(folder / f"{name}.parquet").to_pylist())
+        return list({tuple(row[own] for own in key): row for row in rows}.values())
 
     def _contracts(self) -> Mapping[str, list[Row]]:
         """What billing has, by device."""
