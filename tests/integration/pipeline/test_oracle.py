@@ -108,6 +108,7 @@ def held(lake: duckdb.DuckDBPyConnection, view: str, columns: str = "") -> dict[
 
 
 SINCE_1970 = ", epoch_ms(started_at) as started_at_ms, epoch_ms(ended_at) as ended_at_ms"
+OF_CUSTODY = ", epoch_ms(custody_from) as custody_from_ms"
 
 
 def test_what_was_accepted_is_the_first_upload_of_each_number(oracle: Oracle, lake: duckdb.DuckDBPyConnection) -> None:
@@ -134,12 +135,12 @@ def test_runs_in_the_lake_are_what_sql_finds_in_kafka(oracle: Oracle, lake: duck
 
 
 def test_sessions_are_theirs_who_had_the_device_then(oracle: Oracle, lake: duckdb.DuckDBPyConnection) -> None:
-    found = held(lake, "usage", "replace (local_day::varchar as local_day)")
+    found = held(lake, "usage", "replace (local_day::varchar as local_day)" + OF_CUSTODY)
     assert differences(oracle.asked("usage"), found, USAGE) == []
 
 
 def test_completeness_is_what_counters_and_sums_say(oracle: Oracle, lake: duckdb.DuckDBPyConnection) -> None:
-    columns = "replace (month::varchar as month), missing_uploads + refused_uploads as holes"
+    columns = "replace (month::varchar as month), missing_uploads + refused_uploads as holes" + OF_CUSTODY
     expected, found = oracle.asked("completeness"), held(lake, "completeness", columns)
     assert {own["verdict"] for own in expected} == {"complete", "gap"}
     assert differences(expected, found, COMPLETENESS, name="device_id") == []
