@@ -92,7 +92,7 @@ def _numbers(
         is_whole = kinds[name] is int
         accepted = "a whole number" if is_whole else "a number"
         is_number = isinstance(value, int if is_whole else int | Decimal) and not isinstance(value, bool)
-        if not is_number or not 0 <= value <= _LARGEST:
+        if not is_number or not Decimal(value).is_finite() or not 0 <= value <= _LARGEST:
             raise UsageError(f"{where}.{name} is {value!s:.60}; {accepted} from 0 to 2^53 is accepted")
         found[name] = kinds[name](value)
     return found

@@ -1,0 +1,156 @@
+"""The rule file of a backfill, and what other rules change."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from schemas.errors import UsageError
+from schemas.reference import ContractReference
+from streams.desk.register import Register
+from streams.history_report import Report, report_of, rounded
+from streams.history_rules import Rules, as_toml, read_rules
+from streams.product import WASHER, with_thresholds
+from tests.unit.history.kept import Kept, as_plug_meters, simulated
+
+PRICED = '[prices.EUR]\npay_per_wash = "1.20"\n'
+WASHERS = simulated("washer", 5, 4)
+
+
+def told_by(kept: Kept, text: str, **bounds: int) -> Report:
+    rules = read_rules(text, "rules.toml")
+    compared = kept.compared(with_thresholds(WASHER, rules.thresholds), **bounds)
+    return report_of(compared, kept.register, rules.prices)
+
+
+def paid_per_wash(*device_ids: str) -> Register:
+    register = Register()
+    for device_id in device_ids:
+        register.learn(
+            ContractReference(
+                device_id=device_id, revision=1, from_ms=[0], to_ms=[None], contract_no=["c-1"], kind=["pay_per_wash"],
+                currency=["EUR"], energy_price_per_kwh=[0.3], water_price_per_m3=[4.5],
+            )
+        )  # fmt: skip
+    return register
+
+
+def test_the_rules_printed_are_read_as_the_same() -> None:
+    rules = read_rules(PRICED + "[cycles]\npause_ms = 1200000\n[runs]\nslowest_mm_per_ms = 0.7\n", "it")
+    assert read_rules(as_toml(rules), "it") == rules
+    assert read_rules(as_toml(Rules()), "it") == Rules()
+
+
+def test_a_digest_tells_rules_apart_by_their_numbers_alone() -> None:
+    same = read_rules("[cycles]\npause_ms = 900000 # as it is\n", "it")
+    assert same.digest == Rules().digest
+    assert read_rules("[cycles]\npause_ms = 900001\n", "it").digest != same.digest
+    assert read_rules('[prices.EUR]\npay_per_km = "0.050"', "it").digest == read_rules(
+        "[prices.EUR]\npay_per_km = 0.05", "it"
+    ).digest  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("pause", "it is not TOML: "),
+        ("[cycle]\n", "it: cycle is not known; cycles, anomalies, runs, prices are"),
+        ("[cycles]\npause_s = 1\n", "it: cycles: pause_s is not known; active_w, jog_ms"),
+        ("[cycles]\npause_ms = 1.5\n", "it: cycles.pause_ms is 1.5; a whole number from 0 to"),
+        ("[cycles]\nactive_w = '10'\n", "it: cycles.active_w is 10; a number from 0 to"),
+        ("[cycles]\nactive_w = nan\n", "it: cycles.active_w is NaN; a number from 0 to"),
+        ("[cycles]\nactive_w = true\n", "it: cycles.active_w is True; a number from 0 to"),
+        ("[cycles]\nactive_w = -1\n", "it: cycles.active_w is -1; a number from 0 to"),
+        ("cycles = 1\n", "it: cycles is 1; a table with active_w"),
+        ("prices = 1\n", "it: prices is no table of currencies"),
+        ("[prices.euro]\n", "it: prices.euro is no currency"),
+        ("[prices.EUR]\nwash = 1\n", "it: prices.EUR: wash is not known; pay_per_wash, pay_per_km are"),
+        ("[prices.EUR]\npay_per_wash = 'much'\n", "it: prices.EUR.pay_per_wash is much; a decimal"),
+        ("[prices.EUR]\npay_per_wash = -1\n", "it: prices.EUR.pay_per_wash is -1; a decimal"),
+        ("[prices.EUR]\npay_per_wash = inf\n", "it: prices.EUR.pay_per_wash is Infinity; a decimal"),
+    ],
+)
+def test_what_is_no_rule_is_told_in_one_line(text: str, told: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        read_rules(text, "it")
+    assert told in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_stricter_limit_changes_the_field_it_decides_and_no_other() -> None:
+    kept = Kept(WASHER).take(WASHERS)
+    report = told_by(kept, "[anomalies]\nleast_spin_ms = 3600000\n")
+    assert set(report.fields) <= {"anomalies", "programme", "programme_source"} | {
+        name for name in report.fields if name.startswith("label_")
+    }
+    assert report.kinds["changed"] == report.fields["anomalies"].sessions > 10
+    _, before, after = report.fields["anomalies"].examples[0]
+    assert "unfinished" in after
+    assert "unfinished" not in before
+
+
+def test_cycles_that_are_none_any_more_are_withdrawn_and_come_back_under_their_names() -> None:
+    kept = Kept(WASHER).take(as_plug_meters(WASHERS))
+    stricter = read_rules("[cycles]\ncycle_wh = 500\n", "it")
+    compared = kept.compared(with_thresholds(WASHER, stricter.thresholds), now_ms=2**50)
+    withdrawn = [change.after for change in compared.changes if change.kind == "withdrawn"]
+    assert len(withdrawn) == 3
+    assert {session["status"] for session in withdrawn} == {"withdrawn"}
+    kept.write([change.after for change in compared.changes])
+    assert kept.compared(with_thresholds(WASHER, stricter.thresholds)).changes == []
+    again = kept.compared()
+    assert {change.after["session_id"] for change in again.changes} == {own["session_id"] for own in withdrawn}
+    assert {change.kind for change in again.changes} == {"appears"}
+    assert {change.after["version"] for change in again.changes} == {own["version"] + 1 for own in withdrawn}
+
+
+def test_a_version_is_the_next_one_and_says_what_changed_since_the_one_before() -> None:
+    kept = Kept(WASHER).take(as_plug_meters(WASHERS))
+    wider = read_rules("[cycles]\nactive_w = 5\n", "it")
+    changes = kept.compared(with_thresholds(WASHER, wider.thresholds), now_ms=2**50).changes
+    assert {change.kind for change in changes} == {"changed"}
+    for change in changes:
+        assert change.before is not None
+        assert change.after["version"] == change.before["version"] + 1
+        assert (change.after["status"], change.after["known_at_ms"]) == ("corrected", 2**50)
+        assert change.after["changed_amount"] == change.after["energy_wh"] - change.before["energy_wh"]
+        assert change.after["changed_readings"] == change.after["reading_count"] - change.before["reading_count"]
+
+
+def test_money_is_that_of_the_contracts_to_the_last_digit() -> None:
+    plugs = as_plug_meters(WASHERS)
+    kept = Kept(WASHER, paid_per_wash(*{device_id for device_id, _, _ in plugs})).take(plugs)
+    stricter = read_rules(PRICED + "[cycles]\ncycle_wh = 500\n", "it")
+    compared = kept.compared(with_thresholds(WASHER, stricter.thresholds))
+    report = report_of(compared, kept.register, stricter.prices)
+    gone = [change.before for change in compared.changes if change.before is not None]
+    assert {change.kind for change in compared.changes} == {"withdrawn"}
+    washes, energy = report.money["EUR", "pay_per_wash"], report.money["EUR", "energy"]
+    assert (washes.before, washes.after) == (len(gone) * Decimal("1.20"), Decimal(0))
+    exact = sum((Decimal(repr(own["energy_wh"])) for own in gone), Decimal(0)) / 1000 * Decimal("0.3")
+    assert (energy.before, energy.after) == (exact, Decimal(0))
+    assert rounded(Decimal("0.005")) == 0
+
+
+def test_uses_without_a_price_are_counted() -> None:
+    plugs = as_plug_meters(WASHERS)
+    kept = Kept(WASHER, paid_per_wash(*{device_id for device_id, _, _ in plugs})).take(plugs)
+    report = told_by(kept, "[cycles]\nactive_w = 5\n")
+    assert report.kinds["changed"] == report.unpriced["EUR pay_per_wash"] > 0
+    assert not any(what == "pay_per_wash" for _, what in report.money)
+
+
+def test_reports_of_parts_add_up_to_the_report_of_the_whole() -> None:
+    kept = Kept(WASHER).take(as_plug_meters(WASHERS))
+    strict = "[cycles]\ncycle_wh = 500\nactive_w = 5\n"
+    middle_ms = sorted(own["started_at_ms"] for own in kept.newest().values())[5]
+    whole, first, second = told_by(kept, strict), told_by(kept, strict, to_ms=middle_ms), Report()
+    second.add(first)
+    second.add(told_by(kept, strict, from_ms=middle_ms))
+    assert (second.kinds, second.same, second.left) == (whole.kinds, whole.same, whole.left)
+    assert {name: own.sessions for name, own in second.fields.items()} == {
+        name: own.sessions for name, own in whole.fields.items()
+    }
+    assert second.fields["energy_wh"].total == pytest.approx(whole.fields["energy_wh"].total)
+    assert second.fields["energy_wh"].examples == whole.fields["energy_wh"].examples
