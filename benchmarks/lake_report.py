@@ -11,7 +11,7 @@ PAIRS = ((LAKE_ALL, PLAIN_ALL), (LAKE_PART, POSTGRES))
 """Who answers the same questions over the same rows."""
 RATIO = "times as long"
 HEADINGS = ("question", LAKE_ALL, PLAIN_ALL, RATIO, LAKE_PART, POSTGRES, RATIO)
-OURS, THEIRS = "#1b7f5c", "#9aa5a1"
+OURS, THEIRS = "#1b7f5c", "#d1672b"
 
 
 def table(asked: Asked) -> list[tuple[str, ...]]:
@@ -77,25 +77,37 @@ def draw(asked: Asked, path: Path) -> None:
 
     medians = _medians(asked)
     names = list(asked.asks)[::-1]
-    figure, panels = plt.subplots(1, len(PAIRS), figsize=(12, 5.4), sharey=True, layout="constrained")
+    figure, panels = plt.subplots(1, len(PAIRS), figsize=(12, 5.4), sharex=True, sharey=True, layout="constrained")
     counts = (asked.readings, asked.part_readings)
     for panel, (ours, theirs), count in zip(panels, PAIRS, counts, strict=True):
-        for contender, colour, above in ((ours, OURS, 0.2), (theirs, THEIRS, -0.2)):
-            seconds = [medians[contender][name] for name in names]
-            places = [place + above for place in range(len(names))]
-            panel.barh(places, [value or 0.0 for value in seconds], height=0.38, color=colour, label=contender)
-            for place, value in zip(places, seconds, strict=True):
-                told = " wrong" if value is None else f" {_shown(value)}"
-                panel.annotate(told, (value or 0.001, place), va="center", fontsize=7.5)
+        # Points, not bars: a scale without a zero gives a length no meaning.
+        for place, name in enumerate(names):
+            both = [value for value in (medians[ours][name], medians[theirs][name]) if value is not None]
+            panel.plot([min(both, default=1), max(both, default=1)], [place, place], color="#dddddd", zorder=1)
+            for value in both:
+                side = "left" if value == max(both) else "right"
+                panel.annotate(
+                    f"  {_shown(value)}  ", (value, place), va="center", ha=side, fontsize=7.5, color="#555555"
+                )
+        for contender, colour in ((ours, OURS), (theirs, THEIRS)):
+            right = [(place, medians[contender][name]) for place, name in enumerate(names)]
+            places = [place for place, seconds in right if seconds is not None]
+            panel.scatter(
+                [seconds for _, seconds in right if seconds is not None],
+                places,
+                color=colour,
+                label=contender,
+                zorder=2,
+            )
         panel.set_xscale("log")
         panel.xaxis.set_major_formatter(lambda value, _place: f"{value:g}")
-        panel.set_xlabel("seconds (each step tenfold), median, warm")
-        panel.set_title(f"{count:,} readings", loc="left")
+        panel.set_xlabel("seconds, each step tenfold; median, warm")
+        panel.set_title(f"{count:,} readings", loc="left", pad=24)
         panel.margins(x=0.12)
         panel.grid(axis="x", alpha=0.25)
         panel.set_axisbelow(True)
         panel.spines[["top", "right"]].set_visible(False)
-        panel.legend(frameon=False, fontsize=8.5, loc="lower center", bbox_to_anchor=(0.6, 1.0), ncols=2)
+        panel.legend(frameon=False, fontsize=8.5, loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=2)
     panels[0].set_yticks(range(len(names)), names)
     figure.savefig(path, dpi=110)
     plt.close(figure)

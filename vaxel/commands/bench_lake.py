@@ -7,9 +7,8 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
-from importlib import import_module
 from typing import Any
 
 import typer
@@ -80,20 +79,36 @@ def measure(
 def _ingest(sizes: Sizes, say: Say) -> Told:
     from benchmarks import lake_ingest  # noqa: PLC0415
 
-    return _listed(lake_ingest, lake_ingest.measure(sizes.ingest, say), Part.INGEST)
+    measured = lake_ingest.measure(sizes.ingest, say)
+    head, *lines = lake_ingest.lines(measured)
+    how = "`vaxel bench lake --only ingest --write`. Readings from Kafka into the lake.\n\n"
+    is_right = not any(one.wrong for one in measured)
+    return Told(lake_ingest.as_json(measured), head, lines, [], how + lake_ingest.markdown(measured), is_right)
 
 
 def _backfill(sizes: Sizes, say: Say) -> Told:
-    lake_backfill = import_module("benchmarks.lake_backfill")
-    return _listed(lake_backfill, lake_backfill.measure(sizes.backfill, say), Part.BACKFILL)
+    from benchmarks.engine.machine import machine  # noqa: PLC0415
+    from benchmarks.lake_backfill import measure as measure_backfill  # noqa: PLC0415
 
-
-def _listed(benchmark: Any, measured: Sequence[Any], part: Part) -> Told:
-    """Of a benchmark whose `lines` begin with a heading, and whose measurements say what is wrong."""
-    head, *lines = benchmark.lines(measured)
-    how = f"`vaxel bench lake --only {part} --write`\n\n"
-    is_right = not any(one.wrong for one in measured)
-    return Told(benchmark.as_json(measured), head, lines, [], how + benchmark.markdown(measured), is_right)
+    retold = measure_backfill(sizes.backfill, say)
+    speed = retold.readings_per_s
+    figures = {
+        "readings/s": "WRONG" if speed is None else f"{speed:,.0f}",
+        "readings": f"{retold.readings:,}",
+        "sessions": f"{retold.sessions:,}",
+        "processes": f"{retold.processes}",
+        "seconds": f"{retold.seconds:.1f}",
+        "answer": retold.wrong or "right",
+    }
+    how = (
+        "`vaxel bench lake --only backfill --write`. All sessions of a lake told anew from its readings by the "
+        "stream's own rules, without writing: each must be found as it is. Seconds are those of the whole run."
+    )
+    about = [f"- {name}: {what}" for name, what in machine().items()]
+    table = [" | ".join(cells) for cells in (figures, ["---:"] * len(figures), figures.values())]
+    markdown = "\n".join([how, "", *about, "", *(f"| {line} |" for line in table)])
+    told = asdict(retold) | {"readings_per_s": speed}
+    return Told(told, list(figures), [list(figures.values())], [], markdown, not retold.wrong)
 
 
 def _queries(sizes: Sizes, say: Say) -> Told:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from datetime import datetime
+
 import pytest
 
 from schemas.errors import UsageError
+from tests.unit.vaxel.plots.known_lake import KnownLake
 from vaxel.__main__ import run
 from vaxel.plots import PLOTS
 from vaxel.plots.chart import Bars, Chart
@@ -24,6 +28,24 @@ def test_a_filter_that_a_plot_does_not_know_is_refused_with_those_it_knows() -> 
     with pytest.raises(UsageError, match=r"'late' does not take --country; it takes --material, --since, --until"):
         late.parameters({"country": "DE"})
     assert late.parameters({"country": None}) == {"material": None, "since": None, "until": None}
+
+
+@pytest.mark.parametrize("name", ["late", "session", "usage"])
+def test_instants_are_compared_as_what_they_are_so_that_files_of_other_days_are_not_read(
+    lake: KnownLake, name: str
+) -> None:
+    """A column that is cast to another type is compared row by row: DuckLake then reads every file of the table."""
+    plot = next(plot for plot in PLOTS if plot.name == name)
+    first, second, third = (datetime(2026, 5, 4 + day, 9) for day in range(3))  # noqa: DTZ001
+    for instant in (first, third):
+        lake.wash("w-1", instant)
+        lake.add("uploads", device_id="w-1", seq=1, outcome="accepted", last_measured_at=instant)
+        lake.add("readings_washer", device_id="w-1", seq=1, measured_at=instant, span_ms=1, power_w=1.0, energy_wh=1.0)
+    instants = {"since": first, "until": second, "started_at": first, "ended_at": second, "device_id": "w-1"}
+    parameters = {word: instants.get(word) for word in re.findall(r"\$(\w+)", plot.query)}
+    explained = lake.connection.execute(f"EXPLAIN {plot.query}", parameters).fetchall()[0][1]
+    told = "".join(re.findall(r"\w+|[()<>=]", explained.replace("─", "")))
+    assert re.search(r"(measured_at|started_at)[<>]=?", told), "the filter is where the table is read"
 
 
 def test_the_list_names_every_plot(capsys: pytest.CaptureFixture[str]) -> None:
