@@ -3,7 +3,7 @@ with quarters as (
   -- Time zones lie quarters of an hour apart: a conversion a quarter is as right as one a reading, and fifty times fewer.
   select device_id, time_bucket(interval 15 minutes, measured_at) as quarter, sum(energy_wh) as energy_wh
   from readings_washer
-  where measured_at >= timestamp '2026-05-04' and measured_at < timestamp '2026-06-08'
+  where measured_at >= '2026-05-04' and measured_at < '2026-06-08'
   group by all
 ),
 placed as (

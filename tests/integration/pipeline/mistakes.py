@@ -16,7 +16,7 @@ MISTAKES: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("date_trunc('month', sold_on)", "date_trunc('month', registered_at)"),
     ),
     "dormant_devices": (
-        ("count(*) >= 5", "count(*) >= 1"),
+        ("count(*) >= 5", "count(*) >= 20"),
         ("greatest(4 * usual_pause_days, 10)", "10 * usual_pause_days"),
         ("median(pause_days)", "avg(pause_days)"),
         ("started_at - lag(ended_at)", "started_at - lag(started_at)"),
@@ -55,7 +55,7 @@ MISTAKES: Mapping[str, tuple[tuple[str, str], ...]] = {
     ),
     "completeness": (
         ("from completeness", "from completeness_versions"),
-        ("sum(counted)", "sum(arrived)"),
+        ("sum(missing) filter", "sum(missing_uploads) filter"),
         ("missing_uploads + refused_uploads", "missing_uploads"),
         ("verdict = 'gap'", "missing_uploads > 0"),
     ),
@@ -90,8 +90,7 @@ MISTAKES: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("country, energy_wh", "upper(left(device_id, 2)) as country, energy_wh"),
     ),
     "alerts_by_model": (
-        ("arg_max(status, version)", "arg_min(status, version)"),
-        ("group by alert_id", "group by alert_id, version"),
+        ("semi join signs using (kind)", ""),
         ("count(distinct device_id)", "count(*) + 1"),
         ("interval 28 days", "interval 0 days"),
     ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -154,6 +155,23 @@ def test_sessions_under_way_and_devices_that_nobody_made_move_no_answer(
         for view, more in MORE.items():
             with_more.execute(f"create temp view {view} as from lake.{view} union all {more}")
         assert answered(with_more, query) == answered(lake, query)
+
+
+def test_a_question_that_names_days_reads_only_their_files(lake: duckdb.DuckDBPyConnection) -> None:
+    query = QUESTIONS["load_by_hour"].read_text()
+    days = "measured_at >= '2026-05-04' and measured_at < '2026-06-08'"
+    assert days in query
+    one_day = query.replace(days, "measured_at >= '2026-05-10' and measured_at < '2026-05-11'")
+    assert 0 < files_read(lake, one_day) < files_read(lake, query) / 10
+    # It has to be text: the column counts milliseconds, and a timestamp makes DuckDB convert each value of it.
+    converted = query.replace(days, "measured_at >= timestamp '2026-05-10' and measured_at < timestamp '2026-05-11'")
+    assert files_read(lake, converted) >= files_read(lake, query)
+
+
+def files_read(lake: duckdb.DuckDBPyConnection, query: str) -> int:
+    """Parquet files that the answer took."""
+    (plan,) = lake.execute(f"explain analyze {query}").fetchall()
+    return sum(map(int, re.findall(r"Total Files Read: (\d+)", plan[1])))
 
 
 MORE = {

@@ -188,11 +188,13 @@ def alerts_by_model(fleet: TrueFleet) -> Answer:
     groups: defaultdict[tuple[str, str], list[tuple[str | None, bool, bool]]] = defaultdict(list)
     for own in versions.values():
         last = max(own, key=lambda row: row["version"])
+        if last["kind"] not in signs:
+            continue
         raised_ms = min(row["at_ms"] for row in own if row["status"] == "raised")
         is_borne_out = any(
             cycle["device_id"] == last["device_id"]
             and raised_ms < cycle["started_at_ms"] <= raised_ms + FOUR_WEEKS_MS
-            and signs.get(last["kind"]) in (cycle["anomalies"] or [])
+            and signs[last["kind"]] in (cycle["anomalies"] or [])
             for cycle in cycles
         )
         told = last["device_id"], last["status"] == "raised", is_borne_out
