@@ -90,7 +90,10 @@ def _merge(work: Work, number: int) -> Changes:
 
 
 def _expire(work: Work, number: int) -> Changes:
-    gone = expired(holding(work.catalog).snapshots, work.safe_before_ms(work.plan.snapshots_for_ms), work.now_ms)
+    """Not those that an open transaction has not seen yet: by them its commit finds what it conflicts with."""
+    held = holding(work.catalog)
+    replaced = expired(held.snapshots, work.now_ms - work.plan.snapshots_for_ms, work.now_ms)
+    gone = [snapshot for snapshot in replaced if snapshot < held.settled_snapshot]
     count = 0
     for at in work.each(number, range(0, len(gone), EXPIRED_AT_ONCE)):
         chunk = gone[at : at + EXPIRED_AT_ONCE]
@@ -107,7 +110,8 @@ def _clean_up(work: Work, _number: int) -> Changes:
 
     def clean_up() -> int:
         nonlocal removed
-        removed = leftovers.remove_old(work.lake, work.safe_before_ms(work.plan.grace_ms))
+        before_ms, unsettled_ms = work.now_ms - work.plan.grace_ms, holding(work.catalog).unsettled_ms
+        removed = leftovers.remove_old(work.lake, before_ms if unsettled_ms is None else min(before_ms, unsettled_ms))
         return removed.files
 
     count = work.attempt("old files", clean_up)
@@ -115,7 +119,13 @@ def _clean_up(work: Work, _number: int) -> Changes:
 
 
 def _remove_orphans(work: Work, _number: int) -> Changes:
-    removed = leftovers.remove_orphans(work.lake, work.safe_before_ms(work.plan.grace_ms))
+    # A file that is written from now on is as young as the youngest one there: whatever our clock says, it stays.
+    youngest_ms = leftovers.youngest_ms(work.lake)
+    oldest_open_ms = holding(work.catalog).oldest_open_ms
+    before_ms = min(work.now_ms - work.plan.grace_ms, youngest_ms)
+    removed = leftovers.remove_orphans(
+        work.lake, before_ms if oldest_open_ms is None else min(before_ms, oldest_open_ms)
+    )
     return [Change("", ORPHANS, removed.files)], removed.bytes
 
 

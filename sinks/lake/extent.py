@@ -51,12 +51,17 @@ class Holding:
 
     Attributes:
         scheduled_files: Files that no snapshot needs, kept a while for whoever reads them still.
-        oldest_open_ms: Begin of the oldest transaction that is open in the catalogue, ms since 1970 UTC; None: none is.
+        unsettled_ms: Since when the first of them waits that a transaction open in the catalogue may still read, ms
+            since 1970 UTC; None: none is. By what the transaction can see, not by a clock.
+        settled_snapshot: The newest snapshot that every transaction sees that is open.
+        oldest_open_ms: Begin of the oldest of them, ms since 1970 UTC; None: none is open.
     """
 
     tables: dict[str, Extent]
     snapshots: list[Snapshot]
     scheduled_files: int
+    unsettled_ms: int | None
+    settled_snapshot: int
     oldest_open_ms: int | None
 
     @property
@@ -99,11 +104,17 @@ def holding(catalog: str) -> Holding:
                 int(old_bytes),
             )
         snapshots = [(int(number), int(time_ms)) for number, time_ms in connection.execute(_SNAPSHOTS).fetchall()]
-        scheduled = connection.execute("SELECT count(*) FROM ducklake_files_scheduled_for_deletion").fetchone()
-        oldest = connection.execute(_OLDEST_OPEN).fetchone()
-    assert scheduled is not None
-    assert oldest is not None
-    return Holding(tables, snapshots, int(scheduled[0]), None if oldest[0] is None else int(oldest[0]))
+        row = connection.execute(_OPEN).fetchone()
+    assert row is not None
+    scheduled, unsettled_ms, settled_snapshot, oldest_ms = row
+    return Holding(
+        tables,
+        snapshots,
+        int(scheduled),
+        None if unsettled_ms is None else int(unsettled_ms),
+        int(settled_snapshot),
+        None if oldest_ms is None else int(oldest_ms),
+    )
 
 
 @contextmanager
@@ -136,9 +147,18 @@ _INLINED = "SELECT table_id, array_agg(table_name) FROM ducklake_inlined_data_ta
 _SNAPSHOTS = """
 SELECT snapshot_id, floor(extract(epoch FROM snapshot_time::timestamptz) * 1000) FROM ducklake_snapshot
 """
-_OLDEST_OPEN = """
-SELECT floor(extract(epoch FROM min(xact_start)) * 1000) FROM pg_stat_activity
-WHERE datname = current_database() AND pid <> pg_backend_pid()
+_OPEN = """
+WITH open AS (
+    -- DuckLake's transactions keep one of PostgreSQL's open. Rows younger than its oldest one running it cannot see.
+    SELECT coalesce(max(age(backend_xmin)), -1) AS sees_from_age, min(xact_start) AS oldest FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'
+)
+SELECT (SELECT count(*) FROM ducklake_files_scheduled_for_deletion),
+       (SELECT floor(extract(epoch FROM min(schedule_start::timestamptz)) * 1000)
+        FROM ducklake_files_scheduled_for_deletion AS f WHERE age(f.xmin) <= sees_from_age),
+       (SELECT coalesce(max(snapshot_id), 0) FROM ducklake_snapshot AS s WHERE age(s.xmin) > sees_from_age),
+       floor(extract(epoch FROM oldest) * 1000)
+FROM open
 """
 _TABLES = """
 SELECT t.table_id, t.table_name,

@@ -62,15 +62,30 @@ def sizes(lake: duckdb.DuckDBPyConnection, paths: list[str]) -> int:
     """Bytes that these files take; nothing of them is read."""
     if not paths:
         return 0
-    place = lake.execute(f"SELECT value FROM __ducklake_metadata_{LAKE}.ducklake_metadata WHERE key = 'data_path'")
-    row = place.fetchone()
-    assert row is not None
     row = lake.execute(
         "SELECT coalesce(sum(size), 0) FROM read_blob(?) WHERE filename IN (SELECT unnest(?))",
-        [f"{row[0]}**", paths],
+        [_everything(lake), paths],
     ).fetchone()
     assert row is not None
     return int(row[0])
+
+
+def youngest_ms(lake: duckdb.DuckDBPyConnection) -> int:
+    """When the youngest file was written, by the clock of where the files are, to the second; 0 without any."""
+    row = lake.execute(
+        "SELECT coalesce(epoch_ms(max(last_modified)), 0) FROM read_blob(?)", [_everything(lake)]
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def _everything(lake: duckdb.DuckDBPyConnection) -> str:
+    """Pattern of all files below the lake's place."""
+    row = lake.execute(
+        f"SELECT value FROM __ducklake_metadata_{LAKE}.ducklake_metadata WHERE key = 'data_path'"
+    ).fetchone()
+    assert row is not None
+    return f"{row[0]}**"
 
 
 def _paths(lake: duckdb.DuckDBPyConnection, function: str, before_ms: int, *, dry_run: bool) -> list[str]:

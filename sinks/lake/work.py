@@ -12,7 +12,6 @@ import duckdb
 
 from schemas.lake import SINK_POSITION
 from sinks.lake.care_plan import Plan
-from sinks.lake.extent import holding
 from sinks.lake.turns import Turns
 
 PAUSES_S = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
@@ -72,12 +71,6 @@ class Work:
                 self.lake.execute("ROLLBACK")
             raise
         return count
-
-    def safe_before_ms(self, kept_ms: int) -> int:
-        """What lies before this instant is older than that, and than every transaction that is open."""
-        oldest_ms = holding(self.catalog).oldest_open_ms
-        wanted_ms = self.now_ms - kept_ms
-        return wanted_ms if oldest_ms is None else min(wanted_ms, oldest_ms)
 
     def each(self, number: int, things: Iterable[T]) -> Iterator[T]:
         """The things, telling how far through them step `number` is."""

@@ -21,7 +21,7 @@ import pytest
 from schemas.errors import OutsideError
 from schemas.lake import TABLES
 from schemas.retention import DAY_MS, HOUR_MS, Policy
-from sinks.lake import tables
+from sinks.lake import leftovers, tables
 from sinks.lake.care import maintain, only_maintainer
 from sinks.lake.care_plan import STEPS, Done, Plan
 from sinks.lake.connection import open_reader, open_writer
@@ -255,6 +255,41 @@ def test_a_transaction_that_is_open_keeps_its_files_and_its_snapshot(kept: Kept)
     kept.maintain(ALL_AT_ONCE, later_ms())
     assert len(kept.parquet()) == 1
     assert kept.ask("SELECT count(*) FROM readings_shoe") == [(1200,)]
+
+
+def test_a_transaction_begun_while_files_were_merged_keeps_those_from_before(kept: Kept) -> None:
+    for number in range(3):
+        kept.put(number * 1_000, 300)
+    files = kept.parquet()
+    kept.writer.execute("BEGIN")
+    kept.writer.execute("CALL ducklake_merge_adjacent_files('lake', 'readings_shoe')")
+    time.sleep(0.01)
+    with open_reader(kept.catalog, kept.files) as reader:
+        # It begins later than the merging does, by any clock, and yet sees what was before.
+        reader.execute("BEGIN")
+        before = reader.execute(SEEN).fetchall()
+        kept.writer.execute("COMMIT")
+        kept.maintain(ALL_AT_ONCE, later_ms())
+        assert set(files) <= set(kept.parquet())
+        assert reader.execute(SEEN).fetchall() == before
+
+
+def test_a_file_that_is_being_written_is_no_orphan_whatever_the_clock_says(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept.put(0, 300)
+    remove = leftovers.remove_orphans
+
+    def written_just_now(lake: duckdb.DuckDBPyConnection, before_ms: int) -> leftovers.Removed:
+        kept.writer.execute("BEGIN")
+        kept.put(1_000, 300)
+        return remove(lake, before_ms)
+
+    monkeypatch.setattr(leftovers, "remove_orphans", written_just_now)
+    done = kept.maintain(ALL_AT_ONCE, later_ms())
+    kept.writer.execute("COMMIT")
+    assert not done["orphans"].changes
+    assert kept.ask("SELECT count(*) FROM readings_shoe") == [(600,)]
 
 
 def test_two_do_not_look_after_one_lake_at_once(kept: Kept) -> None:

@@ -1,0 +1,100 @@
+"""`vaxel lake maintain` and `vaxel lake status` as an operator calls them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from sinks.lake.extent import holding
+from tests.integration.lake.conftest import ROWS_IN_A_FRAME, FreshDatabase, Lake
+from vaxel.__main__ import run
+
+pytestmark = [pytest.mark.kafka, pytest.mark.postgres]
+
+
+@pytest.fixture
+def addressed(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> Lake:
+    monkeypatch.setenv("VAXEL_KAFKA", lake.kafka)
+    monkeypatch.setenv("VAXEL_LAKE_CATALOG", lake.catalog)
+    monkeypatch.setenv("VAXEL_LAKE_FILES", lake.files)
+    monkeypatch.setenv("VAXEL_RECORDS", lake.catalog)
+    for number in range(2):
+        lake.produce(range(number, number + 1))
+        lake.sink(ROWS_IN_A_FRAME)
+    return lake
+
+
+def test_maintain_shows_each_step_and_what_it_saved(addressed: Lake, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["lake", "maintain", "--dry-run"]) == 0
+    foreseen = capsys.readouterr().out.splitlines()
+    assert foreseen[-1] == "dry run: nothing was changed"
+    assert run(["lake", "maintain"]) == 0
+    done = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0] for line in done[:8]] == [
+        "1 flush", "2 retention", "3 roll-up", "4 rewrite", "5 merge", "6 expire", "7 clean-up", "8 orphans",
+    ]  # fmt: skip
+    assert done[1] == "2 retention: nothing to do"
+    assert [
+        line for line in done if line.startswith("readings_washer: ") and "2 files" in line and "-> 1 files" in line
+    ]
+    assert run(["lake", "maintain", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [step["number"] for step in told["steps"]] == list(range(1, 9))
+    assert told["after"]["tables"]["readings_washer"]["files"] == 1
+
+
+def test_rules_of_a_file_hold_and_options_win(
+    addressed: Lake, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rules = tmp_path / "rules.toml"
+    rules.write_text('snapshots_for = "12h"\nroll_up_after_days = 20000\n[keep]\nusage = "50y"\n')
+    call = ["lake", "maintain", "--rules", str(rules), "--json"]
+    assert run(call) == 0
+    assert not json.loads(capsys.readouterr().out)["steps"][1]["changes"]
+    assert run([*call, "--keep", "readings_washer.usage=1h"]) == 0
+    assert json.loads(capsys.readouterr().out)["steps"][1]["changes"] == [
+        {"table": "readings_washer", "what": "usage: rows gone", "count": 2 * ROWS_IN_A_FRAME}
+    ]
+
+
+def test_status_says_what_the_lake_holds(addressed: Lake, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["lake", "status", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["tables"]["readings_washer"]["rows"] == 2 * ROWS_IN_A_FRAME
+    assert told["snapshots"]["count"] == len(holding(addressed.catalog).snapshots)
+    assert run(["lake", "status"]) == 0
+    shown = capsys.readouterr().out
+    assert "readings_washer" in shown
+    assert "snapshots: " in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--keep", "health"], "Cannot read --keep 'health'"),
+        (["--keep", "health=soon"], "Cannot read the duration 'soon'"),
+        (["--keep", "healht=1d"], "Unknown data class 'healht'"),
+        (["--snapshots-for", "0h"], "snapshots_for is '0h': at least 1h"),
+        (["--rules", "/nowhere.toml"], "Cannot read the rules in '/nowhere.toml'"),
+    ],
+)
+def test_wrong_rules_are_one_line_and_exit_code_2(
+    arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["lake", "maintain", *arguments]) == 2
+    shown = capsys.readouterr().err
+    assert told in shown
+    assert shown.count("\n") == 1
+
+
+def test_without_a_lake_status_says_how_to_make_one(
+    lake: Lake, fresh_database: FreshDatabase, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in (("KAFKA", lake.kafka), ("LAKE_CATALOG", fresh_database()), ("LAKE_FILES", lake.files)):
+        monkeypatch.setenv(f"VAXEL_{name}", value)
+    monkeypatch.setenv("VAXEL_RECORDS", lake.catalog)
+    for command in (["lake", "status"], ["lake", "maintain"], ["lake", "maintain", "--dry-run"]):
+        assert run(command) == 3
+        assert "holds no lake yet" in capsys.readouterr().err
