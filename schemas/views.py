@@ -55,6 +55,11 @@ class View:
         return {**inherited, **self.own}
 
 
+_SPAN = {
+    "started_at": Meaning("When it began, by the device's clock", "UTC", "usage"),
+    "ended_at": Meaning("When it ended, by the device's clock", "UTC", "usage"),
+    "known_at": Meaning("When Kafka took in the upload that this version follows from", "UTC", "technical"),
+}
 _INTERVAL = {
     "from_at": Meaning("Begin of the interval", "UTC", "usage"),
     "to_at": Meaning("End of the interval; null while it goes on", "UTC", "usage"),
@@ -93,7 +98,7 @@ VIEWS = (
         """,
         "Wash cycles as known now: the newest version of each, without those withdrawn",
         (WashCycle,),
-        {"duration_min": Meaning("From its begin to its end", "min", "usage")},
+        {**_SPAN, "duration_min": Meaning("From its begin to its end", "min", "usage")},
     ),
     View(
         "runs",
@@ -109,13 +114,14 @@ VIEWS = (
         """,
         "Runs as known now: the newest version of each, without those withdrawn",
         (Run,),
-        {"duration_s": Meaning("From its begin to its end", "s", "usage")},
+        {**_SPAN, "duration_s": Meaning("From its begin to its end", "s", "usage")},
     ),
     View(
         "usage",
         f"SELECT * FROM {_newest(USAGE_VERSIONS, 'session_id')} WHERE status <> 'withdrawn'",
         "Whose use each session was, as known now, as of when it began",
         (Usage,),
+        _SPAN,
     ),
     View(
         "sessions_current",
@@ -135,8 +141,13 @@ VIEWS = (
         LEFT JOIN usage USING (session_id)
         """,
         "Sessions of all products as known now, with where they were and how they are paid for; nobody's name",
-        (WashCycle, Run, Usage),
-        {"duration_s": Meaning("From its begin to its end", "s", "usage")},
+        (Usage, WashCycle, Run),
+        {
+            **_SPAN,
+            "duration_s": Meaning("From its begin to its end", "s", "usage"),
+            "status": meanings(WashCycle)["status"],
+            "version": meanings(WashCycle)["version"],
+        },
     ),
     View(
         "insights",
