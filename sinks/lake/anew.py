@@ -48,6 +48,7 @@ class Lake:
 
     kafka: str
     address: str
+    place: str
     writer: duckdb.DuckDBPyConnection
     entry: Input
     extents: dict[Place, Extent]
@@ -90,11 +91,12 @@ def opened(kafka: str, address: str, place: str, table: str, inputs: Sequence[In
             f"Table {table!r} is not fed by a topic, so Kafka cannot give it back: put its files back from a backup."
         )
     extents = Topics(kafka).extents([entry.topic])
-    with closing(open_writer(address, place)) as writer:
+    # A deletion that goes into the catalogue leaves its file, broken as it is, for readers to open.
+    with closing(open_writer(address, place, inlined_rows=0)) as writer:
         with outside("read the lake's snapshots"):
             without_cache(writer)
             rows = writer.execute(f"SELECT snapshot_id FROM ducklake_snapshots('{LAKE}')").fetchall()
-        yield Lake(kafka, address, writer, entry, extents, sorted(number for (number,) in rows))
+        yield Lake(kafka, address, place, writer, entry, extents, sorted(number for (number,) in rows))
 
 
 def keep_digests(address: str, place: str, table: str) -> None:

@@ -37,19 +37,22 @@ _UNREACHABLE = re.compile(
 """What errors say that may be gone later: those of the catalogue, of S3, and of a full disk."""
 
 
-def open_writer(catalog: str, files: str, memory: str = DEFAULT_MEMORY) -> duckdb.DuckDBPyConnection:
+def open_writer(
+    catalog: str, files: str, memory: str = DEFAULT_MEMORY, inlined_rows: int = INLINED_ROWS
+) -> duckdb.DuckDBPyConnection:
     """A connection that may write; the lake is created when the catalogue has none.
 
     Args:
         catalog: PostgreSQL address (`postgresql://...` or `host=... dbname=...`) of the catalogue's database.
         files: Directory, or S3 prefix, of the Parquet files.
         memory: Most memory DuckDB takes, in its own spelling (`2GB`).
+        inlined_rows: Inserts and deletions of at most so many rows go into the catalogue.
     Raises:
         UnreachableError: the catalogue does not answer.
         OutsideError: it answers, and refuses.
     """
     place = _place(_place_in_catalogue(catalog), files)
-    return _open(catalog, place, memory, f"DATA_INLINING_ROW_LIMIT {INLINED_ROWS}")
+    return _open(catalog, place, memory, f"DATA_INLINING_ROW_LIMIT {inlined_rows:d}")
 
 
 def open_reader(

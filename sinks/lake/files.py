@@ -54,6 +54,11 @@ class LakeFile:
     bounds: Mapping[str, ColumnBounds]
 
     @property
+    def is_current(self) -> bool:
+        """Whether a reader of the newest snapshot opens it: a file of which all rows are deleted is passed by."""
+        return self.until is None and (self.kind == "delete" or self.live_rows > 0)
+
+    @property
     def live_rows(self) -> int:
         """Rows that a reader of the newest snapshot gets out of it."""
         return self.row_count - self.deleted
@@ -76,12 +81,16 @@ def catalogue(address: str) -> Iterator[psycopg.Connection[dict[str, Any]]]:
 
 
 def needed(connection: psycopg.Connection[dict[str, Any]], *, by_all_snapshots: bool = False) -> list[LakeFile]:
-    """Files that the newest snapshot needs, or any that is kept; in the order in which they were written."""
+    """Files that the newest snapshot needs, or any that is kept; in the order in which they were written.
+
+    A file of which all rows are deleted stays listed in the catalogue until maintenance passes, and so may the list of
+    the deletions: no reader opens them.
+    """
     current = "" if by_all_snapshots else "WHERE files.end_snapshot IS NULL"
     found = connection.execute(_FILES.format(current=current)).fetchall()
     bounds = _bounds(connection, by_all_snapshots=by_all_snapshots)
     inlined = _deleted_in_catalogue(connection)
-    return [
+    files = [
         LakeFile(
             file_id=row["file_id"],
             kind=row["kind"],
@@ -98,6 +107,11 @@ def needed(connection: psycopg.Connection[dict[str, Any]], *, by_all_snapshots: 
         )
         for row in found
     ]
+    if by_all_snapshots:
+        return files
+    opened = {file.file_id for file in files if file.kind == "data" and file.is_current}
+    of_data = {row["file_id"]: row["data_file_id"] for row in found}
+    return [file for file in files if of_data[file.file_id] in opened]
 
 
 def all_paths(connection: psycopg.Connection[dict[str, Any]]) -> set[str]:
@@ -144,7 +158,7 @@ JOIN (SELECT DISTINCT ON (schema_id) * FROM ducklake_schema ORDER BY schema_id, 
   USING (schema_id)
 """
 _FILES = f"""
-SELECT files.data_file_id AS file_id, 'data' AS kind, tables.table_name, {_WHOLE_PATH} AS path,
+SELECT files.data_file_id AS file_id, files.data_file_id, 'data' AS kind, tables.table_name, {_WHOLE_PATH} AS path,
        files.begin_snapshot, files.end_snapshot,
        greatest(files.begin_snapshot, coalesce(files.partial_max, 0)) AS newest,
        files.record_count AS row_count, files.file_size_bytes, files.footer_size,
@@ -152,7 +166,8 @@ SELECT files.data_file_id AS file_id, 'data' AS kind, tables.table_name, {_WHOLE
                  WHERE of_it.data_file_id = files.data_file_id AND of_it.end_snapshot IS NULL), 0)::BIGINT AS deleted
 FROM ducklake_data_file AS files {_OF_TABLE} {{current}}
 UNION ALL
-SELECT files.delete_file_id, 'delete', tables.table_name, {_WHOLE_PATH}, files.begin_snapshot, files.end_snapshot,
+SELECT files.delete_file_id, files.data_file_id, 'delete', tables.table_name, {_WHOLE_PATH},
+       files.begin_snapshot, files.end_snapshot,
        greatest(files.begin_snapshot, coalesce(files.partial_max, 0)), files.delete_count, files.file_size_bytes,
        files.footer_size, 0
 FROM ducklake_delete_file AS files {_OF_TABLE} {{current}}

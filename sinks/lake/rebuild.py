@@ -10,16 +10,17 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
+from contextlib import closing
 
 from schemas.errors import DecisionError, OutsideError
 from schemas.lake import INPUTS, Input
 from sinks.lake import stand_in
 from sinks.lake.anew import Lake, Made, Progress, keep_digests, opened
 from sinks.lake.check import FileFault
-from sinks.lake.connection import LAKE, outside
+from sinks.lake.connection import LAKE, open_reader, outside
 from sinks.lake.exchange import Exchanged, changed_rows, exchange
 from sinks.lake.files import catalogue
-from sinks.lake.reread import READ_ANEW
+from sinks.lake.reread import BATCH_ROWS, READ_ANEW
 from sinks.lake.spans import Moment, is_held, spans
 
 _APPENDS = ("tables_inserted_into", "inlined_insert")
@@ -107,15 +108,28 @@ def _replace(lake: Lake, since: Moment, until: Moment, damaged: Sequence[str], *
     removed += changed_rows(lake.writer, f'DELETE FROM "{table}" WHERE snapshot_id <= {until.snapshot:d}')
     added = changed_rows(lake.writer, f'INSERT INTO "{table}" SELECT * FROM {READ_ANEW}')
     if since.snapshot is not None:
-        added += changed_rows(
-            lake.writer, f'INSERT INTO "{table}" SELECT * FROM "{table}" AT (VERSION => {since.snapshot:d})'
-        )
+        added += _insert_as_of(lake, since.snapshot)
     if added < removed and not accept_fewer:
         raise DecisionError(
             f"Table {table!r} would have {added:,} rows instead of {removed:,}: the others are not in Kafka, or were "
             "stored twice. Nothing has changed. To go on with that: --accept-fewer."
         )
     return Exchanged(removed, added)
+
+
+def _insert_as_of(lake: Lake, snapshot: int) -> int:
+    """Puts in the rows of the snapshot; how many.
+
+    Another connection reads them: in a transaction that has changed the table, `AT (VERSION => ...)` mixes in what it
+    has changed.
+    """
+    table = lake.entry.table.name
+    with closing(open_reader(lake.address, lake.place, as_of=snapshot)) as then:
+        lake.writer.register("as_of", then.execute(f'SELECT * FROM "{table}"').to_arrow_reader(BATCH_ROWS))
+        try:
+            return changed_rows(lake.writer, f'INSERT INTO "{table}" BY NAME SELECT * FROM as_of')
+        finally:
+            lake.writer.unregister("as_of")
 
 
 def _refuse_disturbed(lake: Lake, until: Moment) -> None:

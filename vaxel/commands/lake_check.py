@@ -128,7 +128,7 @@ def _fault_lines(fault: FileFault, data_dir: Path) -> list[str]:
     seen_by = f"since snapshot {file.since}" + ("" if file.until is None else f" until {file.until}")
     rows = f"{file.live_rows:,} rows" if file.kind == "data" else f"which {file.row_count:,} rows are deleted"
     told = [f"Table {file.table!r}: {rows} in {file.path}, {seen_by}: {fault.fault}."]
-    if file.until is not None:
+    if not file.is_current:
         told.append("  Only time travel needs it; it goes when its snapshots expire (`vaxel lake maintain`).")
     elif file.kind == "delete":
         told.append("  Kafka does not know what was deleted: put the file back from a backup.")
