@@ -28,6 +28,7 @@ class Session:
         read_to: Next offset to read of each of them.
         at_end: Partitions that have been read to their end.
         looked_s: When Kafka and the catalogue last answered.
+        worked_s: When a batch was last stored, or there was nothing to store; 0 before.
         commits: Transactions since it was opened.
     """
 
@@ -39,6 +40,7 @@ class Session:
     read_to: dict[Place, int]
     at_end: set[Place] = field(default_factory=set)
     looked_s: float = field(default_factory=time.monotonic)
+    worked_s: float = 0.0
     commits: int = 0
 
 

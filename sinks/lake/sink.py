@@ -39,7 +39,7 @@ class Settings:
         max_rows: Rows in a batch, about; one record more may come on top. So for `max_bytes`.
         max_age_s: Longest that a row waits.
         max_idle_s: Longest that a move over nothing but transaction markers waits, and that topics go unlooked at.
-        patience_s: How long Kafka and the catalogue may be away before the sink gives up.
+        patience_s: How long Kafka, the catalogue or room for files may be away before the sink gives up.
         memory: Most memory of DuckDB, which sorts and writes a batch; it has two more batches beside it.
         flush_after: Transactions after which small inserts leave the catalogue for Parquet files. Measured: 3,000
             transactions of 37 rows without it make each 90 ms slower than the first.
@@ -76,25 +76,26 @@ def run(
         tell: Called with one line when something does not answer and is tried again.
         watch: Is kept up to date, about once a second.
     Raises:
-        UnreachableError: Kafka or the catalogue was away for longer than `patience_s`.
+        UnreachableError: something was away for longer than `patience_s`.
         PositionError: a topic was created again, or lost what comes next.
         OutsideError: another sink owns a partition, or a record cannot be read.
     """
     watch = Watch() if watch is None else watch
-    answered_s = time.monotonic()
+    worked_s = time.monotonic()
     pause_s = FIRST_PAUSE_S
     while not stop.is_set():
         session = None
         try:
             with opened(kafka, catalog, files, inputs, accepted_topics, settings.share, settings.memory) as session:
-                accepted_topics, pause_s = (), FIRST_PAUSE_S
+                accepted_topics = ()
                 if not session.positions:
                     tell(f"No topic has a partition in share {settings.share}: waiting for one.")
                 _follow(session, stop, inputs, settings, report, watch)
         except UnreachableError as error:
-            if session is not None:
-                answered_s = max(answered_s, session.looked_s)
-            if time.monotonic() - answered_s > settings.patience_s:
+            # Where files find no room, all opens well each time: only what was done counts.
+            if session is not None and session.worked_s > worked_s:
+                worked_s, pause_s = session.worked_s, FIRST_PAUSE_S
+            if time.monotonic() - worked_s > settings.patience_s:
                 raise
             tell(f"{error} Trying again in {pause_s:g} s.")
             stop.wait(pause_s)
@@ -135,6 +136,8 @@ def _follow(
                 session.turns.look()
                 if _has_grown(session, by_topic, settings.share):
                     return None
+                if not batch.ends:
+                    session.worked_s = session.looked_s
 
 
 def _take(session: Session, batch: Batch) -> None:

@@ -95,7 +95,7 @@ class Storing:
         for place, next_offset in batch.ends.items():
             session.positions[place] = Position(session.positions[place].topic_id, next_offset)
         session.commits += 1
-        session.looked_s = time.monotonic()
+        session.looked_s = session.worked_s = time.monotonic()
         counts = {table: part.num_rows for table, part in rows.items()}
         self._report(Stored(counts, session.looked_s - begun_s, caught_up, conflicts))
         if session.commits % self._flush_after == 0:
