@@ -31,6 +31,7 @@ DEFAULT_MEMORY = "2GB"
 ANSWER_WITHIN_S = 10
 _UNREACHABLE = re.compile(
     r"postgres|connection|ssl"
+    r"|failed to execute query \"rollback\""  # nothing but a lost connection makes one fail
     r"|could not connect|error for http |http (code )?(429|5\d\d)"
     r"|no space left|disk quota"
 )
