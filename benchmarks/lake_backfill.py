@@ -33,7 +33,7 @@ from producers.simulation import deliveries
 from schemas.errors import OutsideError
 from schemas.facts import Run, WashCycle
 from schemas.fields import Contract
-from schemas.forms import arrow_schema, lake_types
+from schemas.forms import arrow_schema, as_in_lake
 from schemas.lake import READINGS_SHOE, READINGS_WASHER, RUN_VERSIONS, TABLES, UPLOADS, WASH_CYCLE_VERSIONS, Table
 from sinks.lake.connection import open_writer
 from sinks.lake.tables import only_one, prepare
@@ -164,8 +164,7 @@ def _rows(product: Product) -> dict[Table, pa.Table]:
         _readings(product): pa.concat_tables([outputs.readings for outputs in said]),
         _versions(product): pa.Table.from_pylist(versions, schema=arrow_schema(contract)),
     }
-    kinds = {table: lake_types(table.contract) for table in found}
-    return {table: rows.rename_columns(kinds[table].names).cast(kinds[table]) for table, rows in found.items()}
+    return {table: as_in_lake(rows, table.contract) for table, rows in found.items()}
 
 
 def _said(product: Product, records: list[_Record]) -> Iterator[Outputs]:

@@ -90,7 +90,7 @@ def _cycles(fleet: Fleet, day: int) -> str:
 def readings_sql(fleet: Fleet, day: int) -> str:
     return f"""
         SELECT device_id, session_no * 100 + number // 20 AS seq, session_no,
-               (started_at + to_seconds(15 * number))::TIMESTAMP_MS AS measured_at, 15000 AS span_ms,
+               (started_at + to_seconds(15 * number))::TIMESTAMP AS measured_at, 15000 AS span_ms,
                round(CASE phase WHEN 'fill' THEN 8 WHEN 'heat' THEN 1900 WHEN 'wash' THEN 80 WHEN 'rinse' THEN 55
                      ELSE 250 END * (0.9 + noise / 5), 1) AS power_w,
                power_w * 15 / 3600 AS energy_wh,

@@ -4,12 +4,15 @@
 |--------------|---------------|------------------|---------------|-------------------|
 | bool         | bool          | BOOLEAN          | BOOLEAN       | boolean           |
 | int          | int64         | DOUBLE           | BIGINT        | bigint            |
-| int, an instant `*_ms` | int64 | DOUBLE          | TIMESTAMP_MS `*` | timestamptz `*` |
+| int, an instant `*_ms` | int64 | DOUBLE          | TIMESTAMP `*` | timestamptz `*` |
 | float        | float64       | DOUBLE           | DOUBLE        | double precision  |
 | str, Literal | string        | VARCHAR          | VARCHAR       | text              |
 | bytes        | binary        | -                | BLOB          | bytea             |
 | date         | date32        | -                | DATE          | date              |
 | list[x]      | list<x>       | [x]              | x[]           | x[]               |
+
+Instants are milliseconds, but DuckDB's own TIMESTAMP (microseconds) in the lake: a TIMESTAMP_MS is cast where it is
+compared with one, and DuckLake then reads all files of a table instead of those of a day.
 
 Integers are parsed as DOUBLE because DuckDB rounds 1.5 into an integer field without a word; whether a value is whole
 is checked on the column afterwards.
@@ -142,10 +145,17 @@ def lake_types(model: type[Contract]) -> pa.Schema:
     """Arrow schema of the contract's rows as the lake holds them: instants are timestamps, renamed `*_at`."""
     return pa.schema(
         [
-            pa.field(column.lake_name, pa.timestamp("ms") if column.is_instant else _arrow_type(column))
+            pa.field(column.lake_name, pa.timestamp("us") if column.is_instant else _arrow_type(column))
             for column in columns(model)
         ]
     )
+
+
+def as_in_lake(rows: pa.Table, model: type[Contract]) -> pa.Table:
+    """Rows of a contract (`arrow_schema`) as the lake holds them."""
+    types = lake_types(model)
+    in_ms = [pa.timestamp("ms") if pa.types.is_timestamp(field.type) else field.type for field in types]
+    return rows.rename_columns(types.names).cast(pa.schema(list(zip(types.names, in_ms, strict=True)))).cast(types)
 
 
 def _arrow_type(column: Column) -> pa.DataType:
@@ -155,7 +165,7 @@ def _arrow_type(column: Column) -> pa.DataType:
 
 def _duckdb_type(column: Column) -> str:
     if column.is_instant:
-        return "TIMESTAMP_MS"
+        return "TIMESTAMP"
     return _DUCKDB[column.value.kind] + ("[]" if column.is_list else "")
 
 

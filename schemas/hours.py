@@ -105,7 +105,7 @@ SHOE = (
 def rolled(readings: str, figures: Sequence[Figure], condition: str = "true") -> str:
     """SQL of the hours of those raw readings that meet the condition: one row a device, session and hour."""
     return (
-        "SELECT device_id, session_no, date_trunc('hour', measured_at)::TIMESTAMP_MS AS hour_at, "
+        "SELECT device_id, session_no, date_trunc('hour', measured_at)::TIMESTAMP AS hour_at, "
         f"count(*) AS readings, {', '.join(map(_of_readings, figures))} "
         f"FROM {readings} WHERE {condition} GROUP BY ALL"
     )

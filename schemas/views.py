@@ -67,7 +67,12 @@ _INTERVAL = {
 
 
 def _newest(table: Table, *key: str) -> str:
-    """The newest version of each thing in a table."""
+    """The newest version of each thing in a table.
+
+    Args:
+        key: The thing's columns. Its device is named beside its id, though the id has it: so a question after one
+            device looks at that device's rows only.
+    """
     things = ", ".join(key)
     return (
         f"(SELECT * FROM {table.name} QUALIFY row_number() OVER "
@@ -93,7 +98,7 @@ VIEWS = (
                programme_source, fill_s, heat_s, wash_s, rinse_s, spin_s, drain_s, heat_energy_wh, heater_w,
                heating_k_per_min, max_temperature_c, max_drum_rpm, spin_w, label_energy_deviation_pct,
                label_water_deviation_pct, anomalies
-        FROM {_newest(WASH_CYCLE_VERSIONS, "session_id")}
+        FROM {_newest(WASH_CYCLE_VERSIONS, "session_id", "device_id")}
         WHERE status <> 'withdrawn'
         """,
         "Wash cycles as known now: the newest version of each, without those withdrawn",
@@ -109,7 +114,7 @@ VIEWS = (
                status, version, session_no, reading_count, known_at,
                moving_s, paused_s, gap_s, pace_s_per_km, split_s, avg_contact_balance_pct, asymmetry_pct,
                heart_rate_zone_s, max_heart_rate_known_bpm, load
-        FROM {_newest(RUN_VERSIONS, "session_id")}
+        FROM {_newest(RUN_VERSIONS, "session_id", "device_id")}
         WHERE status <> 'withdrawn'
         """,
         "Runs as known now: the newest version of each, without those withdrawn",
@@ -118,7 +123,7 @@ VIEWS = (
     ),
     View(
         "usage",
-        f"SELECT * FROM {_newest(USAGE_VERSIONS, 'session_id')} WHERE status <> 'withdrawn'",
+        f"SELECT * FROM {_newest(USAGE_VERSIONS, 'session_id', 'device_id')} WHERE status <> 'withdrawn'",
         "Whose use each session was, as known now, as of when it began",
         (Usage,),
         _SPAN,
@@ -151,7 +156,7 @@ VIEWS = (
     ),
     View(
         "insights",
-        f"SELECT * FROM {_newest(INSIGHT_VERSIONS, 'insight_id')}",
+        f"SELECT * FROM {_newest(INSIGHT_VERSIONS, 'insight_id', 'device_id')}",
         "Advice as it was given last: what a correction of its session changed replaces it",
         (Insight,),
     ),
@@ -210,8 +215,8 @@ VIEWS = (
     View(
         "custodies",
         f"""
-        SELECT device_id, epoch_ms(unnest(from_ms))::TIMESTAMP_MS AS from_at,
-               epoch_ms(unnest(to_ms))::TIMESTAMP_MS AS to_at, unnest(kind) AS kind, unnest(subject) AS subject,
+        SELECT device_id, epoch_ms(unnest(from_ms))::TIMESTAMP AS from_at,
+               epoch_ms(unnest(to_ms))::TIMESTAMP AS to_at, unnest(kind) AS kind, unnest(subject) AS subject,
                unnest(country) AS country, unnest(time_zone) AS time_zone, revision
         FROM {_last_told(CUSTODY_VERSIONS)}
         """,
@@ -222,8 +227,8 @@ VIEWS = (
     View(
         "contracts",
         f"""
-        SELECT device_id, epoch_ms(unnest(from_ms))::TIMESTAMP_MS AS from_at,
-               epoch_ms(unnest(to_ms))::TIMESTAMP_MS AS to_at, unnest(contract_no) AS contract_no,
+        SELECT device_id, epoch_ms(unnest(from_ms))::TIMESTAMP AS from_at,
+               epoch_ms(unnest(to_ms))::TIMESTAMP AS to_at, unnest(contract_no) AS contract_no,
                unnest(kind) AS kind, unnest(currency) AS currency,
                unnest(energy_price_per_kwh)::DECIMAL(18, 6) AS energy_price_per_kwh,
                unnest(water_price_per_m3)::DECIMAL(18, 6) AS water_price_per_m3, revision

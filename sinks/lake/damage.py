@@ -12,7 +12,7 @@ from sinks.lake.connection import LAKE
 from sinks.lake.files import ColumnBounds, LakeFile
 from sinks.lake.storage import is_remote
 
-EXACTLY_BOUNDED = ("BIGINT", "INTEGER", "SMALLINT", "TINYINT", "TIMESTAMP", "TIMESTAMP_MS", "DATE", "BOOLEAN")
+EXACTLY_BOUNDED = ("BIGINT", "INTEGER", "SMALLINT", "TINYINT", "TIMESTAMP", "DATE", "BOOLEAN")
 """Types of which the catalogue keeps the exact least and greatest value; of long texts it may keep a shorter one."""
 
 

@@ -18,7 +18,7 @@ from schemas.errors import OutsideError
 from schemas.evolution import with_additions
 from schemas.failures import HEADERS, FailedEvent
 from schemas.fields import IDENTIFIER, Contract
-from schemas.forms import arrow_schema, lake_types
+from schemas.forms import arrow_schema, as_in_lake
 
 _IDENTIFIER = re.compile(IDENTIFIER)
 
@@ -64,7 +64,7 @@ def frame_rows(batches: Sequence[pa.RecordBatch], contract: type[Contract]) -> p
     """One table, as the lake holds it, of the batches of many frames."""
     schema = arrow_schema(contract)
     plain = [pa.RecordBatch.from_arrays(batch.columns, schema=schema) for batch in batches]
-    return _as_in_lake(pa.Table.from_batches(plain, schema), contract)
+    return as_in_lake(pa.Table.from_batches(plain, schema), contract)
 
 
 def json_rows(records: Sequence[Record], contract: type[Contract]) -> pa.Table:
@@ -116,15 +116,10 @@ def _one(record: Record, contract: type[Contract]) -> Contract:
 def _rows(models: Sequence[Contract], contract: type[Contract]) -> pa.Table:
     schema = arrow_schema(contract)
     if not models:
-        return _as_in_lake(schema.empty_table(), contract)
+        return as_in_lake(schema.empty_table(), contract)
     values = zip(*map(attrgetter(*schema.names), models), strict=True)
     arrays = [pa.array(column, field.type) for column, field in zip(values, schema, strict=True)]
-    return _as_in_lake(pa.Table.from_arrays(arrays, schema=schema), contract)
-
-
-def _as_in_lake(rows: pa.Table, contract: type[Contract]) -> pa.Table:
-    types = lake_types(contract)
-    return rows.rename_columns(types.names).cast(types)
+    return as_in_lake(pa.Table.from_arrays(arrays, schema=schema), contract)
 
 
 def _device(key: bytes | None) -> str | None:

@@ -33,9 +33,9 @@ WITH readings AS (
   SELECT device_id, measured_at, span_ms, distance_m, heart_rate_bpm, cadence_spm FROM readings_shoe
 )
 SELECT $product, $session_id, $material, $firmware, $started_at, $programme, $amount, $water_l,
-       epoch_ms(measured_at) - epoch_ms($started_at::TIMESTAMP_MS) AS after_ms, span_ms, first, second, third
+       epoch_ms(measured_at) - epoch_ms($started_at::TIMESTAMP) AS after_ms, span_ms, first, second, third
 FROM readings
-WHERE device_id = $device_id AND measured_at >= $started_at::TIMESTAMP_MS AND measured_at <= $ended_at::TIMESTAMP_MS
+WHERE device_id = $device_id AND measured_at >= $started_at::TIMESTAMP AND measured_at <= $ended_at::TIMESTAMP
 ORDER BY measured_at
 """
 

@@ -83,8 +83,8 @@ def within(alias: str, *, country: str | None = None, instant: str = "started_at
     of_country = f"($country IS NULL OR {country} = $country) AND " if country else ""
     return (
         f"{of_country}($material IS NULL OR {alias}.material = $material) "
-        f"AND ($since IS NULL OR {alias}.{instant} >= $since::TIMESTAMP_MS) "
-        f"AND ($until IS NULL OR {alias}.{instant} < $until::TIMESTAMP_MS)"
+        f"AND ($since IS NULL OR {alias}.{instant} >= $since::TIMESTAMP) "
+        f"AND ($until IS NULL OR {alias}.{instant} < $until::TIMESTAMP)"
     )
 
 

@@ -77,7 +77,7 @@ LOAD_CURVE = """
 WITH hours AS (
   SELECT device_id, hour_at, sum(energy_wh) AS energy_wh
   FROM washer_hours  -- which stay when raw readings are rolled up
-  WHERE ($since IS NULL OR hour_at >= $since::TIMESTAMP_MS) AND ($until IS NULL OR hour_at < $until::TIMESTAMP_MS)
+  WHERE ($since IS NULL OR hour_at >= $since::TIMESTAMP) AND ($until IS NULL OR hour_at < $until::TIMESTAMP)
   GROUP BY ALL
 ), placed AS (
   SELECT hours.device_id, hours.energy_wh, timezone(usage.time_zone, timezone('UTC', hour_at::TIMESTAMP)) AS local

@@ -38,7 +38,7 @@ HEART_RATE = 143.21875
 ALL_AT_ONCE = Plan(snapshots_for_ms=0, grace_ms=0)
 READING = """
 SELECT 's-' || (i % 3) AS device_id, {first} + i AS seq, 1 AS session_no,
-       ('{day}'::TIMESTAMP + to_milliseconds(i * {every_ms}))::TIMESTAMP_MS AS measured_at, 1000 AS span_ms,
+       ('{day}'::TIMESTAMP + to_milliseconds(i * {every_ms}))::TIMESTAMP AS measured_at, 1000 AS span_ms,
        i::DOUBLE AS distance_m, 170.0 AS cadence_spm, {heart_rate} + (i % 4) * 0.0078125 AS heart_rate_bpm,
        53.5 AS latitude_deg, 10.25 AS longitude_deg
 FROM range({rows}) AS t(i)

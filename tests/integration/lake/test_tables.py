@@ -88,7 +88,7 @@ def test_instants_that_an_older_release_kept_as_milliseconds_become_timestamps(
     of_before = {USAGE_VERSIONS: ("custody_from_ms", "custody_from"), INSIGHT_VERSIONS: ("at_ms", "happened_at")}
     for table, (old, new) in of_before.items():
         declared = duckdb_columns(table.contract)
-        kept_ms = declared.replace(f'"{new}" TIMESTAMP_MS', f'"{old}" BIGINT')
+        kept_ms = declared.replace(f'"{new}" TIMESTAMP', f'"{old}" BIGINT')
         assert kept_ms != declared
         writer.execute(f"CREATE TABLE {table.name} ({kept_ms})")
         writer.execute(f"INSERT INTO {table.name} (version, {old}) SELECT 1, 1767225600000 + i FROM range(300) t(i)")

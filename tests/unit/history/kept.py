@@ -18,7 +18,7 @@ from producers.uploads import Delivery
 from schemas.catalogue import PLUG_METER
 from schemas.facts import Run, WashCycle
 from schemas.fields import Contract
-from schemas.forms import arrow_schema, lake_types
+from schemas.forms import arrow_schema, as_in_lake
 from schemas.lake import READINGS_SHOE, READINGS_WASHER, RUN_VERSIONS, UPLOADS, WASH_CYCLE_VERSIONS, Table
 from schemas.topics import TELEMETRY_SHOE, TELEMETRY_WASHER
 from sinks.lake import history as lake
@@ -127,8 +127,7 @@ class Kept:
         return {row["session_id"]: row for row in rows}
 
     def _insert(self, table: Table, rows: pa.Table, *, is_new: bool = False) -> None:
-        types = lake_types(table.contract)
-        stored = rows.rename_columns(types.names).cast(types)  # noqa: F841  (DuckDB finds it by its name)
+        stored = as_in_lake(rows, table.contract)  # noqa: F841  (DuckDB finds it by its name)
         how = f"CREATE TABLE {table.name} AS" if is_new else f"INSERT INTO {table.name}"
         self.connection.execute(f"{how} SELECT * FROM stored")
 

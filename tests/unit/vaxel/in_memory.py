@@ -21,7 +21,7 @@ from producers.ledger import Ledger
 from producers.simulation import deliveries
 from producers.truth_folder import TruthFolder, new_truth_folder
 from producers.uploads import Delivery, Upload, encode
-from schemas.forms import arrow_schema, duckdb_columns, lake_types
+from schemas.forms import arrow_schema, as_in_lake, duckdb_columns
 from schemas.lake import INPUTS, TABLES, Table
 from schemas.topics import FAILED_EVENTS, RECEIPTS, TELEMETRY_WASHER
 from schemas.truth import TrueRecord, TrueSession, TrueUpload
@@ -187,8 +187,7 @@ def insert_rows(lake: duckdb.DuckDBPyConnection, table: Table, rows: list[dict[s
 
 def insert(lake: duckdb.DuckDBPyConnection, table: Table, rows: pa.Table) -> None:
     if rows.num_rows:
-        types = lake_types(table.contract)
-        lake.register("rows", rows.rename_columns(types.names).cast(types))
+        lake.register("rows", as_in_lake(rows, table.contract))
         lake.execute(f'insert into "{table.name}" by name select * from rows')
 
 

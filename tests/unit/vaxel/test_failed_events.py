@@ -13,7 +13,7 @@ import pytest
 from schemas.errors import OutsideError, UsageError
 from schemas.facts import Receipt
 from schemas.failures import FailedEvent
-from schemas.forms import arrow_schema, columns, duckdb_columns, lake_types
+from schemas.forms import arrow_schema, as_in_lake, columns, duckdb_columns
 from schemas.topics import TELEMETRY_SHOE, TELEMETRY_WASHER
 from streams.failed_record import value_of
 from streams.repair import Fit, Held
@@ -71,9 +71,7 @@ def accept(lake: duckdb.DuckDBPyConnection, seq: int, minute: int, **more: Any) 
 
 
 def _insert(lake: duckdb.DuckDBPyConnection, table: str, contract: Any, told: list[dict[str, Any]]) -> None:
-    types = lake_types(contract)
-    rows = pa.Table.from_pylist(told, schema=arrow_schema(contract)).rename_columns(types.names).cast(types)
-    lake.register("rows", rows)
+    lake.register("rows", as_in_lake(pa.Table.from_pylist(told, schema=arrow_schema(contract)), contract))
     lake.execute(f"insert into {table} by name select * from rows")
 
 
