@@ -39,7 +39,9 @@ def maintain(
     ] = None,
     rules: Annotated[
         Path | None,
-        typer.Option(help="TOML file with the same: [keep], roll_up_after_days, snapshots_for, grace. Options win."),
+        typer.Option(
+            help="TOML file with the same: table keep, roll_up_after_days, snapshots_for, grace. Options win."
+        ),
     ] = None,
     roll_up_after_days: Annotated[
         int | None,
@@ -47,12 +49,12 @@ def maintain(
     ] = None,
     snapshots_for: Annotated[
         str | None,
-        typer.Option(metavar="DURATION", help="How far back time travel reaches, of all tables.  [default: 7d]"),
+        typer.Option(metavar="DURATION", help="How far back time travel reaches, of all tables. Not told: 7d."),
     ] = None,
     grace: Annotated[
         str | None,
         typer.Option(
-            metavar="DURATION", help="How long files stay that no snapshot needs, or has needed yet.  [default: 1d]"
+            metavar="DURATION", help="How long files stay that no snapshot needs, or has needed yet. Not told: 1d."
         ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done; change nothing.")] = False,
