@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,7 +15,7 @@ from schemas.errors import UsageError
 from vaxel.commands.options import DEFAULT_DATA_DIR, AsJson, DataDir, command
 
 if TYPE_CHECKING:
-    from sinks.lake.check import Depth, FileFault, Report
+    from sinks.lake.check import Depth, FileFault, Orphan, Report
 
 FOUND_SOMETHING = 1
 SHOWN_ORPHANS = 5
@@ -109,11 +109,16 @@ def lines(report: Report, data_dir: Path) -> list[str]:
             "Rows are stored twice where two writers did one's work; from Kafka, a table comes right: "
             + command("lake", "rebuild", "--from-kafka", "--table", "NAME", data_dir=data_dir)
         )
-    if report.orphans:
-        size_mb = sum(orphan.size_bytes for orphan in report.orphans) / 1e6
+    aside = [orphan for orphan in report.orphans if orphan.path.endswith(".damaged")]
+    stray = [orphan for orphan in report.orphans if orphan not in aside]
+    if stray:
         told.append(
-            f"{len(report.orphans):,} files that no snapshot needs ({size_mb:,.1f} MB): their writers died, or are at "
-            f"work now. `vaxel lake maintain` removes the old ones. {_some(report)}"
+            f"{_some(stray)}: no snapshot needs them. Their writers died, or are at work now; `vaxel lake maintain` "
+            "removes old ones."
+        )
+    if aside:
+        told.append(
+            f"{_some(aside)}: put aside by a rebuild. Remove them when nobody wants to look into them any more."
         )
     first_seen = f", {report.recorded:,} seen for the first time" if report.recorded else ""
     told.append(
@@ -137,6 +142,8 @@ def _fault_lines(fault: FileFault, data_dir: Path) -> list[str]:
     return told
 
 
-def _some(report: Report) -> str:
-    shown = ", ".join(orphan.path for orphan in report.orphans[:SHOWN_ORPHANS])
-    return shown + (", ..." if len(report.orphans) > SHOWN_ORPHANS else "")
+def _some(orphans: Sequence[Orphan]) -> str:
+    shown = ", ".join(orphan.path for orphan in orphans[:SHOWN_ORPHANS])
+    size_mb = sum(orphan.size_bytes for orphan in orphans) / 1e6
+    many = "1 file" if len(orphans) == 1 else f"{len(orphans):,} files"
+    return f"{many} of {size_mb:,.1f} MB ({shown}{', ...' if len(orphans) > SHOWN_ORPHANS else ''})"
