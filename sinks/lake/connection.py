@@ -19,6 +19,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from schemas.errors import OutsideError, UnreachableError, UsageError
 from sinks.lake import storage
+from sinks.lake.doubt import Way
 
 LAKE = "lake"
 EXTENSIONS = ("ducklake", "postgres_scanner")
@@ -39,7 +40,7 @@ _UNREACHABLE = re.compile(
 
 
 def open_writer(
-    catalog: str, files: str, memory: str = DEFAULT_MEMORY, inlined_rows: int = INLINED_ROWS
+    catalog: str, files: str, memory: str = DEFAULT_MEMORY, inlined_rows: int = INLINED_ROWS, way: Way | None = None
 ) -> duckdb.DuckDBPyConnection:
     """A connection that may write; the lake is created when the catalogue has none.
 
@@ -48,12 +49,18 @@ def open_writer(
         files: Directory, or S3 prefix, of the Parquet files.
         memory: Most memory DuckDB takes, in its own spelling (`2GB`).
         inlined_rows: Inserts and deletions of at most so many rows go into the catalogue.
+        way: To the files, for a connection that commits with it; its catalogue of files has other paths.
     Raises:
         UnreachableError: the catalogue does not answer.
         OutsideError: it answers, and refuses.
     """
-    place = _place(_place_in_catalogue(catalog), files)
-    return _open(catalog, place, memory, f"DATA_INLINING_ROW_LIMIT {inlined_rows:d}")
+    known = _place_in_catalogue(catalog)
+    place, option = _place(known, files), f"DATA_INLINING_ROW_LIMIT {inlined_rows:d}"
+    if way is None:
+        return _open(catalog, place, memory, option)
+    if known is None:  # a new lake keeps the name of its place, not of the way to it
+        _open(catalog, place, memory, option).close()
+    return _open(catalog, way.to(place), memory, f"OVERRIDE_DATA_PATH true, {option}")
 
 
 def open_reader(

@@ -12,6 +12,7 @@ import duckdb
 from schemas.lake import OWN_TABLES, Input
 from sinks.lake import positions, shares, tables
 from sinks.lake.connection import DEFAULT_MEMORY, open_writer, outside
+from sinks.lake.doubt import Way
 from sinks.lake.positions import Place, Position
 from sinks.lake.shares import Share
 from sinks.lake.topics import Reader, Topics
@@ -23,6 +24,7 @@ class Session:
     """What is open between two failures.
 
     Attributes:
+        way: Of the lake's connection to the files: commit with it.
         turns: The row of the sinks that store.
         positions: Of every partition of the share, as the lake holds them.
         read_to: Next offset to read of each of them.
@@ -35,6 +37,7 @@ class Session:
     lake: duckdb.DuckDBPyConnection
     topics: Topics
     reader: Reader
+    way: Way
     turns: Turns
     positions: dict[Place, Position]
     read_to: dict[Place, int]
@@ -66,7 +69,8 @@ def opened(
     topics = Topics(kafka)
     with ExitStack() as parts:
         with tables.only_one(catalog), outside("prepare the lake"):
-            lake = parts.enter_context(closing(open_writer(catalog, files, memory)))
+            way = parts.enter_context(closing(Way()))
+            lake = parts.enter_context(closing(open_writer(catalog, files, memory, way=way)))
             tables.prepare(lake, [*(entry.table for entry in inputs), *OWN_TABLES])
             kept = positions.read(lake, names)
             found = shares.to_decide(share, kept, topics.extents(names))
@@ -76,4 +80,4 @@ def opened(
         turns = parts.enter_context(closing(Turns(catalog)))
         reader = parts.enter_context(closing(Reader(kafka, owned)))
         read_to = {place: position.next_offset for place, position in owned.items()}
-        yield Session(lake, topics, reader, turns, owned, read_to)
+        yield Session(lake, topics, reader, way, turns, owned, read_to)

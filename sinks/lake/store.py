@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import duckdb
 import pyarrow as pa
@@ -11,6 +11,8 @@ import pyarrow as pa
 from schemas.errors import OutsideError
 from sinks.lake import crash_points, positions
 from sinks.lake.positions import Place, Position
+
+Commit = Callable[[duckdb.DuckDBPyConnection], object]
 
 CONFLICTS = 10
 """Attempts when sinks of other partitions commit in the same moment: DuckLake sees conflicts per table, not per row."""
@@ -21,6 +23,7 @@ def store(
     rows: Mapping[str, pa.Table],
     starts: Mapping[Place, Position],
     ends: Mapping[Place, int],
+    commit: Commit = lambda connection: connection.execute("COMMIT"),
 ) -> int:
     """Stores the rows and moves the positions, both or neither; returns how many attempts were lost to conflicts.
 
@@ -32,13 +35,14 @@ def store(
         rows: By table name, as the lake holds them.
         starts: Position of each partition in `ends` before these rows.
         ends: Next offset after these rows.
+        commit: Does it; see `sinks.lake.doubt` for one that keeps the files where its outcome is not known.
     Raises:
         OutsideError: another sink has moved a position.
         duckdb.Error: the lake does not work; whether 4 has happened is not known, only the positions tell.
     """
     for lost in range(CONFLICTS):
         try:
-            _transaction(connection, rows, starts, ends)
+            _transaction(connection, rows, starts, ends, commit)
         except duckdb.TransactionException as error:
             if "conflict" not in str(error).lower():
                 raise
@@ -54,6 +58,7 @@ def _transaction(
     rows: Mapping[str, pa.Table],
     starts: Mapping[Place, Position],
     ends: Mapping[Place, int],
+    commit: Commit,
 ) -> None:
     crash_points.reached("lake.before-begin")
     # 1 begin
@@ -71,7 +76,7 @@ def _transaction(
         _refuse_other_owner(connection, starts, ends)
     crash_points.reached("lake.after-move")
     # 4 commit
-    connection.execute("COMMIT")
+    commit(connection)
     crash_points.reached("lake.after-commit")
 
 

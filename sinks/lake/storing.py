@@ -91,7 +91,7 @@ class Storing:
         session, begun_s = self._session, time.monotonic()
         rows = batch.rows()
         with session.turns.mine(), outside("store rows in the lake"):
-            conflicts = store(session.lake, rows, session.positions, batch.ends)
+            conflicts = store(session.lake, rows, session.positions, batch.ends, session.way.commit)
         for place, next_offset in batch.ends.items():
             session.positions[place] = Position(session.positions[place].topic_id, next_offset)
         session.commits += 1
@@ -106,4 +106,6 @@ class Storing:
         session = self._session
         doing = outside("move small inserts from the catalogue to files")
         with session.turns.mine(), doing, suppress(duckdb.TransactionException):
+            session.lake.execute("BEGIN")
             session.lake.execute(f"CALL ducklake_flush_inlined_data('{LAKE}')")
+            session.way.commit(session.lake)
