@@ -7,9 +7,11 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 import duckdb
@@ -226,6 +228,28 @@ def test_time_travel_stays_right_where_files_are_whole_and_fails_where_they_are_
     assert (fault.file.path, fault.file.until) == (file.path, after)
 
 
+@contextmanager
+def reading(lake: Lake) -> Iterator[list[tuple[int, int]]]:
+    """Somebody who counts rows, and different ones, over and over; has counted once when entered."""
+    seen: list[tuple[int, int]] = []
+    done = Event()
+
+    def count() -> None:
+        with open_reader(lake.catalog, lake.files) as reader:
+            while not done.is_set():
+                query = "SELECT count(*), count(DISTINCT seq) FROM readings_washer"
+                seen.extend(reader.execute(query).fetchall())
+
+    thread = Thread(target=count)
+    thread.start()
+    try:
+        wait_for(lambda: bool(seen))
+        yield seen
+    finally:
+        done.set()
+        thread.join(30)
+
+
 def test_readers_and_sinks_go_on_while_rows_are_exchanged(filled: Lake) -> None:
     file = files_of(filled)[0]
     quick = Settings(max_age_s=0.1)
@@ -234,10 +258,14 @@ def test_readers_and_sinks_go_on_while_rows_are_exchanged(filled: Lake) -> None:
         footer(Path(file.path))
         restored(filled)
         filled.produce(range(10, 12))
-        rebuilt(filled)
+        with reading(filled) as seen:
+            rebuilt(filled)
         filled.produce(range(12, 14))
         wait_for(lambda: bool(errors) or filled.lag() == 0)
     assert not errors
+    assert seen
+    assert all(rows == distinct >= 8 * ROWS_IN_A_FRAME for rows, distinct in seen)
+    assert seen == sorted(seen)  # never fewer than before
     assert filled.ask("SELECT count(*), count(DISTINCT seq) FROM readings_washer") == [(14 * ROWS_IN_A_FRAME,) * 2]
     assert checked(filled).is_whole
 
