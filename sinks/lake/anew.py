@@ -19,6 +19,7 @@ from sinks.lake.positions import Extent, Place, Position
 from sinks.lake.reread import lay_down
 from sinks.lake.spans import BEGINNING, Moment, spans
 from sinks.lake.topics import Topics
+from sinks.lake.transactions import closed
 
 Progress = Callable[[int, int], None]
 
@@ -92,7 +93,7 @@ def opened(kafka: str, address: str, place: str, table: str, inputs: Sequence[In
         )
     extents = Topics(kafka).extents([entry.topic])
     # A deletion that goes into the catalogue leaves its file, broken as it is, for readers to open.
-    with closing(open_writer(address, place, inlined_rows=0)) as writer:
+    with closed(open_writer(address, place, inlined_rows=0)) as writer:
         with outside("read the lake's snapshots"):
             without_cache(writer)
             rows = writer.execute(f"SELECT snapshot_id FROM ducklake_snapshots('{LAKE}')").fetchall()

@@ -19,6 +19,7 @@ from schemas.errors import OutsideError, UnreachableError
 from sinks.lake import care_steps, crash_points
 from sinks.lake.care_plan import Done, Plan
 from sinks.lake.connection import ANSWER_WITHIN_S, exists, open_writer, outside
+from sinks.lake.transactions import closed
 from sinks.lake.turns import Turns
 from sinks.lake.work import Work
 
@@ -51,7 +52,7 @@ def maintain(
         OutsideError: there is no lake, or somebody else looks after it, or a file cannot be read or written.
     """
     require_lake(catalog)
-    with only_maintainer(catalog), closing(open_writer(catalog, files)) as lake, closing(Turns(catalog)) as turns:
+    with only_maintainer(catalog), closed(open_writer(catalog, files)) as lake, closing(Turns(catalog)) as turns:
         work = Work(lake, catalog, plan, now_ms, turns, moved)
         crash_points.reached("maintain.begun")
         for number, (name, step, point) in enumerate(care_steps.IN_ORDER, start=1):

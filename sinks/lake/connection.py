@@ -141,7 +141,9 @@ def outside(doing: str) -> Iterator[None]:
 def outside_error(error: duckdb.Error, doing: str) -> OutsideError:
     """The error of an outside system behind a DuckDB error, in one line."""
     text = " ".join(str(error).split())
-    unreachable = _UNREACHABLE.search(text.lower()) is not None
+    # A catalogue that stops in the middle of an answer can leave DuckDB at odds with itself; a new connection is not.
+    broken = isinstance(error, duckdb.FatalException | duckdb.InternalException)
+    unreachable = broken or _UNREACHABLE.search(text.lower()) is not None
     return (UnreachableError if unreachable else OutsideError)(f"Cannot {doing}: {text}")
 
 

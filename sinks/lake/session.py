@@ -16,6 +16,7 @@ from sinks.lake.doubt import Way
 from sinks.lake.positions import Place, Position
 from sinks.lake.shares import Share
 from sinks.lake.topics import Reader, Topics
+from sinks.lake.transactions import closed
 from sinks.lake.turns import Turns
 
 
@@ -70,7 +71,7 @@ def opened(
     with ExitStack() as parts:
         with tables.only_one(catalog), outside("prepare the lake"):
             way = parts.enter_context(closing(Way()))
-            lake = parts.enter_context(closing(open_writer(catalog, files, memory, way=way)))
+            lake = parts.enter_context(closed(open_writer(catalog, files, memory, way=way)))
             tables.prepare(lake, [*(entry.table for entry in inputs), *OWN_TABLES])
             kept = positions.read(lake, names)
             found = shares.to_decide(share, kept, topics.extents(names))

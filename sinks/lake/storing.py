@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 
 import duckdb
@@ -15,6 +14,7 @@ from sinks.lake.connection import LAKE, outside
 from sinks.lake.positions import Position
 from sinks.lake.session import Session
 from sinks.lake.store import store
+from sinks.lake.transactions import is_conflict, roll_back
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,12 @@ class Storing:
         """Moves small inserts from the catalogue to files; when another sink is in the way, next time will do."""
         session = self._session
         doing = outside("move small inserts from the catalogue to files")
-        with session.turns.mine(), doing, suppress(duckdb.TransactionException):
-            session.lake.execute("BEGIN")
-            session.lake.execute(f"CALL ducklake_flush_inlined_data('{LAKE}')")
-            session.way.commit(session.lake)
+        with session.turns.mine(), doing:
+            try:
+                session.lake.execute("BEGIN")
+                session.lake.execute(f"CALL ducklake_flush_inlined_data('{LAKE}')")
+                session.way.commit(session.lake)
+            except duckdb.Error as error:
+                if not is_conflict(error):
+                    raise
+                roll_back(session.lake)

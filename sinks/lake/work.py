@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -12,6 +11,7 @@ import duckdb
 
 from schemas.lake import SINK_POSITION
 from sinks.lake.care_plan import Plan
+from sinks.lake.transactions import is_conflict, roll_back
 from sinks.lake.turns import Turns
 
 PAUSES_S = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
@@ -54,7 +54,7 @@ class Work:
         for pause_s in (*PAUSES_S, 0.0):
             try:
                 return committed()
-            except duckdb.TransactionException as error:
+            except duckdb.Error as error:
                 if not is_conflict(error):
                     raise
                 time.sleep(pause_s)
@@ -67,8 +67,7 @@ class Work:
             count = transaction()
             self.lake.execute("COMMIT")
         except BaseException:
-            with suppress(duckdb.TransactionException):  # a commit that conflicts has rolled back already
-                self.lake.execute("ROLLBACK")
+            roll_back(self.lake)
             raise
         return count
 
@@ -78,9 +77,3 @@ class Work:
         for index, thing in enumerate(known):
             self.moved(number, index / len(known))
             yield thing
-
-
-def is_conflict(error: duckdb.Error) -> bool:
-    """Whether another transaction was in the way, so that another try may do."""
-    told = str(error).lower()
-    return "conflict" in told or "could not serialize" in told

@@ -108,7 +108,8 @@ class Wire:
     """Between the lake and its catalogue, to be cut at the commit of the next transaction that writes.
 
     Attributes:
-        cut: Where to cut, once: `before` the catalogue hears of the commit, or `behind` it, its answer unheard.
+        cut: Where to cut, once: `within` the transaction, `before` the catalogue hears of the commit, or `behind` it,
+            its answer unheard.
         cuts: Transactions that were cut.
     """
 
@@ -135,7 +136,8 @@ class Wire:
                     if not said:
                         return
                     writes = writes or (b"INSERT INTO" in said and b"ducklake_snapshot VALUES" in said)
-                    if spoke is client and writes and self.cut and said == COMMIT:
+                    is_place = b"ducklake_inlined_data_" in said if self.cut == "within" else writes and said == COMMIT
+                    if spoke is client and self.cut and is_place:
                         if self.cut == "behind":
                             catalogue.sendall(said)
                             catalogue.recv(65_536)
@@ -166,7 +168,7 @@ def wire_to(catalog: str) -> Iterator[tuple[Wire, str]]:
                 thread.join()
 
 
-@pytest.mark.parametrize("cut", ["before", "behind"])
+@pytest.mark.parametrize("cut", ["within", "before", "behind"])
 def test_a_commit_whose_answer_never_comes_is_found_out_by_the_positions(lake: Lake, cut: str) -> None:
     lake.produce(range(FRAMES))
     with wire_to(lake.catalog) as (wire, catalog):
