@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from vaxel.commands import lake_attach, lake_check, lake_maintain, lake_rebuild, lake_status
+from vaxel.commands import lake_attach, lake_check, lake_files, lake_maintain, lake_rebuild, lake_status
 
 app = typer.Typer(help="Look after the lake.", no_args_is_help=True)
 
@@ -16,6 +16,7 @@ def lake() -> None:
 
 app.command()(lake_attach.attach)
 app.command()(lake_check.check)
+app.command()(lake_files.files)
 app.command()(lake_maintain.maintain)
 app.command()(lake_rebuild.rebuild)
 app.command()(lake_status.status)
