@@ -11,6 +11,8 @@ from uuid import uuid4
 
 import duckdb
 import pytest
+from pyarrow import parquet
+from pyarrow.fs import S3FileSystem
 
 from schemas.errors import OutsideError, UnreachableError, UsageError
 from sinks.lake.connection import open_reader, open_writer, outside
@@ -209,3 +211,23 @@ def test_care_for_the_tables_works_over_s3(remote: Lake, server: S3Server) -> No
         writer.execute("CALL ducklake_cleanup_old_files('lake', cleanup_all => true)")
     assert not before & objects(server, remote)
     assert remote.ask(COUNTS) == exactly(4 * ROWS_IN_A_FRAME)
+
+
+def test_maintenance_needs_nothing_but_the_settings_and_arrow_reads_what_is_listed(
+    remote: Lake, server: S3Server, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in variables(remote).items():
+        monkeypatch.setenv(name, value)
+    for number in range(2):
+        remote.produce(range(number, number + 1))
+        remote.sink(ROWS_IN_A_FRAME)
+    assert run(["lake", "maintain", "--json"]) == 0
+    assert run(["lake", "status", "--json"]) == 0
+    capsys.readouterr()
+    assert run(["lake", "files", "readings_washer"]) == 0
+    (path,) = capsys.readouterr().out.splitlines()
+    bucket = S3FileSystem(
+        access_key=KEY_ID, secret_key=SECRET, scheme="http", endpoint_override=f"127.0.0.1:{server.port}"
+    )
+    read = parquet.read_table(path.removeprefix("s3://"), filesystem=bucket, columns=["seq"])
+    assert sorted(read["seq"].to_pylist()) == list(range(2 * ROWS_IN_A_FRAME))
