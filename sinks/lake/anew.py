@@ -14,6 +14,7 @@ from sinks.lake import crash_points, digests
 from sinks.lake.check import look_at
 from sinks.lake.connection import LAKE, open_reader, open_writer, outside
 from sinks.lake.damage import without_cache
+from sinks.lake.doubt import Way
 from sinks.lake.files import catalogue, needed
 from sinks.lake.positions import Extent, Place, Position
 from sinks.lake.reread import lay_down
@@ -45,12 +46,17 @@ class Made:
 
 @dataclass
 class Lake:
-    """The lake, open for work on one table."""
+    """The lake, open for work on one table.
+
+    Attributes:
+        writer: Commits through `way`; in its `filename` is `way.path` of what the catalogue says.
+    """
 
     kafka: str
     address: str
     place: str
     writer: duckdb.DuckDBPyConnection
+    way: Way
     entry: Input
     extents: dict[Place, Extent]
     snapshots: list[int]
@@ -93,11 +99,11 @@ def opened(kafka: str, address: str, place: str, table: str, inputs: Sequence[In
         )
     extents = Topics(kafka).extents([entry.topic])
     # A deletion that goes into the catalogue leaves its file, broken as it is, for readers to open.
-    with closed(open_writer(address, place, inlined_rows=0)) as writer:
+    with closing(Way()) as way, closed(open_writer(address, place, inlined_rows=0, way=way)) as writer:
         with outside("read the lake's snapshots"):
             without_cache(writer)
             rows = writer.execute(f"SELECT snapshot_id FROM ducklake_snapshots('{LAKE}')").fetchall()
-        yield Lake(kafka, address, place, writer, entry, extents, sorted(number for (number,) in rows))
+        yield Lake(kafka, address, place, writer, way, entry, extents, sorted(number for (number,) in rows))
 
 
 def keep_digests(address: str, place: str, table: str) -> None:

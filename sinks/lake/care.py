@@ -4,14 +4,14 @@ In:         a lake, and what to do (`Plan`).
 Out:        the same rows in fewer, larger files; none that the policy no longer lets stay; no file that nobody needs.
 Guarantee:  what a reader sees changes by retention and roll-up alone, whole transactions at a time. No file goes that
             a transaction open in the catalogue, or an outside reader within the grace period, may still read.
-On failure: a step that sinks keep getting in the way of is left to the next run, and told. Killed at any point, the
-            lake is sound, and the next run does the rest.
+On failure: a step that sinks keep getting in the way of is left to the next run, and told. Killed at any point, or cut
+            off from the catalogue, the lake is sound, and the next run does the rest.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 
 import psycopg
 
@@ -19,6 +19,7 @@ from schemas.errors import OutsideError, UnreachableError
 from sinks.lake import care_steps, crash_points
 from sinks.lake.care_plan import Done, Plan
 from sinks.lake.connection import ANSWER_WITHIN_S, exists, open_writer, outside
+from sinks.lake.doubt import Way
 from sinks.lake.transactions import closed
 from sinks.lake.turns import Turns
 from sinks.lake.work import Work
@@ -52,8 +53,13 @@ def maintain(
         OutsideError: there is no lake, or somebody else looks after it, or a file cannot be read or written.
     """
     require_lake(catalog)
-    with only_maintainer(catalog), closed(open_writer(catalog, files)) as lake, closing(Turns(catalog)) as turns:
-        work = Work(lake, catalog, plan, now_ms, turns, moved)
+    with ExitStack() as parts:
+        parts.enter_context(only_maintainer(catalog))
+        way = parts.enter_context(closing(Way()))
+        lake = parts.enter_context(closed(open_writer(catalog, files, way=way)))
+        plain = parts.enter_context(closed(open_writer(catalog, files)))
+        turns = parts.enter_context(closing(Turns(catalog)))
+        work = Work(lake, way, plain, catalog, plan, now_ms, turns, moved)
         crash_points.reached("maintain.begun")
         for number, (name, step, point) in enumerate(care_steps.IN_ORDER, start=1):
             moved(number, 0.0)
@@ -78,7 +84,7 @@ def require_lake(catalog: str) -> None:
 
 @contextmanager
 def only_maintainer(catalog: str) -> Iterator[None]:
-    """Holds, while inside, the one lock under which rows are deleted and files rewritten.
+    """Holds, while inside, the one lock under which rows are deleted or put back, and files rewritten.
 
     Raises:
         UnreachableError: the catalogue does not answer.
@@ -91,5 +97,5 @@ def only_maintainer(catalog: str) -> Iterator[None]:
         raise UnreachableError(f"The lake's catalogue does not answer: {' '.join(str(error).split())}") from error
     with connection:
         if row is None or not row[0]:
-            raise OutsideError("Another `vaxel lake maintain` is at work on this lake. Let it finish.")
+            raise OutsideError("Another `vaxel lake maintain` or `vaxel lake rebuild` is at work here. Let it finish.")
         yield

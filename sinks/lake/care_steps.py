@@ -111,20 +111,20 @@ def _clean_up(work: Work, _number: int) -> Changes:
     def clean_up() -> int:
         nonlocal removed
         before_ms, unsettled_ms = work.now_ms - work.plan.grace_ms, holding(work.catalog).unsettled_ms
-        removed = leftovers.remove_old(work.lake, before_ms if unsettled_ms is None else min(before_ms, unsettled_ms))
+        removed = leftovers.remove_old(work.plain, before_ms if unsettled_ms is None else min(before_ms, unsettled_ms))
         return removed.files
 
-    count = work.attempt("old files", clean_up)
+    count = work.tried("old files", clean_up)
     return [Change("", OLD, count)], removed.bytes
 
 
 def _remove_orphans(work: Work, _number: int) -> Changes:
     # A file that is written from now on is as young as the youngest one there: whatever our clock says, it stays.
-    youngest_ms = leftovers.youngest_ms(work.lake)
+    youngest_ms = leftovers.youngest_ms(work.plain)
     oldest_open_ms = holding(work.catalog).oldest_open_ms
     before_ms = min(work.now_ms - work.plan.grace_ms, youngest_ms)
     removed = leftovers.remove_orphans(
-        work.lake, before_ms if oldest_open_ms is None else min(before_ms, oldest_open_ms)
+        work.plain, before_ms if oldest_open_ms is None else min(before_ms, oldest_open_ms)
     )
     return [Change("", ORPHANS, removed.files)], removed.bytes
 

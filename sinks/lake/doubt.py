@@ -27,6 +27,7 @@ class Way:
     def __init__(self) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix=f"vaxel-lake-{os.getpid()}-"))
         self._place: Path | None = None
+        self._told = ""
 
     @property
     def _link(self) -> Path:
@@ -36,10 +37,16 @@ class Way:
         """What the connection attaches instead of `place`, with OVERRIDE_DATA_PATH; the directory is made."""
         if storage.is_remote(place):
             return place
-        self._place = Path(place).resolve()
+        self._told, self._place = place, Path(place).resolve()
         self._place.mkdir(parents=True, exist_ok=True)
         self._link.symlink_to(self._place)
         return str(self._link)
+
+    def path(self, path: str) -> str:
+        """What the connection calls a file that the catalogue calls so, in `filename` say."""
+        if self._place is None or not Path(path).is_relative_to(self._told):
+            return path
+        return str(self._link / Path(path).relative_to(self._told))
 
     def commit(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Commits; files that are written stay, whatever becomes of it. A commit itself needs no file.

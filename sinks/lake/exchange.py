@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 
 import duckdb
@@ -11,7 +11,9 @@ import duckdb
 from schemas.errors import OutsideError
 from sinks.lake import crash_points
 from sinks.lake.connection import outside
+from sinks.lake.doubt import Way
 from sinks.lake.store import CONFLICTS
+from sinks.lake.transactions import is_conflict, roll_back
 from sinks.lake.turns import Turns
 
 
@@ -24,51 +26,48 @@ class Exchanged:
 
 
 def exchange(
-    connection: duckdb.DuckDBPyConnection, address: str, table: str, work: Callable[[], Exchanged]
+    connection: duckdb.DuckDBPyConnection, way: Way, address: str, table: str, work: Callable[[], Exchanged]
 ) -> Exchanged:
     """Does `work` in a transaction, and commits it. An error of `work` leaves the lake as it was.
 
     DuckLake lets nobody delete from a table into which a sink has inserted meanwhile: the sinks wait while it lasts, by
     courtesy and for ten seconds, so a long one may lose to them.
 
+    Args:
+        way: Of the connection to the files.
     Raises:
-        OutsideError: others commit to the table all the time, or the lake does not work.
+        OutsideError: others commit to the table all the time, or the lake does not work; then the commit may have
+            happened or not, all of it.
     """
     with closing(Turns(address)) as turns, outside(f"exchange rows of table {table!r}"):
         for _ in range(CONFLICTS):
-            with turns.mine(), _transaction(connection):
-                done = work()
-                crash_points.reached("rebuild.in-transaction")
-                if _is_committed(connection):
-                    crash_points.reached("rebuild.committed")
-                    return done
+            with turns.mine():
+                done = _attempt(connection, way, work)
+            if done is not None:
+                crash_points.reached("rebuild.committed")
+                return done
     raise OutsideError(
         f"Cannot exchange rows of table {table!r}: {CONFLICTS} times others stored into it meanwhile. Stop the sinks "
         "(`vaxel run`, `vaxel sink lake`) for this, and try again."
     )
 
 
-@contextmanager
-def _transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+def _attempt(connection: duckdb.DuckDBPyConnection, way: Way, work: Callable[[], Exchanged]) -> Exchanged | None:
+    """None: others were in the way, and nothing has changed."""
     connection.execute("BEGIN")
     try:
-        yield
-    except BaseException:
-        with suppress(duckdb.Error):
-            connection.execute("ROLLBACK")
-        raise
-
-
-def _is_committed(connection: duckdb.DuckDBPyConnection) -> bool:
-    try:
-        connection.execute("COMMIT")
-    except duckdb.TransactionException as error:
-        if "conflict" not in str(error).lower():
+        done = work()
+        crash_points.reached("rebuild.in-transaction")
+        way.commit(connection)
+    except duckdb.Error as error:
+        roll_back(connection)
+        if not is_conflict(error):
             raise
-        with suppress(duckdb.TransactionException):  # a commit that conflicts has rolled back already
-            connection.execute("ROLLBACK")
-        return False
-    return True
+        return None
+    except BaseException:
+        roll_back(connection)
+        raise
+    return done
 
 
 def changed_rows(connection: duckdb.DuckDBPyConnection, statement: str, arguments: Sequence[object] = ()) -> int:

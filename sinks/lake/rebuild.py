@@ -87,7 +87,11 @@ def rebuild(
                 stand_in.put(address, fault.file)
             # 3 take all rows out and the others in
             done = exchange(
-                lake.writer, address, table, lambda: _replace(lake, since, until, paths, accept_fewer=accept_fewer)
+                lake.writer,
+                lake.way,
+                address,
+                table,
+                lambda: _replace(lake, since, until, paths, accept_fewer=accept_fewer),
             )
         except BaseException:
             for fault in faults:
@@ -103,7 +107,9 @@ def _replace(lake: Lake, since: Moment, until: Moment, damaged: Sequence[str], *
     _refuse_disturbed(lake, until)
     # Damaged files first: no value of them can be read, the number of its snapshot neither.
     removed = changed_rows(
-        lake.writer, f'DELETE FROM "{table}" WHERE filename IN (SELECT unnest(?::VARCHAR[]))', [list(damaged)]
+        lake.writer,
+        f'DELETE FROM "{table}" WHERE filename IN (SELECT unnest(?::VARCHAR[]))',
+        [[lake.way.path(path) for path in damaged]],
     )
     removed += changed_rows(lake.writer, f'DELETE FROM "{table}" WHERE snapshot_id <= {until.snapshot:d}')
     added = changed_rows(lake.writer, f'INSERT INTO "{table}" SELECT * FROM {READ_ANEW}')

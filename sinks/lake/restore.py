@@ -114,7 +114,9 @@ def _attempt(lake: Lake, files: Sequence[LakeFile], since: Moment, until: Moment
         for file in files:
             stand_in.put(lake.address, file)
         # 3 take the files out and the rows in
-        return exchange(lake.writer, lake.address, lake.entry.table.name, lambda: _replace(lake, files, since))
+        return exchange(
+            lake.writer, lake.way, lake.address, lake.entry.table.name, lambda: _replace(lake, files, since)
+        )
     except BaseException:
         for file in files:
             stand_in.take_away(lake.address, file)
@@ -132,7 +134,9 @@ class _OtherNumberError(Exception):
 def _replace(lake: Lake, files: Sequence[LakeFile], since: Moment) -> Exchanged:
     table = lake.entry.table.name
     removed = changed_rows(
-        lake.writer, f'DELETE FROM "{table}" WHERE filename IN (SELECT unnest(?))', [[file.path for file in files]]
+        lake.writer,
+        f'DELETE FROM "{table}" WHERE filename IN (SELECT unnest(?))',
+        [[lake.way.path(file.path) for file in files]],
     )
     # What was rewritten since has a younger number, so there is no upper end.
     younger = "" if since.snapshot is None else f"WHERE snapshot_id > {since.snapshot:d}"

@@ -11,6 +11,7 @@ import duckdb
 
 from schemas.lake import SINK_POSITION
 from sinks.lake.care_plan import Plan
+from sinks.lake.doubt import Way
 from sinks.lake.transactions import is_conflict, roll_back
 from sinks.lake.turns import Turns
 
@@ -22,9 +23,16 @@ T = TypeVar("T")
 
 @dataclass
 class Work:
-    """What the steps work with."""
+    """What the steps work with.
+
+    Attributes:
+        lake: Whoever commits with it commits through `way`.
+        plain: Another one, that calls files as the catalogue does; it writes none.
+    """
 
     lake: duckdb.DuckDBPyConnection
+    way: Way
+    plain: duckdb.DuckDBPyConnection
     catalog: str
     plan: Plan
     now_ms: int
@@ -39,18 +47,19 @@ class Work:
             with self.turns.mine():
                 return self._committed(transaction)
 
-        return self._attempted(what, with_turn)
+        return self.tried(what, with_turn)
 
     def attempt(self, what: str, transaction: Callable[[], int]) -> int:
         """What the transaction returns; 0, and a word about it, when others are in its way each time."""
-        return self._attempted(what, lambda: self._committed(transaction))
+        return self.tried(what, lambda: self._committed(transaction))
 
     def call(self, table: str, statement: str) -> int:
         """Sum of the last column of what the CALL returns. Positions are what sinks delete from all the time."""
         run = self.in_turn if table == SINK_POSITION.name else self.attempt
         return run(table, lambda: sum(int(row[-1]) for row in self.lake.execute(statement).fetchall()))
 
-    def _attempted(self, what: str, committed: Callable[[], int]) -> int:
+    def tried(self, what: str, committed: Callable[[], int]) -> int:
+        """As `attempt`, for what commits by itself."""
         for pause_s in (*PAUSES_S, 0.0):
             try:
                 return committed()
@@ -65,7 +74,7 @@ class Work:
         self.lake.execute("BEGIN")
         try:
             count = transaction()
-            self.lake.execute("COMMIT")
+            self.way.commit(self.lake)
         except BaseException:
             roll_back(self.lake)
             raise
