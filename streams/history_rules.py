@@ -1,7 +1,8 @@
 """The rule file of a backfill: thresholds that decide what sessions are and say, and prices for uses paid singly. Pure.
 
 TOML with the tables `cycles` (`streams.curve_rules`), `anomalies` (`streams.wash_anomalies`), `runs`
-(`streams.motion`) and `prices.CURRENCY`. What a file leaves out stays as it is in this code.
+(`streams.motion`) and `prices.CURRENCY`. What a file leaves out stays as it is in this code. A price may be a text or a
+number: either is read as a decimal, digit by digit. `streams.history_rule_file` writes such files.
 """
 
 from __future__ import annotations
@@ -67,21 +68,6 @@ def read_rules(text: str, where: str) -> Rules:
     return Rules(thresholds, dict(_prices(declared.get("prices", {}), f"{where}: prices")))
 
 
-def as_toml(rules: Rules) -> str:
-    """The rules as a file that `read_rules` reads as the same."""
-    lines = []
-    for table, name in TABLES.items():
-        lines += [
-            f"[{table}]",
-            *(f"{key} = {value!r}" for key, value in asdict(getattr(rules.thresholds, name)).items()),
-        ]
-        lines.append("")
-    for currency in sorted({currency for currency, _ in rules.prices}):
-        own = ((name, rules.prices.get((currency, name))) for name in PRICE_NAMES)
-        lines += [f"[prices.{currency}]", *(f'{name} = "{price:f}"' for name, price in own if price is not None), ""]
-    return "\n".join(lines)
-
-
 def _numbers(
     given: object, present: curve_rules.Rules | wash_anomalies.Rules | motion.Rules, where: str
 ) -> dict[str, Any]:
@@ -93,7 +79,7 @@ def _numbers(
         accepted = "a whole number" if is_whole else "a number"
         is_number = isinstance(value, int if is_whole else int | Decimal) and not isinstance(value, bool)
         if not is_number or not Decimal(value).is_finite() or not 0 <= value <= _LARGEST:
-            raise UsageError(f"{where}.{name} is {value!s:.60}; {accepted} from 0 to 2^53 is accepted")
+            raise UsageError(f"{where}.{name} is {_shown(value)}; {accepted} from 0 to 2^53 is accepted")
         found[name] = kinds[name](value)
     return found
 
@@ -116,13 +102,13 @@ def _price(value: object, where: str) -> Decimal:
     except ArithmeticError:
         price = None
     if price is None or not price.is_finite() or not 0 <= price <= MOST_PRICE:
-        raise UsageError(f'{where} is {value!s:.60}; a decimal as in "1.20", from 0 to {MOST_PRICE}, is accepted')
+        raise UsageError(f'{where} is {_shown(value)}; a decimal as in "1.20", from 0 to {MOST_PRICE}, is accepted')
     return price
 
 
 def _table(given: object, names: tuple[str, ...], where: str) -> dict[str, Any]:
     if not isinstance(given, dict):
-        raise UsageError(f"{where} is {given!s:.60}; a table with {', '.join(names)} is accepted")
+        raise UsageError(f"{where} is {_shown(given)}; a table with {', '.join(names)} is accepted")
     _known(given, names, where)
     return given
 
@@ -131,3 +117,8 @@ def _known(given: Mapping[str, Any], names: tuple[str, ...], where: str) -> None
     unknown = next((name for name in given if name not in names), None)
     if unknown is not None:
         raise UsageError(f"{where}: {unknown!s:.60} is not known; {', '.join(names)} are")
+
+
+def _shown(value: object) -> str:
+    """The value as the file has it: a text in quotes, so that one sees it is one."""
+    return f"{value!r:.60}" if isinstance(value, str) else f"{value!s:.60}"

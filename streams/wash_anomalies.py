@@ -37,16 +37,17 @@ class Rules:
     longest_wait_ms: int = 240_000
     """Filling takes so long, and the valves of a weak tap a while longer; more is a pause."""
     unbalanced_below: float = 0.85
-    """Share of the speed that the programme wants."""
+    """Share of the speed that the programme wants; a top speed below it is unbalanced."""
     steady_ms: int = 60_000
     """So much time at one speed is its top speed, and no step of running up."""
     slow_heating_below: float = 0.87
-    """Share of the usual rate."""
+    """Share of the usual rate; suds that warm more slowly heat slowly."""
     drain_ms: int = 75_000
+    """One draining usually takes so long."""
     slow_draining_from: float = 1.9
-    """Times `drain_ms` for each draining of the programme."""
+    """Times `drain_ms` for each draining of the programme: from there on it drains slowly."""
     least_spin_ms: int = 375_000
-    """Programmes end with seven minutes of spinning."""
+    """Programmes end with seven minutes of spinning; with less than this a cycle is unfinished."""
 
 
 RULES = Rules()

@@ -121,20 +121,22 @@ def _product_lines(name: str, report: Report) -> Iterator[str]:
             ("field", "sessions", "sum of differences", "largest", "for example"),
             [_field_row(name, field_name, change) for field_name, change in sorted(report.fields.items())],
         )
-    if report.money:
-        yield from _table(
-            ("money", "for", "before", "after", "difference"),
-            [
-                (
-                    currency,
-                    what,
-                    *(f"{rounded(amount):,}" for amount in (own.before, own.after, own.after - own.before)),
-                )
-                for (currency, what), own in sorted(report.money.items())
-            ],
-        )
+    yield from _money_lines(report)
     for what, count in sorted(report.unpriced.items()):
         yield f"  no price for {what} in the rule file: {count:,} sessions are in no sum"
+
+
+def _money_lines(report: Report) -> Iterator[str]:
+    """What is to be paid otherwise; what stays the same to the cent is left out."""
+    rows = []
+    for (currency, what), own in sorted(report.money.items()):
+        before, after, difference = (rounded(amount) for amount in (own.before, own.after, own.after - own.before))
+        if before != after or difference:
+            rows.append((currency, what, f"{before:,}", f"{after:,}", f"{difference:+,}"))
+    if rows:
+        yield from _table(("money", "for", "before", "after", "difference"), rows)
+    elif report.money:
+        yield "  money: what is to be paid stays the same to the cent"
 
 
 def _field_row(product: str, name: str, change: FieldChange) -> Sequence[str]:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 SENSITIVE = STRICTER
 """Data classes that nobody should read or hand on without a reason (decision D11)."""
+NEAR = 0.6
+"""How alike a name has to be to be meant: 1 is the same."""
 MARK = " !"
 NOTE = f"!: {', '.join(SENSITIVE)} data are for those who have a reason to read them"
 
@@ -89,10 +91,9 @@ def described(found: Iterable[Found], name: str = "") -> Listing:
         known = {table.lower(): table for table, *_ in found}
         wanted = name.lower().removeprefix("lake.").removeprefix("main.")
         if wanted not in known:
-            near = ", ".join(known[word] for word in get_close_matches(wanted, known, 3, 0.5)) or ", ".join(
-                known.values()
-            )
-            raise UsageError(f"the lake has no table and no view {name!r}; near are {near}")
+            near = ", ".join(known[word] for word in get_close_matches(wanted, known, 3, NEAR))
+            found_otherwise = f"near are {near}" if near else "vaxel sql --describe lists what there is"
+            raise UsageError(f"the lake has no table and no view {name!r}; {found_otherwise}")
         found = [row for row in found if row[0] == known[wanted]]
     rows = [(table, column, kind, *_told(table, column, comment)) for table, column, kind, comment in found]
     names = ("name", "type", "unit", "class", "meaning")

@@ -45,10 +45,19 @@ def backfill(
     rules_file: Annotated[
         Path | None, typer.Option("--rules", help="Thresholds and prices (TOML) instead of this code's own.")
     ] = None,
-    print_rules: Annotated[bool, typer.Option("--print-rules", help="Print the rules as a file, and no more.")] = False,
+    print_rules: Annotated[
+        bool,
+        typer.Option(
+            "--print-rules", help="Print the rules as a file, each with what it means and its unit, and no more."
+        ),
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would change.")] = False,
     unsettled: Annotated[
-        bool, typer.Option("--unsettled", help="Also sessions that the stream may still change itself.")
+        bool,
+        typer.Option(
+            "--unsettled",
+            help="Also sessions that the stream may still change itself: in a lake under seven days old, all.",
+        ),
     ] = False,
     processes: Annotated[
         int, typer.Option("--processes", min=1, help="How many work at once; each takes up to 1.5 GB.")
@@ -65,7 +74,7 @@ def backfill(
 
     `vaxel backfill --from 2026-05-01 --to 2026-06-01 --rules stricter.toml --dry-run`
     """
-    from streams.history_rules import as_toml  # noqa: PLC0415
+    from streams.history_rule_file import as_toml  # noqa: PLC0415
 
     rules = _rules(rules_file)
     if print_rules:
@@ -92,7 +101,9 @@ def _rules(file: Path | None) -> Rules:
         return Rules()
     try:
         return read_rules(file.read_text(encoding="utf-8"), str(file))
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise UsageError(f"cannot read the rules in {str(file)!r}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
         raise UsageError(f"cannot read the rules in {str(file)!r}: {error}") from error
 
 

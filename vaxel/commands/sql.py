@@ -90,7 +90,9 @@ def _text(query: str | None, file: Path | None) -> str | None:
     if file is not None and str(file) != "-":
         try:
             query = file.read_text()
-        except (OSError, UnicodeDecodeError) as error:
+        except OSError as error:
+            raise UsageError(f"cannot read the SQL in {str(file)!r}: {error.strerror}") from error
+        except UnicodeDecodeError as error:
             raise UsageError(f"cannot read the SQL in {str(file)!r}: {error}") from error
     elif file is not None or (query is None and not sys.stdin.isatty()):
         query = sys.stdin.read()

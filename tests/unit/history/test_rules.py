@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from decimal import Decimal
 
 import pytest
@@ -10,7 +11,8 @@ from schemas.errors import UsageError
 from schemas.reference import ContractReference
 from streams.desk.register import Register
 from streams.history_report import Report, report_of, rounded
-from streams.history_rules import Rules, as_toml, read_rules
+from streams.history_rule_file import as_toml
+from streams.history_rules import Rules, read_rules
 from streams.product import WASHER, with_thresholds
 from tests.unit.history.kept import Kept, as_plug_meters, simulated
 
@@ -42,6 +44,34 @@ def test_the_rules_printed_are_read_as_the_same() -> None:
     assert read_rules(as_toml(Rules()), "it") == Rules()
 
 
+def test_each_rule_printed_has_its_meaning_above_it_and_its_unit_beside_it() -> None:
+    blocks = [block.splitlines() for block in as_toml(Rules()).split("\n\n")]
+    rules = [block for block in blocks if any(" = " in line and not line.startswith("#") for line in block)]
+    printed = {line.split(" = ")[0] for block in rules for line in block if " = " in line}
+    assert printed == {name for own in asdict(Rules().thresholds).values() for name in own}
+    for block in rules:
+        assert block[0].startswith("# ")
+        assert all(" = " not in line or "  # " in line for line in block)
+    assert ["# A reading of at least this is activity; below it lies standby.", "active_w = 10.0  # W"] in blocks
+
+
+def test_prices_printed_as_an_example_are_rules_once_their_marks_are_gone() -> None:
+    text = as_toml(Rules())
+    example = text[text.index("# [prices.EUR]") :].replace("# ", "")
+    assert read_rules(example, "it").prices == {
+        ("EUR", "pay_per_wash"): Decimal("1.20"), ("EUR", "pay_per_km"): Decimal("0.06"),
+    }  # fmt: skip
+
+
+def test_a_price_keeps_its_digits_whether_it_is_a_text_or_a_number() -> None:
+    exact = "0.1234567890123456789012345678"
+    assert Decimal(float(exact)) != Decimal(exact)
+    for written in (exact, f'"{exact}"'):
+        rules = read_rules(f"[prices.EUR]\npay_per_km = {written}\n", "it")
+        assert rules.prices["EUR", "pay_per_km"] == Decimal(exact)
+        assert f'pay_per_km = "{exact}"' in as_toml(rules)
+
+
 def test_a_digest_tells_rules_apart_by_their_numbers_alone() -> None:
     same = read_rules("[cycles]\npause_ms = 900000 # as it is\n", "it")
     assert same.digest == Rules().digest
@@ -58,7 +88,7 @@ def test_a_digest_tells_rules_apart_by_their_numbers_alone() -> None:
         ("[cycle]\n", "it: cycle is not known; cycles, anomalies, runs, prices are"),
         ("[cycles]\npause_s = 1\n", "it: cycles: pause_s is not known; active_w, jog_ms"),
         ("[cycles]\npause_ms = 1.5\n", "it: cycles.pause_ms is 1.5; a whole number from 0 to"),
-        ("[cycles]\nactive_w = '10'\n", "it: cycles.active_w is 10; a number from 0 to"),
+        ("[cycles]\nactive_w = '10'\n", "it: cycles.active_w is '10'; a number from 0 to"),
         ("[cycles]\nactive_w = nan\n", "it: cycles.active_w is NaN; a number from 0 to"),
         ("[cycles]\nactive_w = true\n", "it: cycles.active_w is True; a number from 0 to"),
         ("[cycles]\nactive_w = -1\n", "it: cycles.active_w is -1; a number from 0 to"),
@@ -66,7 +96,7 @@ def test_a_digest_tells_rules_apart_by_their_numbers_alone() -> None:
         ("prices = 1\n", "it: prices is no table of currencies"),
         ("[prices.euro]\n", "it: prices.euro is no currency"),
         ("[prices.EUR]\nwash = 1\n", "it: prices.EUR: wash is not known; pay_per_wash, pay_per_km are"),
-        ("[prices.EUR]\npay_per_wash = 'much'\n", "it: prices.EUR.pay_per_wash is much; a decimal"),
+        ("[prices.EUR]\npay_per_wash = 'much'\n", "it: prices.EUR.pay_per_wash is 'much'; a decimal"),
         ("[prices.EUR]\npay_per_wash = -1\n", "it: prices.EUR.pay_per_wash is -1; a decimal"),
         ("[prices.EUR]\npay_per_wash = inf\n", "it: prices.EUR.pay_per_wash is Infinity; a decimal"),
     ],

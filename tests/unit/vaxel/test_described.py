@@ -47,5 +47,5 @@ def test_what_needs_a_reason_is_marked_for_people_and_plain_for_programs() -> No
 def test_a_wrong_name_says_which_are_near() -> None:
     with pytest.raises(UsageError, match=r"no table and no view 'usages'; near are usage$"):
         described(FOUND, "usages")
-    with pytest.raises(UsageError, match="near are run_versions, usage, mine"):
+    with pytest.raises(UsageError, match=r"no view 'zzzz'; vaxel sql --describe lists what there is$"):
         described(FOUND, "zzzz")
