@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from datetime import date
 
 import duckdb
 
-from schemas.errors import DecisionError
+from schemas.errors import DecisionError, OutsideError
 from schemas.lake import SINK_POSITION, Input
 from sinks.lake import crash_points, digests
-from sinks.lake.check import look_at
+from sinks.lake.check import FileFault, look_at
 from sinks.lake.connection import LAKE, open_reader, open_writer, outside
 from sinks.lake.damage import without_cache
 from sinks.lake.doubt import Way
@@ -34,6 +35,7 @@ class Made:
         offsets: Read anew from Kafka.
         removed, added: Rows; None when nothing has been done.
         files: Paths of damaged files that were replaced.
+        rolled_up: Days that stay as they are, hours and late readings.
     """
 
     table: str
@@ -42,6 +44,7 @@ class Made:
     removed: int | None = None
     added: int | None = None
     files: list[str] = field(default_factory=list)
+    rolled_up: list[date] = field(default_factory=list)
 
 
 @dataclass
@@ -104,6 +107,19 @@ def opened(kafka: str, address: str, place: str, table: str, inputs: Sequence[In
             without_cache(writer)
             rows = writer.execute(f"SELECT snapshot_id FROM ducklake_snapshots('{LAKE}')").fetchall()
         yield Lake(kafka, address, place, writer, way, entry, extents, sorted(number for (number,) in rows))
+
+
+def require_needed(address: str, faults: Sequence[FileFault]) -> None:
+    """Nothing, where the newest snapshot needs the files of these faults. Call it where nobody else takes files away.
+
+    Raises:
+        OutsideError: it does not: somebody has rewritten or deleted what is in them.
+    """
+    with catalogue(address) as connection:
+        by_now = {file.path for file in needed(connection)}
+    for fault in faults:
+        if fault.file.path not in by_now:
+            raise OutsideError(f"Table {fault.file.table!r} was under maintenance meanwhile: try again.")
 
 
 def keep_digests(address: str, place: str, table: str) -> None:

@@ -10,17 +10,20 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
+from datetime import date
 
 from schemas.errors import DecisionError, OutsideError
 from schemas.lake import INPUTS, Input
 from sinks.lake import stand_in
-from sinks.lake.anew import Lake, Made, Progress, keep_digests, opened
+from sinks.lake.anew import Lake, Made, Progress, keep_digests, opened, require_needed
+from sinks.lake.care import only_maintainer
 from sinks.lake.check import FileFault
 from sinks.lake.connection import LAKE, open_reader, outside
 from sinks.lake.exchange import Exchanged, changed_rows, exchange
 from sinks.lake.files import catalogue
 from sinks.lake.reread import BATCH_ROWS, READ_ANEW
+from sinks.lake.roll_up import lies_on, rolled_days
 from sinks.lake.spans import Moment, is_held, spans
 
 _APPENDS = ("tables_inserted_into", "inlined_insert")
@@ -42,7 +45,8 @@ def rebuild(
 ) -> Made:
     """Makes the table anew: rows of the snapshot, then those of Kafka since; None for Kafka alone.
 
-    Rows that were deleted since, by retention say, come back, and go again when `vaxel lake maintain` runs.
+    Days that were rolled up stay as they are, hours and readings that came late: their readings count in the hours.
+    Rows and values that retention has taken since come back, and go again when `vaxel lake maintain` runs.
 
     1 read anew, 2 put stand-ins in the place of damaged files, 3 take all rows out and the others in, in one
     transaction, 4 take digests of the new files. Killed before 3 has happened, the table is as it was, after it as it
@@ -52,7 +56,8 @@ def rebuild(
         faults: Damaged files of the table, that the snapshot must not need.
         accept_fewer: Commit even if the table has fewer rows then.
     Raises:
-        DecisionError: Kafka does not hold what is needed, or has fewer rows. Nothing has changed.
+        DecisionError: Kafka does not hold what is needed, or has fewer rows, or a damaged file is of a day that was
+            rolled up. Nothing has changed.
         OutsideError: another system stands in the way.
     """
     if any(entry.table.name == table and entry.is_compacted for entry in inputs):
@@ -60,12 +65,18 @@ def rebuild(
             f"Table {table!r} cannot be made anew: its topic keeps only what was told last of each device. "
             "Its rows stay."
         )
-    with opened(kafka, address, place, table, inputs) as lake:
+    alone = nullcontext() if dry_run else only_maintainer(address)
+    with alone, opened(kafka, address, place, table, inputs) as lake:
+        require_needed(address, faults)
         if snapshot is not None and snapshot not in lake.snapshots:
             raise DecisionError(f"There is no snapshot {snapshot} (any more). Kept are {_named(lake.snapshots)}.")
         blocked = [fault.file.path for fault in faults if snapshot is not None and fault.file.since <= snapshot]
         if blocked:
             raise DecisionError(f"Snapshot {snapshot} needs {blocked[0]}, which is damaged. Take an older one.")
+        rolled = rolled_days(lake.writer, table)
+        for day in rolled:
+            if any(lies_on(fault.file, day) for fault in faults):
+                raise DecisionError(_hours_stay(table, day))
         since, until = lake.moment(snapshot), lake.moment(lake.snapshots[-1])
         try:
             wanted = spans(since, until.positions, lake.extents)
@@ -78,7 +89,7 @@ def rebuild(
         offsets = sum(end - start for start, end in wanted.values())
         paths = [fault.file.path for fault in faults]
         if dry_run:
-            return Made(table, since.name, offsets, files=paths)
+            return Made(table, since.name, offsets, files=paths, rolled_up=rolled)
         # 1 read anew
         lake.read_anew(since, until, progress)
         try:
@@ -91,7 +102,7 @@ def rebuild(
                 lake.way,
                 address,
                 table,
-                lambda: _replace(lake, since, until, paths, accept_fewer=accept_fewer),
+                lambda: _replace(lake, since, until, paths, rolled, accept_fewer=accept_fewer),
             )
         except BaseException:
             for fault in faults:
@@ -99,10 +110,12 @@ def rebuild(
             raise
         # 4 take digests of the new files
         keep_digests(address, place, table)
-        return Made(table, since.name, offsets, done.removed, done.added, paths)
+        return Made(table, since.name, offsets, done.removed, done.added, paths, rolled)
 
 
-def _replace(lake: Lake, since: Moment, until: Moment, damaged: Sequence[str], *, accept_fewer: bool) -> Exchanged:
+def _replace(
+    lake: Lake, since: Moment, until: Moment, damaged: Sequence[str], rolled: Sequence[date], *, accept_fewer: bool
+) -> Exchanged:
     table = lake.entry.table.name
     _refuse_disturbed(lake, until)
     # Damaged files first: no value of them can be read, the number of its snapshot neither.
@@ -111,10 +124,12 @@ def _replace(lake: Lake, since: Moment, until: Moment, damaged: Sequence[str], *
         f'DELETE FROM "{table}" WHERE filename IN (SELECT unnest(?::VARCHAR[]))',
         [[lake.way.path(path) for path in damaged]],
     )
-    removed += changed_rows(lake.writer, f'DELETE FROM "{table}" WHERE snapshot_id <= {until.snapshot:d}')
-    added = changed_rows(lake.writer, f'INSERT INTO "{table}" SELECT * FROM {READ_ANEW}')
+    days = ", ".join(f"DATE '{day}'" for day in rolled)
+    is_open = f"{lake.entry.table.by_day}::DATE NOT IN ({days})" if rolled else "true"
+    removed += changed_rows(lake.writer, f'DELETE FROM "{table}" WHERE snapshot_id <= {until.snapshot:d} AND {is_open}')
+    added = changed_rows(lake.writer, f'INSERT INTO "{table}" SELECT * FROM {READ_ANEW} WHERE {is_open}')
     if since.snapshot is not None:
-        added += _insert_as_of(lake, since.snapshot)
+        added += _insert_as_of(lake, since.snapshot, is_open)
     if added < removed and not accept_fewer:
         raise DecisionError(
             f"Table {table!r} would have {added:,} rows instead of {removed:,}: the others are not in Kafka, or were "
@@ -123,15 +138,17 @@ def _replace(lake: Lake, since: Moment, until: Moment, damaged: Sequence[str], *
     return Exchanged(removed, added)
 
 
-def _insert_as_of(lake: Lake, snapshot: int) -> int:
-    """Puts in the rows of the snapshot; how many.
+def _insert_as_of(lake: Lake, snapshot: int, condition: str) -> int:
+    """Puts in those rows of the snapshot that meet the condition; how many.
 
     Another connection reads them: in a transaction that has changed the table, `AT (VERSION => ...)` mixes in what it
     has changed.
     """
     table = lake.entry.table.name
     with closing(open_reader(lake.address, lake.place, as_of=snapshot)) as then:
-        lake.writer.register("as_of", then.execute(f'SELECT * FROM "{table}"').to_arrow_reader(BATCH_ROWS))
+        lake.writer.register(
+            "as_of", then.execute(f'SELECT * FROM "{table}" WHERE {condition}').to_arrow_reader(BATCH_ROWS)
+        )
         try:
             return changed_rows(lake.writer, f'INSERT INTO "{table}" BY NAME SELECT * FROM as_of')
         finally:
@@ -153,6 +170,14 @@ def _refuse_disturbed(lake: Lake, until: Moment) -> None:
     for (change,) in changes:
         if any(str(row["table_id"]) in tables for kind, tables in change.items() if kind not in _APPENDS):
             raise OutsideError(f"Table {lake.entry.table.name!r} was under maintenance meanwhile: try again.")
+
+
+def _hours_stay(table: str, day: date) -> str:
+    return (
+        f"Cannot make table {table!r} anew: {day} was rolled up, so its hours stay, and a damaged file has readings of "
+        "it that came late. First put these back alone: "
+        f"`vaxel lake rebuild --table {table}`."
+    )
 
 
 def _named(snapshots: Sequence[int]) -> str:

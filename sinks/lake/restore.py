@@ -9,18 +9,20 @@ On failure: killed at any point, the files are still damaged or all is done; the
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 
 from schemas.errors import DecisionError
 from schemas.lake import INPUTS, Input
 from sinks.lake import digests, stand_in
-from sinks.lake.anew import Lake, Made, Progress, keep_digests, opened
+from sinks.lake.anew import Lake, Made, Progress, keep_digests, opened, require_needed
+from sinks.lake.care import only_maintainer
 from sinks.lake.check import FileFault, look_at
 from sinks.lake.connection import open_reader
 from sinks.lake.damage import without_cache
 from sinks.lake.exchange import Exchanged, changed_rows, exchange
 from sinks.lake.files import LakeFile, catalogue, needed
 from sinks.lake.reread import READ_ANEW
+from sinks.lake.roll_up import lies_on, rolled_days
 from sinks.lake.spans import Moment, oldest_since, spans, youngest_before
 
 
@@ -71,8 +73,11 @@ def restore(
             f"Table {table!r}: which of its rows are deleted cannot be read, and Kafka does not know it. Put "
             f"{next(file.path for file in files if file.kind == 'delete')} back from a backup."
         )
-    with opened(kafka, address, place, table, inputs) as lake:
+    alone = nullcontext() if dry_run else only_maintainer(address)
+    with alone, opened(kafka, address, place, table, inputs) as lake:
+        require_needed(address, faults)
         until = lake.moment(oldest_since(lake.snapshots, max(file.newest for file in files)))
+        rolled = rolled_days(lake.writer, table)
         before = lake.moment(youngest_before(lake.snapshots, min(file.since for file in files)))
         for since in dict.fromkeys([before.snapshot, None]):
             moment = lake.moment(since)
@@ -83,6 +88,8 @@ def restore(
                     f"Cannot restore {wanted:,} rows of table {table!r} from Kafka: {error} Put {', '.join(paths)} "
                     "back from a backup."
                 ) from error
+            if since is None and any(lies_on(file, day) for day in rolled for file in files):
+                raise DecisionError(_unknown(table, paths))
             if dry_run:
                 return Made(table, moment.name, offsets, files=paths)
             try:
@@ -147,6 +154,13 @@ def _replace(lake: Lake, files: Sequence[LakeFile], since: Moment) -> Exchanged:
     if not removed == added == sum(file.live_rows for file in files):
         raise _OtherNumberError(added)
     return Exchanged(removed, added)
+
+
+def _unknown(table: str, paths: Sequence[str]) -> str:
+    return (
+        f"Cannot restore table {table!r}: the day of its damaged files was rolled up, and no kept snapshot tells which "
+        f"of Kafka's readings are in its hours. Put {', '.join(paths)} back from a backup."
+    )
 
 
 def _unequal(table: str, wanted: int, found: int, paths: Sequence[str]) -> str:

@@ -13,6 +13,8 @@ from schemas.errors import DecisionError, UsageError
 from vaxel.commands.lake_check import showing
 from vaxel.commands.options import DEFAULT_DATA_DIR, AsJson, DataDir, command
 
+SHOWN_DAYS = 3
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -48,6 +50,9 @@ def rebuild(
     Readers see a table as it was, and then as it is. Sinks go on meanwhile; their positions stay where they are. Rows
     are counted before anything is committed: where Kafka no longer holds all of them, nothing changes and exit code 4
     tells it. Older snapshots keep what they had, damaged files too: time travel into them fails at those.
+
+    Days that `vaxel lake maintain` has rolled up stay as they are. Rows and values that it has deleted by age come back
+    where they are read anew: run it again then, with the same --keep or --rules. Neither runs while the other does.
     """
     from schemas.lake import INPUTS  # noqa: PLC0415
     from sinks.lake.rebuild import rebuild as make_anew  # noqa: PLC0415
@@ -126,9 +131,14 @@ class _Told:
                 "removed": made.removed,
                 "added": made.added,
                 "files": made.files,
+                "rolled_up_days": [day.isoformat() for day in made.rolled_up],
             }
         )
         read = f"{made.offsets:,} offsets of Kafka since {made.since}"
+        if made.rolled_up:
+            few = ", ".join(day.isoformat() for day in made.rolled_up[:SHOWN_DAYS])
+            more = len(made.rolled_up) - SHOWN_DAYS
+            read += f"; days that were rolled up stay as they are: {few}" + (f" and {more:,} more" if more > 0 else "")
         if self._dry_run:
             self._say(f"{made.table}: would read {read}" + (f" for {', '.join(made.files)}" if made.files else ""))
         else:
@@ -152,11 +162,21 @@ class _Told:
         Raises:
             DecisionError: some tables were refused.
         """
+        from schemas.retention import AGEING  # noqa: PLC0415
+
+        ageing = [str(made["table"]) for made in self._tables if made["table"] in AGEING]
         if self._as_json:
-            typer.echo(json.dumps({"tables": self._tables, "refused": self._refusals}))
+            back = [] if self._dry_run else ageing
+            typer.echo(json.dumps({"tables": self._tables, "refused": self._refusals, "maintain_again": back}))
         elif not self._tables and not self._refusals:
             again = command("lake", "rebuild", "--from-kafka", data_dir=data_dir)
             self._say(f"No file is damaged, nothing was done. To make whole tables anew: {again}")
+        elif ageing and not self._dry_run:
+            again = command("lake", "maintain", data_dir=data_dir)
+            self._say(
+                f"What maintenance had taken of {', '.join(ageing)} by age, rows or values, is back where it was read "
+                f"anew. To take it again, with the same --keep or --rules: {again}"
+            )
         if self._refusals:
             raise DecisionError(" ".join(self._refusals))
 

@@ -106,7 +106,7 @@ def test_no_step_of_looking_after_loses_a_file_that_the_catalogue_names(
     # The next run does the rest.
     assert process("maintain_process.py", filled.catalog, filled.files, json.dumps(call)).returncode == 0
     assert filled.ask(HOURS) == ([(300, 300_000)] if work is old else hours)
-    assert filled.ask(ROWS) == ({old: [(300, 300)], to_hours: [(0, 0)]}.get(work, rows))
+    assert filled.ask(ROWS) == ([(300, 300)] if work is old else [(0, 0)] if work is to_hours else rows)
     assert checked(filled, by_all_snapshots=True).is_whole
 
 

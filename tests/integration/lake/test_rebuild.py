@@ -388,6 +388,7 @@ def test_the_command_restores_what_check_names(listed: Lake, capsys: pytest.Capt
     out = capsys.readouterr().out
     assert f"{CYCLES}: {rows} rows out, {rows} in" in out
     assert "device_versions: stays" in out
+    assert "with the same --keep or --rules: vaxel lake maintain" in out
     assert_same(rows_of(listed), before)
 
 
