@@ -36,6 +36,7 @@ from schemas.fields import Contract
 from schemas.forms import arrow_schema, as_in_lake
 from schemas.lake import READINGS_SHOE, READINGS_WASHER, RUN_VERSIONS, TABLES, UPLOADS, WASH_CYCLE_VERSIONS, Table
 from sinks.lake.connection import open_writer
+from sinks.lake.doubt import Way
 from sinks.lake.tables import only_one, prepare
 from streams.batch import Outputs, Place
 from streams.decode import Decoder
@@ -97,7 +98,7 @@ def fill(servers: Stack, readings: int, say: Callable[[str], None]) -> tuple[int
     stored = sessions = 0
     with closing(open_writer(servers.catalog, servers.lake_files)) as lake:
         with only_one(servers.catalog):
-            prepare(lake, TABLES)
+            prepare(lake, TABLES, Way())
         for product in PRODUCTS:
             rows = _rows(product)
             own = rows[_readings(product)].num_rows

@@ -15,6 +15,7 @@ import duckdb
 from schemas.lake import READINGS_WASHER, TABLES, WASH_CYCLE_VERSIONS
 from sinks.lake import tables
 from sinks.lake.connection import open_writer
+from sinks.lake.doubt import Way
 
 FIRST_DAY = datetime(2026, 3, 1)  # noqa: DTZ001  (the lake's instants are UTC without saying so)
 DAYS = 28
@@ -58,7 +59,7 @@ def fill(catalog: str, files: str, fleet: Fleet, say: Callable[[str], None]) -> 
     """Makes the lake and fills it, a commit a day and one for the cycles; returns how many readings there are."""
     with open_writer(catalog, files, MEMORY) as lake:
         with tables.only_one(catalog):
-            tables.prepare(lake, TABLES)
+            tables.prepare(lake, TABLES, Way())
         filled = 0
         for day in range(fleet.days):
             filled += _insert(lake, f"INSERT INTO {READINGS_WASHER.name} BY NAME {readings_sql(fleet, day)}")

@@ -10,8 +10,9 @@ from sinks.lake.storing import Stored
 from sinks.lake.watch import Watch
 from vaxel.observed import Gauge, Health, Meters, Metric, as_markdown
 
-SILENT_S = 60.0
-"""Longest between two signs of life of Kafka and the catalogue; at rest the sink asks for them every ten seconds."""
+IDLE_S = 60.0
+"""Longest between two batches that are due. At rest, the answers of Kafka and the catalogue count as one of nothing,
+every ten seconds."""
 
 METRICS = (
     Metric("vaxel_lake_sink_rows_total", "counter", "Rows stored.", ("table",)),
@@ -58,10 +59,13 @@ class SinkMeters:
         self,
         share: Share,
         version: str,
+        max_age_s: float = 1.0,
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,  # noqa: TID251  (Prometheus wants to know when)
     ) -> None:
-        self.watch = Watch(looked_s=clock())
+        """Args: max_age_s: see `sink.Settings`."""
+        self.watch = Watch(worked_s=clock())
+        self._longest_s = IDLE_S + max_age_s
         self._share = share
         self._version = version
         self._clock = clock
@@ -82,12 +86,13 @@ class SinkMeters:
         self._meters.add("vaxel_lake_sink_interruptions_total")
 
     def health(self) -> Health:
-        """Red when Kafka and the catalogue have given no sign of life for SILENT_S."""
-        silent_s = self._clock() - self.watch.looked_s
+        """Red when nothing has been stored for IDLE_S, though there was something, or nobody could be asked."""
+        silent_s = self._clock() - self.watch.worked_s
         problems = []
-        if silent_s > SILENT_S:
-            lasted = f"{silent_s:.0f} s, {SILENT_S:g} s at most"
-            problems.append(f"Kafka or the catalogue did not answer, and nothing was stored, for {lasted}")
+        if silent_s > self._longest_s:
+            lasted = f"{silent_s:.0f} s, {self._longest_s:g} s at most"
+            away = "Kafka, the catalogue or room for files was away"
+            problems.append(f"Nothing could be stored for {lasted}: {away}, or a transaction lasts")
         sink = {"share": str(self._share), "version": self._version}
         lag = {topic: records for topic, records in sorted(self.watch.lag.items()) if records}
         return Health(tuple(problems), {"sink": sink, "silent_s": round(silent_s, 1), "lag_records": lag})
@@ -118,7 +123,8 @@ _SECTION = """
 # Metrics of the lake's sink
 
 Made from the list in `vaxel/sink_metrics.py`. `vaxel sink lake --port PORT` serves them at `/metrics`, and `/health`
-beside: red, with status 503, when for a minute nothing was stored and Kafka or the catalogue did not answer.
+beside: red, with status 503, when for a minute (longer by --max-age-s) nothing was stored, unless there was nothing
+to store and Kafka and the catalogue answered.
 
 {table}
 Lag counts offsets, those of transaction markers included, and is 0 once a partition has been read to its end and all

@@ -30,6 +30,18 @@ INLINED_ROWS = 200
 take 43 ms inlined and 37 ms as a file; 1,000 rows take 500 ms inlined."""
 DEFAULT_MEMORY = "2GB"
 ANSWER_WITHIN_S = 10
+LOCKED_S = 10
+"""Longest that a commit waits for another one: DuckLake holds a row of the catalogue while it commits."""
+AT_WORK_S = 6 * 3600
+"""Longest that a transaction may leave the catalogue unasked: rewriting a large table is one."""
+_FOUND_GONE = {
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "30000",
+}
+_LEFT_ALONE = "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3"
+_SECRETS = ("password", "sslpassword")
 _UNREACHABLE = re.compile(
     r"postgres|connection|ssl"
     r"|failed to execute query \"rollback\""  # nothing but a lost connection makes one fail
@@ -40,27 +52,39 @@ _UNREACHABLE = re.compile(
 
 
 def open_writer(
-    catalog: str, files: str, memory: str = DEFAULT_MEMORY, inlined_rows: int = INLINED_ROWS, way: Way | None = None
+    catalog: str,
+    files: str,
+    memory: str = DEFAULT_MEMORY,
+    inlined_rows: int = INLINED_ROWS,
+    way: Way | None = None,
+    at_work_s: int = AT_WORK_S,
 ) -> duckdb.DuckDBPyConnection:
     """A connection that may write; the lake is created when the catalogue has none.
+
+    Everybody's commits wait for one that has begun. So the catalogue ends a transaction whose process is frozen, or
+    whose machine has gone; settings in the address's own `options` come before these.
 
     Args:
         catalog: PostgreSQL address (`postgresql://...` or `host=... dbname=...`) of the catalogue's database.
         files: Directory, or S3 prefix, of the Parquet files.
         memory: Most memory DuckDB takes, in its own spelling (`2GB`).
         inlined_rows: Inserts and deletions of at most so many rows go into the catalogue.
-        way: To the files, for a connection that commits with it; its catalogue of files has other paths.
+        way: To the files, for a connection that commits with it; its catalogue of files has other paths. Without one
+            only what writes no file may be done in the lake of others.
+        at_work_s: Longest that a transaction may leave the catalogue unasked before the catalogue ends it.
     Raises:
         UnreachableError: the catalogue does not answer.
         OutsideError: it answers, and refuses.
     """
     known = _place_in_catalogue(catalog)
     place, option = _place(known, files), f"DATA_INLINING_ROW_LIMIT {inlined_rows:d}"
+    limits = f"{_LEFT_ALONE} -c lock_timeout={LOCKED_S}s -c idle_in_transaction_session_timeout={at_work_s:d}s"
+    address, _ = catalogue_parts(lasting(catalog, limits))
     if way is None:
-        return _open(catalog, place, memory, option)
+        return _open(catalog, place, memory, option, address)
     if known is None:  # a new lake keeps the name of its place, not of the way to it
-        _open(catalog, place, memory, option).close()
-    return _open(catalog, way.to(place), memory, f"OVERRIDE_DATA_PATH true, {option}")
+        _open(catalog, place, memory, option, address).close()
+    return _open(catalog, way.to(place), memory, f"OVERRIDE_DATA_PATH true, {option}", address)
 
 
 def open_reader(
@@ -89,6 +113,18 @@ def exists(catalog: str) -> bool:
         UnreachableError: the catalogue does not answer.
     """
     return _place_in_catalogue(catalog) is not None
+
+
+def lasting(catalog: str, limits: str = _LEFT_ALONE) -> str:
+    """The address for a connection that stays: each end finds out within a minute that the other has gone.
+
+    Args:
+        limits: Settings of the session, as `options` of an address has them.
+    """
+    wanted = _parts(catalog)
+    options = f"{limits} {wanted.pop('options', '')}".strip()
+    answers = {"connect_timeout": str(ANSWER_WITHIN_S)}
+    return make_conninfo("", **{**answers, **_FOUND_GONE, **wanted, "options": options})
 
 
 def _place_in_catalogue(catalog: str) -> str | None:
@@ -131,11 +167,13 @@ def _spelled(place: str) -> str:
 
 @contextmanager
 def outside(doing: str) -> Iterator[None]:
-    """Turns DuckDB's errors inside into the outside errors they are."""
+    """Turns DuckDB's and the system's errors inside into the outside errors they are."""
     try:
         yield
     except duckdb.Error as error:
         raise outside_error(error, doing) from error
+    except OSError as error:
+        raise OutsideError(f"Cannot {doing}: {' '.join(str(error).split())}") from error
 
 
 def outside_error(error: duckdb.Error, doing: str) -> OutsideError:
@@ -148,25 +186,31 @@ def outside_error(error: duckdb.Error, doing: str) -> OutsideError:
 
 
 def catalogue_parts(catalog: str) -> tuple[str, str]:
-    """The address without its password, and the password (empty without one).
+    """The address without any password, and the password (empty without one).
 
     Raises:
         UsageError: not an address of a PostgreSQL database.
     """
+    parts = _parts(catalog)
+    secrets = {name: parts.pop(name, "") for name in _SECRETS}
+    return make_conninfo("", **parts), secrets["password"]
+
+
+def _parts(catalog: str) -> dict[str, str]:
     try:
-        parts = {key: str(value) for key, value in conninfo_to_dict(catalog).items()}
+        return {key: str(value) for key, value in conninfo_to_dict(catalog).items()}
     except psycopg.ProgrammingError:
         # Its text may quote the address, password included.
         raise UsageError(
             "Cannot read the address of the lake's catalogue: expected postgresql://user:password@host:port/database "
             "or host=... dbname=..."
         ) from None
-    password = parts.pop("password", "")
-    return make_conninfo("", **parts), password
 
 
-def _open(catalog: str, place: str, memory: str, option: str) -> duckdb.DuckDBPyConnection:
-    address, password = catalogue_parts(catalog)
+def _open(catalog: str, place: str, memory: str, option: str, address: str | None = None) -> duckdb.DuckDBPyConnection:
+    """Args: address: With more settings than the catalogue's own, without passwords."""
+    shown, _ = catalogue_parts(catalog)
+    address = shown if address is None else address
     remote = storage.from_env(place, os.environ) if storage.is_remote(place) else None
     temporary = Path(tempfile.gettempdir()) / f"vaxel-duckdb-{os.getpid()}"
     try:
@@ -181,8 +225,9 @@ def _open(catalog: str, place: str, memory: str, option: str) -> duckdb.DuckDBPy
         for extension in (*EXTENSIONS, *((REMOTE_EXTENSION,) if remote else ())):
             connection.execute(f"LOAD {_quoted(str(_extension_file(extension)))}")
         connection.execute("SET TimeZone = 'UTC'")
-        # The password goes into a secret: an attached path is shown in errors and to whoever asks duckdb_databases().
-        connection.execute(f"CREATE SECRET vaxel_catalogue (TYPE postgres, PASSWORD {_quoted(password)})")
+        # Passwords go into a secret: an attached path is shown in errors and to whoever asks duckdb_databases().
+        secrets = ", ".join(f"{name} {_quoted(_parts(catalog).get(name, ''))}" for name in _SECRETS)
+        connection.execute(f"CREATE SECRET vaxel_catalogue (TYPE postgres, {secrets})")
         if remote is not None:
             for name, value in storage.settings(remote).items():
                 connection.execute(f"SET {name} = {_literal(value)}")
@@ -194,7 +239,7 @@ def _open(catalog: str, place: str, memory: str, option: str) -> duckdb.DuckDBPy
         )
         connection.execute(f"USE {LAKE}")
     except duckdb.Error as error:
-        raise outside_error(error, f"open the lake at {address!r}") from error
+        raise outside_error(error, f"open the lake at {shown!r}") from error
     return connection
 
 

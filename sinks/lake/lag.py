@@ -26,8 +26,10 @@ def lag(kafka: str, catalog: str, files: str, inputs: Sequence[Input] = INPUTS) 
         PositionError: a position does not fit its topic, so the sink would stop too.
     """
     topics = [entry.topic for entry in inputs]
+    # In this order: of a sink at work, what it stores in between must not lie beyond what Kafka was said to hold.
+    kept = _kept(catalog, files, topics)
     extents = Topics(kafka).extents(topics)
-    reading_from = positions.decide(_kept(catalog, files, topics), extents)
+    reading_from = positions.decide(kept, extents)
     undecided = {
         place: position for place, position in reading_from.items() if position.next_offset < extents[place].end_offset
     }

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from schemas.errors import OutsideError, PositionError
 from schemas.lake import SINK_POSITION
+from sinks.lake.doubt import Way
 
 Place = tuple[str, int]
 """Topic and partition."""
@@ -110,13 +111,17 @@ def read(connection: duckdb.DuckDBPyConnection, topics: Collection[str]) -> dict
 
 
 def replace(
-    connection: duckdb.DuckDBPyConnection, kept: Mapping[Place, Position], wanted: Mapping[Place, Position]
+    connection: duckdb.DuckDBPyConnection,
+    kept: Mapping[Place, Position],
+    wanted: Mapping[Place, Position],
+    way: Way,
 ) -> None:
     """Sets positions that were absent or are to differ, in one transaction. Call it inside `tables.only_one`.
 
     Args:
         kept: What `wanted` was decided upon. It may be old by now: another sink at work moves positions meanwhile, and
             a position that it moved stays where it is. To set it back would store that span twice.
+        way: Of the connection to the files.
     Raises:
         OutsideError: another sink moved one that is to differ.
     """
@@ -135,7 +140,7 @@ def replace(
         "WHERE (topic, partition) IN (SELECT (topic, partition) FROM wanted_positions)"
     )
     connection.execute(f'INSERT INTO "{SINK_POSITION.name}" BY NAME SELECT * FROM wanted_positions')
-    connection.execute("COMMIT")
+    way.commit(connection)
     connection.unregister("wanted_positions")
 
 

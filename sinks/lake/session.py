@@ -17,7 +17,7 @@ from sinks.lake.positions import Place, Position
 from sinks.lake.shares import Share
 from sinks.lake.topics import Reader, Topics
 from sinks.lake.transactions import closed
-from sinks.lake.turns import Turns
+from sinks.lake.turns import COMMITTING_S, Turns
 
 
 @dataclass
@@ -31,6 +31,7 @@ class Session:
         read_to: Next offset to read of each of them.
         at_end: Partitions that have been read to their end.
         looked_s: When Kafka and the catalogue last answered.
+        read_rows, stored_rows: Since it was opened; what is stored for sure.
         worked_s: When a batch was last stored, or there was nothing to store; 0 before.
         commits: Transactions since it was opened.
     """
@@ -46,6 +47,8 @@ class Session:
     looked_s: float = field(default_factory=time.monotonic)
     worked_s: float = 0.0
     commits: int = 0
+    read_rows: int = 0
+    stored_rows: int = 0
 
 
 @contextmanager
@@ -71,12 +74,12 @@ def opened(
     with ExitStack() as parts:
         with tables.only_one(catalog), outside("prepare the lake"):
             way = parts.enter_context(closing(Way()))
-            lake = parts.enter_context(closed(open_writer(catalog, files, memory, way=way)))
-            tables.prepare(lake, [*(entry.table for entry in inputs), *OWN_TABLES])
+            lake = parts.enter_context(closed(open_writer(catalog, files, memory, way=way, at_work_s=COMMITTING_S)))
+            tables.prepare(lake, [*(entry.table for entry in inputs), *OWN_TABLES], way)
             kept = positions.read(lake, names)
             found = shares.to_decide(share, kept, topics.extents(names))
             wanted = positions.decide(kept, found, accepted_topics)
-            positions.replace(lake, kept, wanted)
+            positions.replace(lake, kept, wanted, way)
         owned = shares.own(share, wanted)
         turns = parts.enter_context(closing(Turns(catalog)))
         reader = parts.enter_context(closing(Reader(kafka, owned)))

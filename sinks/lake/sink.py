@@ -76,22 +76,26 @@ def run(
         tell: Called with one line when something does not answer and is tried again.
         watch: Is kept up to date, about once a second.
     Raises:
-        UnreachableError: something was away for longer than `patience_s`.
+        UnreachableError: something was away for longer than `patience_s`, or when `stop` was set with rows at hand.
         PositionError: a topic was created again, or lost what comes next.
         OutsideError: another sink owns a partition, or a record cannot be read.
     """
     watch = Watch() if watch is None else watch
     worked_s = time.monotonic()
     pause_s = FIRST_PAUSE_S
+    failure, unstored_rows = None, 0
     while not stop.is_set():
         session = None
         try:
             with opened(kafka, catalog, files, inputs, accepted_topics, settings.share, settings.memory) as session:
-                accepted_topics = ()
+                accepted_topics, failure, unstored_rows = (), None, 0  # what was read before is read again
                 if not session.positions:
                     tell(f"No topic has a partition in share {settings.share}: waiting for one.")
                 _follow(session, stop, inputs, settings, report, watch)
         except UnreachableError as error:
+            failure = error
+            if session is not None:
+                unstored_rows = session.read_rows - session.stored_rows
             # Where files find no room, all opens well each time: only what was done counts.
             if session is not None and session.worked_s > worked_s:
                 worked_s, pause_s = session.worked_s, FIRST_PAUSE_S
@@ -100,6 +104,11 @@ def run(
             tell(f"{error} Trying again in {pause_s:g} s.")
             stop.wait(pause_s)
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+    if failure is not None and unstored_rows:
+        raise UnreachableError(
+            f"Stopped with {unstored_rows:,} rows read and not stored, or not known to be. Nothing is lost: the next "
+            f"sink begins where the lake is. {failure}"
+        ) from failure
 
 
 def _follow(
@@ -152,7 +161,9 @@ def _take(session: Session, batch: Batch) -> None:
         place = (read.topic, read.partition)
         session.at_end.discard(place)
         session.read_to[place] = read.offset + 1
+        before = batch.row_count
         batch.add(read)
+        session.read_rows += batch.row_count - before
 
 
 def _is_due(batch: Batch, age_s: float, settings: Settings) -> bool:
@@ -186,7 +197,7 @@ def _show(session: Session, batch: Batch, storing: Storing, watch: Watch) -> Non
         # At its end a partition holds nothing behind what was read, whatever offsets its open transactions have.
         end = session.read_to[place] if place in session.at_end else session.reader.end(place)
         lag[place[0]] += max(0, (session.read_to[place] if end is None else end) - position.next_offset)
-    watch.looked_s = session.looked_s
+    watch.worked_s = max(watch.worked_s, session.worked_s)
     watch.held_rows, watch.held_bytes = rows + batch.row_count, size_bytes + batch.bytes_held
     watch.lag = lag
     watch.caught_up = not watch.held_rows and session.at_end >= session.positions.keys()

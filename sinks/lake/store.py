@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import duckdb
 import pyarrow as pa
 
 from schemas.errors import OutsideError
 from sinks.lake import crash_points, positions
+from sinks.lake.doubt import Way
 from sinks.lake.positions import Place, Position
 from sinks.lake.transactions import is_conflict, roll_back
-
-Commit = Callable[[duckdb.DuckDBPyConnection], object]
 
 CONFLICTS = 10
 """Attempts when sinks of other partitions commit in the same moment: DuckLake sees conflicts per table, not per row."""
@@ -23,7 +22,7 @@ def store(
     rows: Mapping[str, pa.Table],
     starts: Mapping[Place, Position],
     ends: Mapping[Place, int],
-    commit: Commit = lambda connection: connection.execute("COMMIT"),
+    way: Way,
 ) -> int:
     """Stores the rows and moves the positions, both or neither; returns how many attempts were lost to conflicts.
 
@@ -35,14 +34,14 @@ def store(
         rows: By table name, as the lake holds them.
         starts: Position of each partition in `ends` before these rows.
         ends: Next offset after these rows.
-        commit: Does it; see `sinks.lake.doubt` for one that keeps the files where its outcome is not known.
+        way: Of the connection to the files, which keeps them where the outcome of 4 is not known.
     Raises:
-        OutsideError: another sink has moved a position.
+        OutsideError: another sink has moved a position, or the way to the files cannot be made.
         duckdb.Error: the lake does not work; whether 4 has happened is not known, only the positions tell.
     """
     for lost in range(CONFLICTS):
         try:
-            _transaction(connection, rows, starts, ends, commit)
+            _transaction(connection, rows, starts, ends, way)
         except duckdb.Error as error:
             if not is_conflict(error):
                 raise
@@ -58,8 +57,9 @@ def _transaction(
     rows: Mapping[str, pa.Table],
     starts: Mapping[Place, Position],
     ends: Mapping[Place, int],
-    commit: Commit,
+    way: Way,
 ) -> None:
+    way.open()
     crash_points.reached("lake.before-begin")
     # 1 begin
     connection.execute("BEGIN")
@@ -76,7 +76,7 @@ def _transaction(
         _refuse_other_owner(connection, starts, ends)
     crash_points.reached("lake.after-move")
     # 4 commit
-    commit(connection)
+    way.commit(connection)
     crash_points.reached("lake.after-commit")
 
 

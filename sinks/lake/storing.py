@@ -6,11 +6,13 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import duckdb
 
+from sinks.lake import flushing
 from sinks.lake.batch import Batch
-from sinks.lake.connection import LAKE, outside
+from sinks.lake.connection import outside
 from sinks.lake.positions import Position
 from sinks.lake.session import Session
 from sinks.lake.store import store
@@ -91,24 +93,32 @@ class Storing:
         session, begun_s = self._session, time.monotonic()
         rows = batch.rows()
         with session.turns.mine(), outside("store rows in the lake"):
-            conflicts = store(session.lake, rows, session.positions, batch.ends, session.way.commit)
+            conflicts = store(session.lake, rows, session.positions, batch.ends, session.way)
         for place, next_offset in batch.ends.items():
             session.positions[place] = Position(session.positions[place].topic_id, next_offset)
         session.commits += 1
         session.looked_s = session.worked_s = time.monotonic()
         counts = {table: part.num_rows for table, part in rows.items()}
+        session.stored_rows += batch.row_count
         self._report(Stored(counts, session.looked_s - begun_s, caught_up, conflicts))
         if session.commits % self._flush_after == 0:
             self._flush()
 
     def _flush(self) -> None:
-        """Moves small inserts from the catalogue to files; when another sink is in the way, next time will do."""
+        """Moves small inserts from the catalogue to files; where another sink is in the way, next time will do."""
         session = self._session
-        doing = outside("move small inserts from the catalogue to files")
-        with session.turns.mine(), doing:
+        with outside("move small inserts from the catalogue to files"):
+            for table in flushing.waiting(session.lake):
+                self._in_turn(partial(flushing.to_files, session.lake, table))
+            if flushing.positions_left(session.lake):
+                self._in_turn(partial(flushing.take_positions_back, session.lake))
+
+    def _in_turn(self, work: Callable[[], int]) -> None:
+        session = self._session
+        with session.turns.mine():
             try:
                 session.lake.execute("BEGIN")
-                session.lake.execute(f"CALL ducklake_flush_inlined_data('{LAKE}')")
+                work()
                 session.way.commit(session.lake)
             except duckdb.Error as error:
                 if not is_conflict(error):

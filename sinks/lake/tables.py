@@ -13,13 +13,15 @@ import psycopg
 
 from schemas.errors import OutsideError, UnreachableError
 from schemas.forms import columns, duckdb_columns
-from schemas.lake import Table, meaning, meanings
+from schemas.lake import SINK_POSITION, Table, meaning, meanings
 from schemas.views import VIEWS, View
-from sinks.lake.connection import ANSWER_WITHIN_S, LAKE
+from sinks.lake.connection import LAKE, lasting
+from sinks.lake.doubt import Way
 
 _LOCK = 0x7661_7865_6C01
 """Key of the PostgreSQL advisory lock: two sinks that start at once would otherwise both add the same rows."""
-_LOCK_WAIT = "SET lock_timeout = '60s'"
+_LOCK_WAIT = "SET lock_timeout = '10s'"
+"""Whoever waits is told to stop only afterwards; a sink then tries again."""
 OPTIONS = {
     # A third less than snappy for the same time; see docs/decisions.md.
     "parquet_compression": "zstd",
@@ -28,6 +30,9 @@ OPTIONS = {
     "parquet_row_group_size": "245760",
 }
 """How files are written, where nobody has set the lake's option otherwise."""
+POSITIONS_INLINED = "100000"
+"""Most positions that an insert leaves in the catalogue: where they are read from and moved all the time, so that none
+but a flush makes a file of them. 264 of them are written in 60 ms."""
 _CATALOGUE = f"__ducklake_metadata_{LAKE}"
 _ARRANGED = f"""
 SELECT table_name,
@@ -42,10 +47,10 @@ def only_one(catalog: str) -> Iterator[None]:
     """Holds, while inside, the one lock under which tables and positions are added.
 
     Raises:
-        UnreachableError: the catalogue does not answer, or another sink holds the lock for over a minute.
+        UnreachableError: the catalogue does not answer, or another sink holds the lock for over ten seconds.
     """
     try:
-        connection = psycopg.connect(catalog, autocommit=True, connect_timeout=ANSWER_WITHIN_S)
+        connection = psycopg.connect(lasting(catalog), autocommit=True)
         connection.execute(_LOCK_WAIT)
         connection.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
     except psycopg.OperationalError as error:
@@ -56,11 +61,13 @@ def only_one(catalog: str) -> Iterator[None]:
         yield
 
 
-def prepare(connection: duckdb.DuckDBPyConnection, tables: Sequence[Table]) -> None:
+def prepare(connection: duckdb.DuckDBPyConnection, tables: Sequence[Table], way: Way) -> None:
     """Adds what is missing. Nothing changes, and no snapshot is made, when the lake is as declared.
 
     Call it inside `only_one`.
 
+    Args:
+        way: Of the connection to the files.
     Raises:
         OutsideError: a column of the lake has another type than the contract.
     """
@@ -73,7 +80,8 @@ def prepare(connection: duckdb.DuckDBPyConnection, tables: Sequence[Table]) -> N
         _arrange(connection, table, *arranged.get(table.name, (False, False)))
     for view in VIEWS:
         _replace(connection, view)
-    connection.execute("COMMIT")
+    way.commit(connection)
+    _leave_positions_in_catalogue(connection)
 
 
 def columns_in_lake(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, str]]:
@@ -93,6 +101,17 @@ def _set_options(connection: duckdb.DuckDBPyConnection) -> None:
     there = {name for (name,) in connection.sql(f"SELECT option_name FROM ducklake_options('{LAKE}')").fetchall()}
     for name in OPTIONS.keys() - there:
         connection.execute(f"CALL {LAKE}.set_option('{name}', '{OPTIONS[name]}')")
+
+
+def _leave_positions_in_catalogue(connection: duckdb.DuckDBPyConnection) -> None:
+    option, table = "data_inlining_row_limit", f"main.{SINK_POSITION.name}"
+    there = connection.execute(
+        f"SELECT 1 FROM ducklake_options('{LAKE}') WHERE option_name = ? AND scope_entry = ?", [option, table]
+    ).fetchall()
+    if not there and SINK_POSITION.name in columns_in_lake(connection):
+        connection.execute(
+            f"CALL {LAKE}.set_option('{option}', '{POSITIONS_INLINED}', table_name => '{SINK_POSITION.name}')"
+        )
 
 
 def _create_or_extend(connection: duckdb.DuckDBPyConnection, table: Table, found: dict[str, str] | None) -> None:
@@ -121,8 +140,10 @@ def _arrange(connection: duckdb.DuckDBPyConnection, table: Table, is_parted: boo
 def _add_columns(connection: duckdb.DuckDBPyConnection, table: Table, found: dict[str, str]) -> None:
     """A released contract only gains optional fields; they become columns that are null in older rows.
 
-    Instants that an older release kept as milliseconds, under the contract's own name, become timestamps.
+    Instants that an older release kept as milliseconds, under the contract's own name, become timestamps, and so do
+    those that it kept as TIMESTAMP_MS.
     """
+    widened = False
     for column, declared in zip(columns(table.contract), duckdb_columns(table.contract).split(", "), strict=True):
         kind = declared.split(" ", 1)[1]
         if column.lake_name not in found:
@@ -131,11 +152,27 @@ def _add_columns(connection: duckdb.DuckDBPyConnection, table: Table, found: dic
             if column.is_instant and column.name in found:
                 connection.execute(f'UPDATE "{table.name}" SET "{column.lake_name}" = epoch_ms("{column.name}")')
                 connection.execute(f'ALTER TABLE "{table.name}" DROP COLUMN "{column.name}"')
+        elif found[column.lake_name] == "TIMESTAMP_MS" and kind == "TIMESTAMP":
+            connection.execute(f'ALTER TABLE "{table.name}" ALTER COLUMN "{column.lake_name}" SET DATA TYPE TIMESTAMP')
+            widened = True
         elif found[column.lake_name] != kind:
             raise OutsideError(
                 f"Cannot write into lake table {table.name!r}: column {column.lake_name!r} is "
                 f"{found[column.lake_name]} there and {kind} in the contract. A changed type needs a new table."
             )
+    if widened:
+        _have_bounds_read_again(connection, table)
+
+
+def _have_bounds_read_again(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
+    """Puts a row in and takes it out. Nothing else makes connections at work read a table's bounds from the catalogue.
+
+    They keep those of milliseconds, take them for microseconds, and find no row (duckdb-ducklake 1.5.5).
+    """
+    names = [column.lake_name for column in columns(table.contract)]
+    connection.execute(f'INSERT INTO "{table.name}" ("{names[0]}") VALUES (NULL)')
+    is_empty = " AND ".join(f'"{name}" IS NULL' for name in names)
+    connection.execute(f'DELETE FROM "{table.name}" WHERE {is_empty}')
 
 
 def _replace(connection: duckdb.DuckDBPyConnection, view: View) -> None:

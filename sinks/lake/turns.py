@@ -3,7 +3,8 @@
 DuckLake sees conflicts per table, and every transaction of every sink moves a position in the same table. Of two that
 overlap the later one has to be done again, Parquet files and all. Under this lock they do not overlap. It is no guard:
 who has waited for long goes ahead without it, so that one frozen sink does not hold up the others, and DuckLake's own
-conflicts keep every row stored once.
+conflicts keep every row stored once. One frozen in the middle of its commit does hold them up, since DuckLake then has
+a row of the catalogue; after COMMITTING_S the catalogue ends that transaction, and the frozen sink finds out.
 """
 
 from __future__ import annotations
@@ -14,12 +15,14 @@ from contextlib import contextmanager, suppress
 import psycopg
 
 from schemas.errors import UnreachableError
-from sinks.lake.connection import ANSWER_WITHIN_S
+from sinks.lake.connection import lasting
 
 LOCK = 0x7661_7865_6C02
 """Key of the PostgreSQL advisory lock in the catalogue's database."""
 WAIT_S = 10.0
 """Longest wait for a turn; a transaction of a million rows takes about one second."""
+COMMITTING_S = 60
+"""Longest that a sink at work on a transaction leaves the catalogue unasked: to write a batch's files takes as long."""
 
 
 class Turns:
@@ -32,7 +35,7 @@ class Turns:
             UnreachableError: it does not answer.
         """
         with _answering():
-            self._connection = psycopg.connect(catalog, autocommit=True, connect_timeout=ANSWER_WITHIN_S)
+            self._connection = psycopg.connect(lasting(catalog), autocommit=True)
             self._connection.execute(f"SET lock_timeout = '{int(wait_s * 1000)}ms'".encode())
 
     @contextmanager

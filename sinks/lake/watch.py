@@ -12,13 +12,13 @@ class Watch:
     """The newest look of a sink at itself. Instants are of the monotonic clock, in seconds.
 
     Attributes:
-        looked_s: When Kafka and the catalogue last answered.
+        worked_s: When a batch was last stored, or there was nothing to store; at first, when the sink began.
         held_rows, held_bytes: Read and not yet stored, also while they are being stored.
         lag: Records by topic between the lake's positions and the ends of the partitions, as the last fetches told.
         caught_up: Whether all partitions had been read to their ends at the last transaction or look.
     """
 
-    looked_s: float = field(default_factory=time.monotonic)
+    worked_s: float = field(default_factory=time.monotonic)
     held_rows: int = 0
     held_bytes: int = 0
     lag: Mapping[str, int] = field(default_factory=dict)

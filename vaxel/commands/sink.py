@@ -70,7 +70,8 @@ def lake(
     """Carry facts from Kafka into the lake, each one once, until Ctrl-C.
 
     Rows of a span of records and the position behind them are one transaction, after as many rows, bytes or seconds as
-    the options say. Of two sinks whose shares overlap one stops. --json prints one object for each transaction.
+    the options say. Of two sinks whose shares overlap one stops. --json prints one object for each transaction. Exit
+    code 3 when something was away for a minute, or when what was read could not be stored before Ctrl-C.
     """
     from importlib.metadata import version  # noqa: PLC0415
 
@@ -96,7 +97,7 @@ def lake(
     known = addresses(os.environ, data_dir)
     total: Counter[str] = Counter()
     show = _print_object if as_json else _counting(total)
-    meters = SinkMeters(settings.share, version("vaxel"))
+    meters = SinkMeters(settings.share, version("vaxel"), max_age_s)
 
     def report(stored: Stored) -> None:
         meters.stored(stored)

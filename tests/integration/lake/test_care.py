@@ -26,6 +26,7 @@ from sinks.lake.care import maintain, only_maintainer
 from sinks.lake.care_plan import STEPS, Done, Plan
 from sinks.lake.connection import open_reader, open_writer
 from sinks.lake.crash_points import MAINTAIN_POINTS, VARIABLE
+from sinks.lake.doubt import Way
 from sinks.lake.extent import holding
 from sinks.lake.forecast import foreseen
 from tests.integration.lake.conftest import ROOT, FreshDatabase
@@ -96,7 +97,7 @@ def age_ms(at_ms: int, day: int) -> int:
 def kept(fresh_database: FreshDatabase, tmp_path: Path) -> Iterator[Kept]:
     catalog, files = fresh_database(), str(tmp_path / "lake")
     with open_writer(catalog, files) as writer:
-        tables.prepare(writer, TABLES)
+        tables.prepare(writer, TABLES, Way())
         yield Kept(catalog, files, writer)
 
 

@@ -24,6 +24,7 @@ from schemas.topics import BY_NAME, READINGS_WASHER
 from sinks.lake import positions, tables
 from sinks.lake.connection import open_reader, open_writer
 from sinks.lake.crash_points import POINTS, VARIABLE
+from sinks.lake.doubt import Way
 from sinks.lake.positions import Extent, Place
 from sinks.lake.sink import Settings
 from sinks.lake.store import store
@@ -129,7 +130,7 @@ def meanwhile(monkeypatch: pytest.MonkeyPatch, lake: Lake, frames: int) -> Itera
         if others:
             with open_writer(lake.catalog, lake.files) as other:
                 starts = positions.read(other, [lake.topic()])
-                store(other, {}, starts, {(lake.topic(), 0): starts[lake.topic(), 0].next_offset + others.pop()})
+                store(other, {}, starts, {(lake.topic(), 0): starts[lake.topic(), 0].next_offset + others.pop()}, Way())
         return found
 
     with monkeypatch.context() as patched:
@@ -158,7 +159,7 @@ def test_a_loss_is_not_accepted_over_the_work_of_another_sink(lake: Lake, monkey
         future.result(10)
     with open_writer(lake.catalog, lake.files) as writer:
         kept = positions.read(writer, [lake.topic()])
-        positions.replace(writer, kept, {(lake.topic(), 0): replace(kept[lake.topic(), 0], next_offset=0)})
+        positions.replace(writer, kept, {(lake.topic(), 0): replace(kept[lake.topic(), 0], next_offset=0)}, Way())
     with meanwhile(monkeypatch, lake, 2), pytest.raises(OutsideError, match="Another sink is at work"):
         lake.sink(0, accepted_topics=[lake.topic()])
 
@@ -170,11 +171,11 @@ def test_a_second_writer_of_a_span_is_refused_whether_before_or_at_the_commit(la
         starts = positions.read(first, [lake.topic()])
         second.execute("BEGIN")
         assert positions.move(second, starts, {place: 3}) == 1
-        store(first, {}, starts, {place: 5})
+        store(first, {}, starts, {place: 5}, Way())
         with pytest.raises(duckdb.TransactionException, match="conflict"):
             second.execute("COMMIT")
         with pytest.raises(OutsideError, match=f"Another sink owns topic '{lake.topic()}' partition 0.* from 0 to 5"):
-            store(second, {}, starts, {place: 3})
+            store(second, {}, starts, {place: 3}, Way())
 
 
 def test_sinks_of_different_topics_get_past_each_other(lake: Lake) -> None:
@@ -303,12 +304,12 @@ def test_preparing_again_changes_nothing_and_a_new_field_becomes_a_column(lake: 
         snapshots = "SELECT count(*) FROM ducklake_snapshots('lake')"
         before = connection.execute(snapshots).fetchall()
         columns = tables.columns_in_lake(connection)
-        tables.prepare(connection, declared)
+        tables.prepare(connection, declared, Way())
         assert connection.execute(snapshots).fetchall() == before
         connection.execute("ALTER TABLE readings_shoe DROP COLUMN ground_contact_ms")
-        tables.prepare(connection, declared)
+        tables.prepare(connection, declared, Way())
         assert tables.columns_in_lake(connection) == columns
         connection.execute("ALTER TABLE readings_shoe DROP COLUMN distance_m")
         connection.execute("ALTER TABLE readings_shoe ADD COLUMN distance_m VARCHAR")
         with pytest.raises(OutsideError, match="'distance_m' is VARCHAR there and DOUBLE in the contract"):
-            tables.prepare(connection, declared)
+            tables.prepare(connection, declared, Way())

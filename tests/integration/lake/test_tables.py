@@ -12,6 +12,7 @@ from schemas.forms import columns, duckdb_columns
 from schemas.lake import INSIGHT_VERSIONS, READINGS_SHOE, READINGS_WASHER, TABLES, USAGE_VERSIONS
 from sinks.lake import tables
 from sinks.lake.connection import open_writer
+from sinks.lake.doubt import Way
 
 pytestmark = pytest.mark.postgres
 
@@ -28,7 +29,7 @@ def writer(fresh_database: Callable[[], str], tmp_path: Path) -> Iterator[duckdb
 def test_files_have_row_groups_of_100_000_rows_and_more_and_dictionaries_for_texts(
     writer: duckdb.DuckDBPyConnection, tmp_path: Path
 ) -> None:
-    tables.prepare(writer, TABLES)
+    tables.prepare(writer, TABLES, Way())
     writer.execute(
         "INSERT INTO readings_washer BY NAME SELECT 'w-' || i % 3000 AS device_id, i // 3000 AS seq, "
         "make_timestamp_ms(1767225600000 + i // 3000 * 10000) AS measured_at, 10000 AS span_ms, "
@@ -54,7 +55,7 @@ def test_an_option_and_an_order_that_somebody_chose_stay(writer: duckdb.DuckDBPy
     writer.execute("CALL lake.set_option('parquet_compression', 'snappy')")
     writer.execute(f"CREATE TABLE readings_washer ({duckdb_columns(READINGS_WASHER.contract)})")
     writer.execute("ALTER TABLE readings_washer SET PARTITIONED BY (month(measured_at))")
-    tables.prepare(writer, TABLES)
+    tables.prepare(writer, TABLES, Way())
     options = writer.execute("SELECT option_name, value FROM ducklake_options('lake')").fetchall()
     assert dict(options)["parquet_compression"] == "snappy"
     assert dict(options)["parquet_row_group_size"] == "245760"
@@ -75,10 +76,10 @@ def transforms(writer: duckdb.DuckDBPyConnection, table: str) -> list[str]:
 
 def test_a_table_of_before_is_parted_and_sorted_from_now_on_and_once(writer: duckdb.DuckDBPyConnection) -> None:
     writer.execute(f"CREATE TABLE readings_shoe ({duckdb_columns(READINGS_SHOE.contract)})")
-    tables.prepare(writer, TABLES)
+    tables.prepare(writer, TABLES, Way())
     assert transforms(writer, "readings_shoe") == ["year", "month", "day"]
     before = writer.execute(SNAPSHOT).fetchall()
-    tables.prepare(writer, TABLES)
+    tables.prepare(writer, TABLES, Way())
     assert writer.execute(SNAPSHOT).fetchall() == before
 
 
@@ -94,7 +95,7 @@ def test_instants_that_an_older_release_kept_as_milliseconds_become_timestamps(
         writer.execute(f"INSERT INTO {table.name} (version, {old}) SELECT 1, 1767225600000 + i FROM range(300) t(i)")
         writer.execute(f"INSERT INTO {table.name} (version) VALUES (2)")
     writer.execute("CREATE VIEW usage AS SELECT * FROM usage_versions")
-    tables.prepare(writer, TABLES)
+    tables.prepare(writer, TABLES, Way())
     held = tables.columns_in_lake(writer)
     for table, (_, new) in of_before.items():
         asked = f"SELECT count({new}), min({new})::VARCHAR, max({new})::VARCHAR, count(*) FROM {table.name}"
@@ -102,5 +103,5 @@ def test_instants_that_an_older_release_kept_as_milliseconds_become_timestamps(
         assert set(held[table.name]) == {column.lake_name for column in columns(table.contract)}
     assert writer.execute("SELECT count(custody_from) FROM usage").fetchall() == [(0,)], "none has a status"
     before = writer.execute(SNAPSHOT).fetchall()
-    tables.prepare(writer, TABLES)
+    tables.prepare(writer, TABLES, Way())
     assert writer.execute(SNAPSHOT).fetchall() == before

@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from sinks.lake.shares import share_of
 from sinks.lake.storing import Stored
 from vaxel.metrics_page import page
-from vaxel.sink_metrics import METRICS, SILENT_S, SinkMeters
+from vaxel.sink_metrics import IDLE_S, METRICS, SinkMeters
 
 
 def values(meters: SinkMeters) -> dict[tuple[str, ...], float]:
@@ -60,15 +60,15 @@ def test_transactions_are_counted_and_every_metric_of_the_list_is_told() -> None
         assert {metric.name, f"{metric.name}_bucket"} & names, metric.name
 
 
-def test_a_sink_is_red_once_nothing_has_answered_for_long_and_green_again_when_it_does() -> None:
+def test_a_sink_is_red_once_nothing_could_be_stored_for_long_and_green_again_when_it_could() -> None:
     now_s = 100.0
-    meters = SinkMeters(share_of("1/1"), "1.2.3", clock=lambda: now_s)
-    now_s += SILENT_S
+    meters = SinkMeters(share_of("1/1"), "1.2.3", max_age_s=5.0, clock=lambda: now_s)
+    now_s += IDLE_S + 5
     assert meters.health().problems == ()
     now_s += 1
     (problem,) = meters.health().problems
-    assert "for 61 s, 60 s at most" in problem
+    assert "for 66 s, 65 s at most" in problem
     assert values(meters)["vaxel_lake_sink_healthy",] == 0
-    meters.watch.looked_s = now_s
+    meters.watch.worked_s = now_s
     assert meters.health().problems == ()
     assert values(meters)["vaxel_lake_sink_healthy",] == 1
