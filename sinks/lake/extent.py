@@ -20,6 +20,9 @@ from schemas.errors import UnreachableError
 from sinks.lake.connection import ANSWER_WITHIN_S
 from sinks.lake.expiry import Snapshot
 
+LARGE_BYTES = 512 * 1024 * 1024
+"""DuckLake's target size of a file: larger ones are not merged."""
+
 
 @dataclass(frozen=True)
 class Extent:
@@ -31,6 +34,7 @@ class Extent:
         smallest_bytes: Of these files; None without any. So for `median_bytes`.
         deleted_rows: Rows that these files still hold, though deleted.
         inlined_rows: Rows that wait in the catalogue to become a file.
+        small_files: Of these files, those of one day of which one could be made; the one is not counted.
         old_files: Files that only older snapshots need.
     """
 
@@ -43,6 +47,7 @@ class Extent:
     inlined_rows: int
     old_files: int
     old_bytes: int
+    small_files: int = 0
 
 
 @dataclass(frozen=True)
@@ -87,6 +92,7 @@ def holding(catalog: str) -> Holding:
             int(table): _inlined(connection, int(table), parts)
             for table, parts in connection.execute(_INLINED).fetchall()
         }
+        small = dict(connection.execute(_SMALL, [LARGE_BYTES]).fetchall())
         tables = {}
         for number, name, rows, files, size, smallest, median, deleted, old_files, old_bytes in connection.execute(
             _TABLES
@@ -102,6 +108,7 @@ def holding(catalog: str) -> Holding:
                 waiting,
                 int(old_files),
                 int(old_bytes),
+                int(small.get(number, 0)),
             )
         snapshots = [(int(number), int(time_ms)) for number, time_ms in connection.execute(_SNAPSHOTS).fetchall()]
         row = connection.execute(_OPEN).fetchone()
@@ -143,6 +150,16 @@ def _count(connection: psycopg.Connection, table: str, condition: LiteralString)
     return int(row[0])
 
 
+_SMALL = """
+SELECT table_id, sum(files - 1) FROM (
+    SELECT table_id, count(*) AS files FROM (
+        SELECT d.table_id, d.data_file_id, array_agg(p.partition_value ORDER BY p.partition_key_index) AS day
+        FROM ducklake_data_file AS d LEFT JOIN ducklake_file_partition_value AS p USING (data_file_id)
+        WHERE d.end_snapshot IS NULL AND d.file_size_bytes < %s
+        GROUP BY d.table_id, d.data_file_id
+    ) AS of_day GROUP BY table_id, day
+) AS beside GROUP BY table_id
+"""
 _INLINED = "SELECT table_id, array_agg(table_name) FROM ducklake_inlined_data_tables GROUP BY table_id"
 _SNAPSHOTS = """
 SELECT snapshot_id, floor(extract(epoch FROM snapshot_time::timestamptz) * 1000) FROM ducklake_snapshot

@@ -18,7 +18,16 @@ if TYPE_CHECKING:
 
 
 def status(*, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False) -> None:
-    """Show what the lake holds, by table, and whether `vaxel lake maintain` is due."""
+    """Show what the lake holds, by table, and whether `vaxel lake maintain` is due.
+
+    Rows are what a reader sees; files, size, smallest and median are of the Parquet files they are in. Inlined: rows
+    that came in too few for a file and wait in the catalogue, read like all others. Deleted: rows that are gone for
+    readers and still in a file. Old files: files that only time travel needs.
+
+    Due, by the defaults of maintain: 100 small files or more that could be merged, any deleted rows that are still in
+    files, or snapshots that should have gone a day ago. Exit code 0 either way.
+    """
+    from sinks.lake import due  # noqa: PLC0415
     from sinks.lake.care import require_lake  # noqa: PLC0415
     from sinks.lake.extent import holding  # noqa: PLC0415
     from vaxel.settings import addresses  # noqa: PLC0415
@@ -26,9 +35,11 @@ def status(*, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False) -> 
     known = addresses(os.environ, data_dir)
     require_lake(known.catalog)
     held = holding(known.catalog)
+    reasons = due.reasons(held, time.time_ns() // 1_000_000)
     behind = _behind(known.kafka, known.catalog, known.lake_files)
     if as_json:
-        typer.echo(json.dumps(as_object(held) | {"partitions_behind": behind}))
+        maintain = {"due": bool(reasons), "reasons": reasons}
+        typer.echo(json.dumps(as_object(held) | {"partitions_behind": behind, "maintain": maintain}))
         return
     for line in _table_lines(held.tables):
         typer.echo(line)
@@ -37,6 +48,7 @@ def status(*, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False) -> 
         f"snapshots: {len(times):,}, from {_instant(min(times))} to {_instant(max(times))} UTC; "
         f"{held.scheduled_files:,} files wait to be removed"
     )
+    typer.echo(f"maintain: {'due: ' + '; '.join(reasons) if reasons else 'not due'}")
     typer.echo("Kafka does not answer" if behind is None else f"partitions with records not yet here: {behind}")
 
 

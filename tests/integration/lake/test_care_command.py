@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from sinks.lake.connection import open_writer
 from sinks.lake.extent import holding
+from sinks.lake.transactions import closed
 from tests.integration.lake.conftest import ROWS_IN_A_FRAME, FreshDatabase, Lake
 from vaxel.__main__ import run
 
@@ -68,6 +70,22 @@ def test_status_says_what_the_lake_holds(addressed: Lake, capsys: pytest.Capture
     shown = capsys.readouterr().out
     assert "readings_washer" in shown
     assert "snapshots: " in shown
+    assert "maintain: not due\n" in shown
+    assert told["maintain"] == {"due": False, "reasons": []}
+    assert told["tables"]["readings_washer"]["small_files"] == 1
+
+
+def test_status_says_why_maintain_is_due_until_it_ran(addressed: Lake, capsys: pytest.CaptureFixture[str]) -> None:
+    with closed(open_writer(addressed.catalog, addressed.files)) as lake:
+        lake.execute("DELETE FROM readings_washer WHERE seq IN (1, 2)")
+    why = "2 deleted rows still in files of 1 table"
+    assert run(["lake", "status"]) == 0
+    assert f"maintain: due: {why}\n" in capsys.readouterr().out
+    assert run(["lake", "status", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["maintain"] == {"due": True, "reasons": [why]}
+    assert run(["lake", "maintain"]) == 0
+    assert run(["lake", "status"]) == 0
+    assert "maintain: not due\n" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
