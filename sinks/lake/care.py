@@ -20,6 +20,7 @@ from sinks.lake import care_steps, crash_points
 from sinks.lake.care_plan import Done, Plan
 from sinks.lake.connection import ANSWER_WITHIN_S, exists, open_writer, outside
 from sinks.lake.doubt import Way
+from sinks.lake.files import catalogue, next_file
 from sinks.lake.transactions import closed
 from sinks.lake.turns import Turns
 from sinks.lake.work import Work
@@ -39,10 +40,11 @@ def maintain(
 ) -> None:
     """Does all steps, each in transactions of its own, each of which leaves a sound lake.
 
-    1 rows that wait in the catalogue become files, 2 what may no longer stay is deleted, 3 old readings become hours,
-    4 files with deleted rows are written anew without them, 5 small files become large ones, 6 snapshots that time
-    travel need not reach go, 7 files go that only these needed, 8 files go that no snapshot ever needed. Values that 2
-    or 3 delete are in the files until 6 and 7 have reached the snapshots before.
+    1 rows that wait in the catalogue become files (see `flushing`), 2 what may no longer stay is deleted, 3 old
+    readings become hours, 4 files with deleted rows are written anew without them, 5 small files become large ones, and
+    what 1 to 5 have written gets its digests, 6 snapshots that time travel need not reach go, 7 files go that only
+    these needed, and digests of what is gone, 8 files go that no snapshot ever needed. Values that 2 or 3 delete are in
+    the files until 6 and 7 have reached the snapshots before. Digests that a killed one has not taken, `check` takes.
 
     Args:
         now_ms: The time, ms since 1970 UTC.
@@ -59,7 +61,9 @@ def maintain(
         lake = parts.enter_context(closed(open_writer(catalog, files, way=way)))
         plain = parts.enter_context(closed(open_writer(catalog, files)))
         turns = parts.enter_context(closing(Turns(catalog)))
-        work = Work(lake, way, plain, catalog, plan, now_ms, turns, moved)
+        with catalogue(catalog) as connection:
+            first_file = next_file(connection)
+        work = Work(lake, way, plain, catalog, plan, now_ms, turns, moved, first_file)
         crash_points.reached("maintain.begun")
         for number, (name, step, point) in enumerate(care_steps.IN_ORDER, start=1):
             moved(number, 0.0)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import date
 
+from schemas.lake import SINK_POSITION
 from schemas.retention import removals
-from sinks.lake import crash_points, leftovers, retention, roll_up
+from sinks.lake import crash_points, digests, flushing, leftovers, retention, roll_up
 from sinks.lake.care_plan import Change, StepName
 from sinks.lake.connection import LAKE
 from sinks.lake.expiry import expired
 from sinks.lake.extent import holding
+from sinks.lake.files import catalogue
 from sinks.lake.work import Work
 
 FLUSHED, ROLLED_UP = "rows moved to files", "readings rolled up"
@@ -23,11 +25,19 @@ Changes = tuple[Iterable[Change], int]
 
 
 def _flush(work: Work, number: int) -> Changes:
-    waiting = {name: extent for name, extent in holding(work.catalog).tables.items() if extent.inlined_rows}
     changes = []
-    for name in work.each(number, waiting):
-        rows = work.call(name, f"CALL ducklake_flush_inlined_data('{LAKE}', table_name => '{name}')")
-        changes.append(Change(name, FLUSHED, rows))
+    for name in work.each(number, flushing.waiting(work.lake)):
+
+        def flush(name: str = name) -> int:
+            return flushing.to_files(work.lake, name)
+
+        if name == SINK_POSITION.name:
+            work.in_turn(name, flush)
+            crash_points.reached("maintain.positions-flushed")
+        else:
+            changes.append(Change(name, FLUSHED, work.attempt(name, flush)))
+    if flushing.positions_left(work.lake):
+        work.in_turn(SINK_POSITION.name, lambda: flushing.take_positions_back(work.lake))
     return changes, 0
 
 
@@ -82,6 +92,8 @@ def _merge(work: Work, number: int) -> Changes:
     for name in work.each(number, before):
         work.call(name, f"CALL ducklake_merge_adjacent_files('{LAKE}', '{name}')")
     after = holding(work.catalog).tables
+    with catalogue(work.catalog) as connection:
+        digests.take(connection, work.first_file)
     return [
         Change(name, MERGED, extent.files - after[name].files)
         for name, extent in before.items()
@@ -115,6 +127,8 @@ def _clean_up(work: Work, _number: int) -> Changes:
         return removed.files
 
     count = work.tried("old files", clean_up)
+    with catalogue(work.catalog) as connection:
+        digests.forget(connection)
     return [Change("", OLD, count)], removed.bytes
 
 

@@ -10,6 +10,7 @@ POINTS = ("lake.before-begin", "lake.after-begin", "lake.after-insert", "lake.af
 
 MAINTAIN_POINTS = (
     "maintain.begun",
+    "maintain.positions-flushed",
     "maintain.flushed",
     "maintain.retention-in-transaction",
     "maintain.retained",

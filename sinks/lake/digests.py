@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import psycopg
 
+from sinks.lake.files import PATHS, written_since
 from sinks.lake.storage import is_remote
 
 _MAKE = """
@@ -40,9 +42,26 @@ def keep(connection: psycopg.Connection[dict[str, Any]], digests: Mapping[str, s
         )
 
 
-def forget(connection: psycopg.Connection[dict[str, Any]], still_there: set[str]) -> None:
+def take(connection: psycopg.Connection[dict[str, Any]], first_file: int) -> int:
+    """Takes the digests of files that were just written, from that number on; returns how many.
+
+    Without a look at their values, and where they are in a directory of this machine. Those that have one keep it; one
+    that cannot be read gets none: `check` tells of it.
+    """
+    taken = known(connection)
+    found = {}
+    for path in written_since(connection, first_file):
+        if path not in taken and not is_remote(path):
+            with suppress(OSError):
+                found[path] = _of_file(path)
+    keep(connection, found)
+    return len(found)
+
+
+def forget(connection: psycopg.Connection[dict[str, Any]]) -> None:
     """Drops the digests of files that the catalogue no longer knows."""
-    connection.execute("DELETE FROM vaxel_file_digest WHERE path <> ALL (%s)", [list(still_there)])
+    connection.execute(_MAKE)
+    connection.execute(f"DELETE FROM vaxel_file_digest WHERE path NOT IN ({PATHS})")
 
 
 def digest(reader: duckdb.DuckDBPyConnection, path: str) -> str:
@@ -52,8 +71,12 @@ def digest(reader: duckdb.DuckDBPyConnection, path: str) -> str:
         OSError: it cannot be read. From elsewhere than this machine's directories: duckdb.Error.
     """
     if not is_remote(path):
-        with Path(path).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return _of_file(path)
     row = reader.execute("SELECT sha256(content) FROM read_blob(?)", [path]).fetchone()
     assert row is not None, "read_blob raises where there is no file"
     return str(row[0])
+
+
+def _of_file(path: str) -> str:
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

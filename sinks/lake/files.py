@@ -116,7 +116,18 @@ def needed(connection: psycopg.Connection[dict[str, Any]], *, by_all_snapshots: 
 
 def all_paths(connection: psycopg.Connection[dict[str, Any]]) -> set[str]:
     """Paths of all files that the catalogue knows, those that wait for their removal too."""
-    return {row["path"] for row in connection.execute(_PATHS).fetchall()}
+    return {row["path"] for row in connection.execute(PATHS).fetchall()}
+
+
+def next_file(connection: psycopg.Connection[dict[str, Any]]) -> int:
+    """Number of the file that is written next; numbers only grow."""
+    row = connection.execute("SELECT max(next_file_id) AS number FROM ducklake_snapshot").fetchone()
+    return 0 if row is None or row["number"] is None else int(row["number"])
+
+
+def written_since(connection: psycopg.Connection[dict[str, Any]], first_file: int) -> list[str]:
+    """Paths of the files with that number or a younger one that the newest snapshot needs."""
+    return [row["path"] for row in connection.execute(_WRITTEN_SINCE, [first_file, first_file]).fetchall()]
 
 
 def _bounds(
@@ -173,7 +184,14 @@ SELECT files.delete_file_id, files.data_file_id, 'delete', tables.table_name, {_
 FROM ducklake_delete_file AS files {_OF_TABLE} {{current}}
 ORDER BY file_id
 """
-_PATHS = f"""
+_WRITTEN_SINCE = f"""
+SELECT {_WHOLE_PATH} AS path FROM ducklake_data_file AS files {_OF_TABLE}
+WHERE files.data_file_id >= %s AND files.end_snapshot IS NULL
+UNION ALL
+SELECT {_WHOLE_PATH} FROM ducklake_delete_file AS files {_OF_TABLE}
+WHERE files.delete_file_id >= %s AND files.end_snapshot IS NULL
+"""
+PATHS = f"""
 SELECT {_WHOLE_PATH} AS path FROM ducklake_data_file AS files {_OF_TABLE}
 UNION ALL SELECT {_WHOLE_PATH} FROM ducklake_delete_file AS files {_OF_TABLE}
 UNION ALL SELECT CASE WHEN path_is_relative THEN {_DATA_PATH} || path ELSE path END

@@ -10,6 +10,7 @@ from contextlib import closing
 
 import duckdb
 
+from schemas.lake import SINK_POSITION
 from schemas.retention import removals
 from sinks.lake import care_steps, leftovers, retention, roll_up
 from sinks.lake.care import require_lake
@@ -46,12 +47,13 @@ def foreseen(catalog: str, files: str, plan: Plan, *, now_ms: int) -> list[Done]
     held = holding(catalog)
     with closing(open_writer(catalog, files)) as lake, outside("look at the lake"):
         tables = held.tables.items()
+        flushed = [name for name in held.tables if name != SINK_POSITION.name]
         old = leftovers.old(lake, now_ms - plan.grace_ms)
         orphans = leftovers.orphans(lake, now_ms - plan.grace_ms)
         gone = expired(held.snapshots, now_ms - plan.snapshots_for_ms, now_ms)
         merged = lake.execute(_MERGED, [_LARGE_BYTES]).fetchall()
         changes: dict[str, list[Change]] = {
-            "flush": [Change(name, care_steps.FLUSHED, extent.inlined_rows) for name, extent in tables],
+            "flush": [Change(name, care_steps.FLUSHED, held.tables[name].inlined_rows) for name in flushed],
             "retention": list(_retained(lake, plan, now_ms)),
             "roll-up": list(_rolled_up(lake, plan, now_ms)),
             "rewrite": [Change(name, care_steps.REWRITTEN, extent.deleted_rows) for name, extent in tables],

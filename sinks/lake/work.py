@@ -28,6 +28,7 @@ class Work:
     Attributes:
         lake: Whoever commits with it commits through `way`.
         plain: Another one, that calls files as the catalogue does; it writes none.
+        first_file: Number of the first file that was written since the beginning.
     """
 
     lake: duckdb.DuckDBPyConnection
@@ -38,6 +39,7 @@ class Work:
     now_ms: int
     turns: Turns
     moved: Callable[[int, float], None]
+    first_file: int
     left: list[str] = field(default_factory=list)
 
     def in_turn(self, what: str, transaction: Callable[[], int]) -> int:

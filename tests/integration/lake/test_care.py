@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import signal
@@ -21,13 +22,14 @@ import pytest
 from schemas.errors import OutsideError
 from schemas.lake import TABLES
 from schemas.retention import DAY_MS, HOUR_MS, Policy
-from sinks.lake import leftovers, tables
+from sinks.lake import digests, leftovers, tables
 from sinks.lake.care import maintain, only_maintainer
 from sinks.lake.care_plan import STEPS, Done, Plan
 from sinks.lake.connection import open_reader, open_writer
 from sinks.lake.crash_points import MAINTAIN_POINTS, VARIABLE
 from sinks.lake.doubt import Way
 from sinks.lake.extent import holding
+from sinks.lake.files import catalogue
 from sinks.lake.forecast import foreseen
 from tests.integration.lake.conftest import ROOT, FreshDatabase
 
@@ -324,12 +326,45 @@ def test_a_dry_run_says_what_would_be_done_and_does_nothing(kept: Kept) -> None:
         assert told[name].changes == done[name].changes
 
 
+def test_what_it_writes_has_its_digest_and_what_is_gone_has_none(kept: Kept) -> None:
+    for number in range(3):
+        kept.put(number * 1_000, 300)
+        kept.put(10_000 + number * 1_000, 20)
+    with catalogue(kept.catalog) as connection:
+        digests.keep(connection, {str(path): "of before" for path in kept.parquet()})
+    kept.maintain(ALL_AT_ONCE, later_ms())
+    with catalogue(kept.catalog) as connection:
+        known = digests.known(connection)
+    assert known == {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in kept.parquet()}
+    assert len(known) == 1
+
+
+def test_positions_stay_in_the_catalogue_and_time_travel_finds_the_older_ones(kept: Kept) -> None:
+    kept.writer.execute("INSERT INTO sink_position SELECT 't', i, 'id', 1 FROM range(300) AS t(i)")
+    seen = {}
+    for offset in (1, 2, 3):
+        kept.writer.execute("UPDATE sink_position SET next_offset = ?", [offset])
+        seen[kept.newest()] = offset
+    kept.maintain()
+    assert kept.ask("SELECT count(*), min(next_offset), max(next_offset) FROM sink_position") == [(300, 3, 3)]
+    assert holding(kept.catalog).tables["sink_position"].files == 0
+    for version, offset in seen.items():
+        with open_reader(kept.catalog, kept.files, as_of=version) as reader:
+            found = reader.execute("SELECT count(*), min(next_offset), max(next_offset) FROM sink_position").fetchall()
+        assert found == [(300, offset, offset)]
+    newest = kept.newest()
+    assert not kept.maintain()["flush"].changes
+    assert kept.newest() == newest
+
+
 def a_lake_with_work_for_every_step(kept: Kept) -> tuple[dict[str, Any], list[Any]]:
     """What to have done, and what has to come of it."""
     for day in (1, 2, 3, 4):
         for number in range(2):
             kept.put(day * 10_000 + number * 1_000, 300, day=day)
     kept.put(90_000, 20, day=4)
+    kept.writer.execute("INSERT INTO sink_position VALUES ('t', 0, 'id', 1)")
+    kept.writer.execute("UPDATE sink_position SET next_offset = 2")
     orphan = kept.parquet()[0].with_name("orphan.parquet")
     orphan.write_bytes(b"PAR1")
     os.utime(orphan, times=(0, 0))
@@ -361,6 +396,7 @@ def test_killed_between_two_steps_the_lake_is_sound_and_the_next_run_does_the_re
     assert kept.ask("SELECT count(*), count(heart_rate_bpm), min(measured_at) FROM readings_shoe") == [
         (1220, 620, datetime(2026, 3, 3))  # noqa: DTZ001
     ]
+    assert kept.ask("SELECT next_offset, filename LIKE '%.parquet' FROM sink_position") in ([(2, False)], [(2, None)])
     listed = kept.ask("SELECT data_file FROM ducklake_list_files('lake', 'readings_shoe')")
     assert [str(path) for path in kept.parquet()] == sorted(path for (path,) in listed)
     assert len(listed) == 2

@@ -136,6 +136,7 @@ def test_small_inserts_move_from_the_catalogue_to_files_and_stay_the_same(lake: 
     lake.sink(6, settings=Settings(max_rows=1, flush_after=2))
     assert lake.ask("SELECT count(*), count(DISTINCT session_id) FROM wash_cycles") == [(6, 6)]
     assert list(Path(lake.files).rglob("*.parquet"))
+    assert lake.ask("SELECT count(*) FROM sink_position WHERE filename LIKE '%.parquet'") == [(0,)]
     assert lake.lag() == 0
 
 
