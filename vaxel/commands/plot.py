@@ -47,7 +47,8 @@ def plot(
 ) -> None:
     """Draw a picture of the lake: `vaxel plot usage`, `vaxel plot label --out label.html`.
 
-    An HTML file needs no network: marks tell their numbers where the mouse rests, and the tables are below.
+    An HTML file needs no network: marks tell their numbers where the mouse rests, and the tables are below. Only you
+    can read a new file (mode 0600), as all that vaxel writes: chmod it for others. An old file keeps its mode.
     With --json the numbers are printed and nothing is drawn. Exit code 1 when there is nothing to draw.
     """
     from vaxel.plots import PLOTS  # noqa: PLC0415
@@ -74,7 +75,7 @@ def plot(
         typer.echo(json.dumps(_numbers(chart), default=_as_text, ensure_ascii=False))
         return
     _write(chart, path, chosen, filters)
-    typer.echo(f"{path}: {chart.title}. {chart.told}")
+    typer.echo(f"{path}: {chart.title}{'' if chart.title.endswith('?') else '.'} {chart.told}")
 
 
 def _list(*, as_json: bool) -> None:

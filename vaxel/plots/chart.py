@@ -21,11 +21,16 @@ Beneath = Literal["zero", "data"]
 
 @dataclass(frozen=True)
 class Line:
-    """One line: equally many places and values; a value that is None leaves a hole."""
+    """One line: equally many places and values; a value that is None leaves a hole.
+
+    Attributes:
+        are_partial: Which values are of a part only: they are shown, and joined to none. Empty: none is.
+    """
 
     name: str
     places: Sequence[Place]
     values: Sequence[float | None]
+    are_partial: Sequence[bool] = ()
 
 
 @dataclass(frozen=True)
@@ -34,7 +39,8 @@ class Lines:
 
     Attributes:
         has_points: Each value gets a point and a tooltip; without, the line alone (a reading every few seconds).
-        at: Vertical marks and their names, on an axis of seconds that grow tenfold; else empty.
+        at: Vertical marks and their names, on an axis of seconds that grow tenfold; else empty. Nothing is known of
+            what is between two marks, so lines are steps.
     """
 
     title: str
@@ -52,7 +58,11 @@ class Lines:
             for line in self.lines
             for place, value in zip(line.places, line.values, strict=True)
         ]
-        return ("line", self.across, self.up), rows
+        if not any(any(line.are_partial) for line in self.lines):
+            return ("line", self.across, self.up), rows
+        partial = [is_partial for line in self.lines for is_partial in line.are_partial or [False] * len(line.places)]
+        seen = ["a part" if is_partial else "whole" for is_partial in partial]
+        return ("line", self.across, self.up, "seen"), [(*row, told) for row, told in zip(rows, seen, strict=True)]
 
 
 @dataclass(frozen=True)

@@ -7,31 +7,26 @@ import re
 import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vaxel.plots.chart import Bars, Boxes, Cells, Chart, Intervals, Lines, Panel
+from vaxel.plots.draw_lines import COLOURS, draw_lines
+from vaxel.plots.tips import Tips, said, tip_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-COLOURS = ("#1b7f5c", "#d1672b", "#3f6fb5", "#b23b6f", "#8a8d2a", "#6b4fa0", "#3a9aa5", "#7d5a3c", "#9aa5a1")
 DARK, GREY = COLOURS[0], COLOURS[-1]
-DASHES = ("-", "--", "-.", ":")
-"""By turns, so that a line that lies on another one is seen."""
 OF_WORD = {"still holds": COLOURS[1], "cleared": GREY, "not known": GREY}
 """Colours of parts that have a meaning of their own."""
 WIDTH_INCHES = 11.0
+LETTER_WIDTH = 0.0085
+"""Of a note, as a share of the longest bar."""
 HEAD_INCHES = 0.5
-MOST_TIPS = 4_000
-"""Above that an SVG gets slow; the numbers are in the table beside it."""
 _MARK = re.compile(r'<g id="(tip-\d+)">')
-
-Tips = dict[str, str]
-"""Text of each mark, by the id that it has in the SVG."""
 
 
 def save_png(chart: Chart, path: Path) -> None:
@@ -107,7 +102,7 @@ def _draw(panel: Panel, axes: Axes, tips: Tips) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     match panel:
         case Lines():
-            _lines(panel, axes, tips)
+            draw_lines(panel, axes, tips)
         case Bars():
             _bars(panel, axes, tips)
         case Boxes():
@@ -118,63 +113,29 @@ def _draw(panel: Panel, axes: Axes, tips: Tips) -> None:
             _cells(panel, axes, tips)
 
 
-def _lines(panel: Lines, axes: Axes, tips: Tips) -> None:
-    from matplotlib import dates  # noqa: PLC0415
-
-    hole = float("nan")
-    total = sum(len(line.places) for line in panel.lines)
-    for number, line in enumerate(panel.lines):
-        colour = COLOURS[number % len(COLOURS)]
-        places: list[Any] = list(line.places)
-        values = [hole if value is None else value for value in line.values]
-        axes.plot(places, values, linewidth=1.5, color=colour, label=line.name,
-                  linestyle=DASHES[number % len(DASHES)] if panel.at else "-")  # fmt: skip
-        if not panel.has_points:
-            continue
-        axes.plot(places, values, marker="o", linestyle="", markersize=3.5, color=colour)
-        for place, value in zip(places, values, strict=True):
-            if total <= MOST_TIPS and value == value:  # noqa: PLR0124  (a hole is not itself)
-                where = next((told for at, told in panel.at if at == place), _said(place))
-                tip = _tip(tips, f"{line.name}, {panel.across} {where}: {_said(value)} {panel.up}")
-                axes.plot([place], [value], marker="o", linestyle="", markersize=9, alpha=0.0, color=colour, gid=tip)
-    axes.set_xlabel(panel.across)
-    axes.set_ylabel(panel.up)
-    axes.tick_params(labelbottom=True)
-    axes.grid(alpha=0.25)
-    if panel.at:
-        axes.set_xscale("log")
-        axes.set_xticks([at for at, _ in panel.at], [told for _, told in panel.at])
-        axes.minorticks_off()
-    elif any(isinstance(place, date) for line in panel.lines for place in line.places):
-        locator = dates.AutoDateLocator()  # type: ignore[no-untyped-call]
-        axes.xaxis.set_major_locator(locator)
-        axes.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
-    elif panel.across.startswith("hour"):
-        axes.set_xticks(range(0, 24, 2))
-    if panel.beneath == "zero":
-        axes.set_ylim(bottom=0)
-    if panel.is_upside_down:
-        axes.invert_yaxis()
-        axes.set_ylabel(f"{panel.up} (faster is higher)")
-    if len(panel.lines) > 1:
-        axes.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0))
-
-
 def _bars(panel: Bars, axes: Axes, tips: Tips) -> None:
+    from matplotlib.ticker import MaxNLocator  # noqa: PLC0415
+
     left = [0.0] * len(panel.names)
     for number, (part, lengths) in enumerate(panel.parts):
         colour = OF_WORD.get(part, COLOURS[number % len(COLOURS)])
-        drawn = axes.barh(range(len(panel.names)), list(lengths), left=left, color=colour, label=part, height=0.7)
+        # Of what is not there a legend says nothing.
+        name_shown = part if any(lengths) else "_"
+        drawn = axes.barh(range(len(panel.names)), list(lengths), left=left, color=colour, label=name_shown, height=0.7)
         for bar, name, length in zip(drawn, panel.names, lengths, strict=True):
-            bar.set_gid(_tip(tips, f"{name}, {part}: {_said(length)} {panel.across}"))
+            bar.set_gid(tip_of(tips, f"{name}, {part}: {said(length)} {panel.across}"))
         left = [before + length for before, length in zip(left, lengths, strict=True)]
     for place, note in enumerate(panel.notes):
         axes.annotate(f"  {note}", (left[place], place), va="center", fontsize=8, color="#555555")
     axes.set_yticks(range(len(panel.names)), list(panel.names))
     axes.set_xlabel(panel.across)
-    axes.set_xlim(0, max(max(left, default=0.0), 1e-9) * 1.2)
+    # Room for the notes behind the bars: letters are as wide whatever the bars are long.
+    room = 1.08 + LETTER_WIDTH * max((len(note) for note in panel.notes), default=0)
+    axes.set_xlim(0, max(max(left, default=0.0), 1e-9) * room)
     if panel.across.startswith("%"):
         axes.set_xticks(range(0, 101, 20))
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(axis="x", alpha=0.25)
     axes.set_axisbelow(True)
     axes.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0))
@@ -185,8 +146,8 @@ def _boxes(panel: Boxes, axes: Axes, tips: Tips) -> None:
         y = len(panel.boxes) - 1 - place
         p05, p25, p50, p75, p95 = box.quantiles
         axes.plot([p05, p95], [y, y], color=DARK, linewidth=1.2)
-        told = f"{box.name}: median {_said(p50)}, half within {_said(p25)} to {_said(p75)}, nine tenths"
-        tip = _tip(tips, f"{told} within {_said(p05)} to {_said(p95)} {panel.across}; {box.note}")
+        told = f"{box.name}: median {said(p50)}, half within {said(p25)} to {said(p75)}, nine tenths"
+        tip = tip_of(tips, f"{told} within {said(p05)} to {said(p95)} {panel.across}; {box.note}")
         axes.barh([y], [p75 - p25], left=[p25], height=0.5, color="#8fc7b3", edgecolor=DARK)
         axes.patches[-1].set_gid(tip)
         axes.plot([p50, p50], [y - 0.25, y + 0.25], color=DARK, linewidth=2)
@@ -198,8 +159,8 @@ def _boxes(panel: Boxes, axes: Axes, tips: Tips) -> None:
 def _intervals(panel: Intervals, axes: Axes, tips: Tips) -> None:
     for place, one in enumerate(panel.intervals):
         y = len(panel.intervals) - 1 - place
-        tip = _tip(
-            tips, f"{one.name}: {_said(one.mean)} ({_said(one.low)} to {_said(one.high)}) {panel.across}; {one.note}"
+        tip = tip_of(
+            tips, f"{one.name}: {said(one.mean)} ({said(one.low)} to {said(one.high)}) {panel.across}; {one.note}"
         )
         axes.plot([one.low, one.high], [y, y], color=DARK, linewidth=1.6, solid_capstyle="butt")
         axes.plot([one.mean], [y], marker="o", color=DARK, markersize=6, gid=tip)
@@ -227,7 +188,7 @@ def _cells(panel: Cells, axes: Axes, tips: Tips) -> None:
         for column, value, is_partial in zip(panel.columns, values, partial, strict=True):
             if value is None:
                 continue
-            tip = _tip(tips, f"{name}, {panel.across} {column}: {value:.0f} %")
+            tip = tip_of(tips, f"{name}, {panel.across} {column}: {value:.0f} %")
             axes.add_patch(
                 Rectangle((column - 0.5, y - 0.5), 1, 1, facecolor=shades(value / 100), edgecolor="white", gid=tip)
             )
@@ -247,15 +208,3 @@ def _cells(panel: Cells, axes: Axes, tips: Tips) -> None:
     axes.set_xlabel(panel.across)
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
-
-
-def _tip(tips: Tips, text: str) -> str:
-    name = f"tip-{len(tips)}"
-    tips[name] = text
-    return name
-
-
-def _said(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:,.0f}" if abs(value) >= 100 else f"{value:,.3g}"
-    return str(value)

@@ -8,7 +8,7 @@ from typing import get_args
 
 from schemas.desk import CompletenessVerdict
 from vaxel.plots.chart import Bars, Chart, Line, Lines
-from vaxel.plots.plot import Plot, Row, counted, within
+from vaxel.plots.plot import PRODUCTS, Plot, Row, counted, within
 
 LATENESS_MARKS = (
     (1.0, "1 s"), (2.0, "2 s"), (5.0, "5 s"), (10.0, "10 s"), (60.0, "1 min"), (600.0, "10 min"), (3_600.0, "1 h"),
@@ -51,7 +51,7 @@ def late(rows: list[Row]) -> Chart:
                 100 * sum(uploads for marks, uploads in passed.items() if marks > number) / sum(passed.values())
                 for number in range(len(LATENESS_MARKS))
             ]
-            lines.append(Line(f"{product}s", [seconds for seconds, _ in LATENESS_MARKS], later))
+            lines.append(Line(f"{PRODUCTS[product]}s", [seconds for seconds, _ in LATENESS_MARKS], later))
         panels.append(Lines(_TOLD[kind], "later than", "% of uploads", lines, at=LATENESS_MARKS))
     uploads = sum(row[3] for row in rows if row[0] == rows[0][0])
     return Chart(
@@ -83,8 +83,8 @@ def completeness(rows: list[Row]) -> Chart:
         parts = [
             (verdict, [100 * counts[month].get(verdict, 0) / sums[month] for month in counts]) for verdict in verdicts
         ]
-        notes = [counted(sums[month], product) for month in counts]
-        panels.append(Bars(f"{product.capitalize()}s", "% of devices that month", list(counts), parts, notes))
+        notes = [counted(sums[month], PRODUCTS[product]) for month in counts]
+        panels.append(Bars(f"{PRODUCTS[product].capitalize()}s", "% of devices that month", list(counts), parts, notes))
     return Chart(
         "Has everything arrived that devices counted?",
         f"{counted(sum(row[3] for row in rows), 'month of a device', 'months of devices')} (UTC): the device's own "

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from vaxel.plots.chart import Beneath, Chart, Line, Lines
-from vaxel.plots.plot import Plot, Row
+from vaxel.plots.plot import Plot, Row, told_day
 
 PACE_OVER_S = 30
 """Pace is the mean over so long: a single reading is too short for it."""
 SLOWEST_S_PER_KM = 900
 """Slower than that is a pause, and a hole in the line."""
+
+LONGEST_GAP_S = 1
+"""A reading speaks for the time since the one before; where it does not reach back to it, nobody knows what was."""
 
 _ACROSS = "minutes since the start"
 
@@ -46,7 +49,7 @@ def session(rows: list[Row]) -> Chart:
     The three are power, temperature and drum speed of a washing machine; distance, heart rate and cadence of a shoe.
     """
     product, session_id, material, firmware, started_at, programme, amount, water_l = rows[0][:8]
-    told = f"{session_id} · {material}, firmware {firmware} · began {started_at:%d %b %Y %H:%M} UTC"
+    told = f"{session_id} · {material}, firmware {firmware} · began {told_day(started_at)} {started_at:%H:%M} UTC"
     if product == "washer":
         wet = "" if water_l is None else f", {water_l:.0f} l"
         title = f"A wash cycle ({programme or 'programme not known'}): {amount:,.0f} Wh{wet}"
@@ -65,8 +68,16 @@ def _cycle(rows: list[Row]) -> list[Lines]:
 
 
 def _channel(rows: list[Row], name: str, unit: str, place: int, beneath: Beneath) -> Lines | None:
-    """One value of the readings over time; None when no reading has it."""
-    minutes, values = [row[8] / 60_000 for row in rows], [row[place] for row in rows]
+    """One value of the readings over time, with a hole where none speaks; None when no reading has it."""
+    minutes: list[float] = []
+    values: list[float | None] = []
+    for row in rows:
+        from_minute = (row[8] - row[9]) / 60_000
+        if minutes and from_minute - minutes[-1] > LONGEST_GAP_S / 60:
+            minutes.append(from_minute)
+            values.append(None)
+        minutes.append(row[8] / 60_000)
+        values.append(row[place])
     if all(value is None for value in values):
         return None
     return Lines(name, _ACROSS, unit, [Line(name.lower(), minutes, values)], beneath, has_points=False)
@@ -78,8 +89,21 @@ def _run(rows: list[Row]) -> list[Lines]:
     if places:
         panels.append(Lines("Pace", _ACROSS, "min/km", [Line("pace", places, paces)], "data", False, True))
     channels = (("Heart rate", "1/min", 11), ("Cadence", "steps/min", 12))
-    more = [_channel(rows, name, unit, place, "data") for name, unit, place in channels]
+    moving = _without_pauses(rows)
+    more = [_channel(moving, name, unit, place, "data") for name, unit, place in channels]
     return panels + [panel for panel in more if panel is not None]
+
+
+def _without_pauses(rows: list[Row]) -> list[Row]:
+    """The readings of a run, those with nothing but their time where its wearer stood: `SLOWEST_S_PER_KM` or slower."""
+    found: list[Row] = []
+    before_m = 0.0
+    for row in rows:
+        span_ms, at_m = row[9], row[10]
+        stood = at_m is not None and (at_m - before_m) * SLOWEST_S_PER_KM < span_ms
+        found.append((*row[:10], at_m, None, None) if stood else row)
+        before_m = before_m if at_m is None else at_m
+    return found
 
 
 def _pace(rows: list[Row]) -> tuple[list[float], list[float | None]]:

@@ -97,10 +97,23 @@ def counted(number: int, one: str, many: str = "") -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
+PRODUCTS = {"washer": "washing machine", "shoe": "shoe"}
+"""What one of a product is called."""
+
+
+def told_day(day: date) -> str:
+    """A day as all plots write it.
+
+    >>> told_day(date(2026, 5, 4))
+    '4 May 2026'
+    """
+    return f"{day.day} {day:%b %Y}"
+
+
 def from_to(first: date, last: date) -> str:
     """Both days and what is between, in words.
 
     >>> from_to(date(2026, 5, 4), date(2026, 7, 17))
-    '4 May 2026 to 17 July 2026'
+    '4 May 2026 to 17 Jul 2026'
     """
-    return f"{first.day} {first:%B %Y} to {last.day} {last:%B %Y}"
+    return f"{told_day(first)} to {told_day(last)}"

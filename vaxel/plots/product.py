@@ -7,7 +7,7 @@ from math import sqrt
 from operator import itemgetter
 
 from vaxel.plots.chart import Bars, Box, Boxes, Chart, Interval, Intervals, Line, Lines
-from vaxel.plots.plot import Plot, Row, counted, from_to, within
+from vaxel.plots.plot import PRODUCTS, Plot, Row, counted, from_to, within
 
 FEWEST_DEVICES = 3
 """A figure of fewer devices says more of these people than of the product, and is left out."""
@@ -33,7 +33,7 @@ def label(rows: list[Row]) -> Chart:
     panels = []
     for quantity, group in groupby(rows, itemgetter(1)):
         boxes = [
-            Box(material, tuple(quantiles), f"{counted(cycles, 'cycle')}, {counted(devices, 'machine')}")
+            Box(material, tuple(quantiles), f"{counted(cycles, 'cycle')}, {counted(devices, PRODUCTS['washer'])}")
             for material, _, quantiles, cycles, devices in group
         ]
         panels.append(Boxes(f"{quantity.capitalize()} of a cycle", "% above the label (below: negative)", boxes))
@@ -97,8 +97,8 @@ def firmware(rows: list[Row]) -> Chart:
         )  # fmt: skip
     return Chart(
         "What a firmware changed",
-        "Each machine against itself, same programme, before and after; line: 95 % interval of the mean over n "
-        f"machines; updates of fewer than {FEWEST_DEVICES} machines are left out",
+        "Each washing machine against itself, same programme, before and after; line: 95 % interval of the mean over "
+        f"n of them; updates of fewer than {FEWEST_DEVICES} are left out",
         panels,
         is_side_by_side=len({len(panel.intervals) for panel in panels}) == 1,
     )
@@ -120,30 +120,33 @@ WITH run AS (
   FROM run WHERE contact_ms IS NOT NULL AND {within("run")}
 )
 SELECT material, floor(km / 50)::INTEGER * 50 AS from_km, median(100 * (contact_ms / new_ms - 1)) AS change_pct,
-       count(*) AS runs, (SELECT count(DISTINCT device_id) FROM compared WHERE new_ms IS NOT NULL) AS all_devices
+       count(*) AS runs, list(DISTINCT device_id) AS devices
 FROM compared WHERE new_ms IS NOT NULL
-GROUP BY ALL
+GROUP BY material, from_km
 HAVING count(DISTINCT device_id) >= {FEWEST_DEVICES}
+-- The first class is what shoes are compared with: alone it is 0 and says nothing.
+QUALIFY count(*) OVER (PARTITION BY material) > 1
 ORDER BY material, from_km
 """
 
 
 def wear(rows: list[Row]) -> Chart:
-    """Rows: material, begin of the class of 50 km, median change of ground contact in %, runs, shoes in all."""
+    """Rows: material, begin of the class of 50 km, median change of ground contact in %, runs, their shoes."""
+    shoes = {device for row in rows for device in row[4]}
     lines = []
     for material, group in groupby(rows, itemgetter(0)):
         found = {row[1] + 25: float(row[2]) for row in group}
         lines.append(Line(material, list(found), list(found.values())))
     return Chart(
         "How shoes wear",
-        f"{counted(sum(row[3] for row in rows), 'run')} in {counted(rows[0][4], 'shoe')} of runners who agreed to it; "
+        f"{counted(sum(row[3] for row in rows), 'run')} in {counted(len(shoes), 'shoe')} of runners who agreed to it; "
         "each against its own first 50 km seen; classes of 50 km, those with fewer than "
         f"{FEWEST_DEVICES} shoes are left out",
         [
             Lines(
-                "Median ground contact time against the new shoe",
+                "Median ground contact time, by kilometre",
                 "km run since the shoe was first seen",
-                "% longer",
+                "% longer than in its first 50 km",
                 lines,
                 beneath="data",
             )
@@ -187,11 +190,11 @@ PLOTS = (
     Plot("label", "Energy and water of cycles against the label, by model", LABEL, label, "has no cycle with a label"),
     Plot(
         "firmware", "Energy, water and duration of cycles before and after a firmware", FIRMWARE, firmware,
-        f"has no {FEWEST_DEVICES} machines of a model that washed the same programme before and after",
+        f"has no {FEWEST_DEVICES} washing machines of a model that washed the same programme before and after",
     ),
     Plot(
         "wear", "Ground contact time by kilometre of the shoe", WEAR, wear,
-        f"has no {FEWEST_DEVICES} shoes of a model whose ground contact times may be kept",
+        f"has no {FEWEST_DEVICES} shoes of a model that ran more than their first 50 km, with times that may be kept",
         ("material", "since", "until"),
     ),
     Plot("alerts", "Alerts by kind and status", ALERTS, alerts, "has no alerts", ("material", "since", "until")),

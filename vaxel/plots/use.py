@@ -8,7 +8,7 @@ from itertools import groupby
 from operator import itemgetter
 
 from vaxel.plots.chart import Bars, Cells, Chart, Line, Lines
-from vaxel.plots.plot import Plot, Row, counted, from_to, within
+from vaxel.plots.plot import PRODUCTS, Plot, Row, counted, from_to, told_day, within
 
 _UNITS = {"washer": ("Wash cycles a week", "wash cycles"), "shoe": ("Kilometres a week", "km")}
 
@@ -27,24 +27,30 @@ ORDER BY product DESC, material, week
 def usage(rows: list[Row]) -> Chart:
     """Rows: product, material, week, amount, devices of all rows, first and last day seen in the week.
 
-    A week of which only a part is seen looks like a fall; it is left out, unless there is no whole one.
+    A week of which only a part is seen looks like a fall: it is marked so. A week without a row is one without use.
     """
     first, last = min(row[5] for row in rows), max(row[6] for row in rows)
-    whole = [row for row in rows if first <= row[2] and row[2] + timedelta(days=6) <= last]
-    left_out = "" if whole in ([], rows) else "; weeks that are not wholly seen are left out"
+    weeks = _weeks(min(row[2] for row in rows), max(row[2] for row in rows))
+    are_partial = [week < first or week + timedelta(days=6) > last for week in weeks]
+    hollow = "; hollow: a week of which the lake has seen a part only" if any(are_partial) else ""
     panels = []
-    for product, of_product in groupby(whole or rows, itemgetter(0)):
+    for product, of_product in groupby(rows, itemgetter(0)):
         lines = []
-        for material, weeks in groupby(of_product, itemgetter(1)):
-            amounts = {week: float(amount) for _, _, week, amount, *_ in weeks}
-            lines.append(Line(material, list(amounts), list(amounts.values())))
+        for material, of_model in groupby(of_product, itemgetter(1)):
+            amounts = {row[2]: float(row[3]) for row in of_model}
+            lines.append(Line(material, weeks, [amounts.get(week, 0.0) for week in weeks], are_partial))
         title, unit = _UNITS[product]
         panels.append(Lines(f"{title}, by model", "week (Monday)", unit, lines))
     return Chart(
         "How much products are used",
-        f"{counted(rows[0][4], 'device')} in use, {from_to(first, last)}, days where the device stood{left_out}",
+        f"{counted(rows[0][4], 'device')} in use, {from_to(first, last)}, days where the device stood{hollow}",
         panels,
     )
+
+
+def _weeks(first: date, last: date) -> list[date]:
+    """Mondays, both included."""
+    return [first + timedelta(weeks=number) for number in range((last - first).days // 7 + 1)]
 
 
 PROGRAMMES = f"""
@@ -64,11 +70,11 @@ def programmes(rows: list[Row]) -> Chart:
     kinds = sorted({row[1] for row in rows if row[1] is not None}, key=lambda kind: (kind == "not known", kind))
     found = {(country, programme): cycles for country, programme, cycles, _ in rows}
     parts = [(kind, [100 * found.get((country, kind), 0) / sums[country][0] for country in names]) for kind in kinds]
-    notes = [f"{counted(sums[name][0], 'cycle')}, {counted(sums[name][1], 'machine')}" for name in names]
+    notes = [f"{counted(sums[name][0], 'cycle')}, {counted(sums[name][1], PRODUCTS['washer'])}" for name in names]
     cycles = sum(count for count, _ in sums.values())
     return Chart(
         "Which programmes are chosen, by country",
-        f"{counted(cycles, 'wash cycle')}; country where the machine stood when the cycle began",
+        f"{counted(cycles, 'wash cycle')}; country where the washing machine stood when the cycle began",
         [Bars("Share of each country's wash cycles", "% of cycles", names, parts, notes)],
     )
 
@@ -108,8 +114,8 @@ def load_curve(rows: list[Row]) -> Chart:
     first, last = min(row[4] for row in rows), max(row[5] for row in rows)
     return Chart(
         "When washing machines draw power",
-        f"{counted(devices, 'machine')} that washed, {from_to(first, last)}; hours of the day where each stood",
-        [Lines("Mean power of a machine, by hour of its day", "hour of the local day", "W a machine", lines)],
+        f"{counted(devices, PRODUCTS['washer'])} in use, {from_to(first, last)}; hours of the day where each stood",
+        [Lines("Mean power of a washing machine, by hour of its day", "hour of the local day", "W each", lines)],
     )
 
 
@@ -149,11 +155,21 @@ def retention(rows: list[Row]) -> Chart:
         names.append(f"{cohort:%b %Y} (n = {next(iter(found.values()))[1]:,})")
         values.append([100 * found[age][3] / found[age][1] if age in found else None for age in columns])
         are_partial.append([age in found and _is_partial(*found[age][2:3], *found[age][4:6]) for age in columns])
+    seen = [is_partial for row in are_partial for is_partial in row]
+    is_all_partial = all(is_partial for row, of_row in zip(are_partial, values, strict=True)
+                         for is_partial, value in zip(row, of_row, strict=True) if value is not None)  # fmt: skip
+    told = ""
+    if is_all_partial:
+        # A mark at every cell tells none from another.
+        told = "Of no month has the lake seen the whole. "
+        are_partial = [[False] * len(row) for row in are_partial]
+    elif any(seen):
+        told = "*: of this month the lake has seen a part only. "
     sold = sum({row[0]: row[1] for row in rows}.values())
     return Chart(
         "How many of the units sold are in use",
         f"{counted(sold, 'unit')} sold, by month of sale; used: at least once in the month. "
-        "* of this month the lake has seen a part only. Months before the lake's first stay blank",
+        f"{told}Months before the lake's first stay blank",
         [
             Cells(
                 "Share of the units sold in a month that were used, %", "months since sale", "sold", names, columns,
@@ -197,7 +213,7 @@ ORDER BY products.product DESC, slots.slot
 
 def fleet(rows: list[Row]) -> Chart:
     """Rows: product, begin of ten minutes, mean number of devices in use, mean power in W (washers)."""
-    names = {"washer": "washing machines", "shoe": "shoes"}
+    names = {product: f"{one}s" for product, one in PRODUCTS.items()}
     panels = [
         Lines("Devices in use", "time (UTC)", "devices", _ten_minutes(rows, 2, names), has_points=False),
     ]
@@ -212,7 +228,7 @@ def fleet(rows: list[Row]) -> Chart:
     first, last = min(row[1] for row in rows), max(row[1] for row in rows)
     return Chart(
         "What the fleet does, as it came in",
-        f"{first:%d %b %Y %H:%M} to {last:%d %b %Y %H:%M} UTC; means of ten minutes",
+        f"{told_day(first)} {first:%H:%M} to {told_day(last)} {last:%H:%M} UTC; means of ten minutes",
         panels,
     )
 

@@ -36,7 +36,7 @@ def test_a_picture_of_a_real_lake_now_and_as_of_then(
 
     assert run(["plot", "session"]) == 0
     told = capsys.readouterr().out
-    assert told.startswith("session.png: A wash cycle (eco): 512 Wh. w-1:1 · WM-1, firmware 1.2.3 · began 01 Jan 2026")
+    assert told.startswith("session.png: A wash cycle (eco): 512 Wh. w-1:1 · WM-1, firmware 1.2.3 · began 1 Jan 2026")
     assert told.endswith("as known now\n")
     assert (tmp_path / "session.png").read_bytes().startswith(b"\x89PNG")
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import numpy as np
 import pytest
 
 from vaxel.plots import draw
@@ -54,6 +55,47 @@ def test_marks_of_an_svg_tell_their_numbers(panel: Panel, tips: set[str]) -> Non
 def test_the_same_numbers_give_the_same_svg() -> None:
     chart = Chart("Title", "told", PANELS[2:3])
     assert draw.svg(chart) == draw.svg(chart)
+
+
+def test_weeks_have_a_tick_each_and_what_is_of_a_part_is_joined_to_nothing() -> None:
+    weeks = [date(2026, 12, 21) + timedelta(weeks=number) for number in range(3)]
+    panel = Lines("T", "week", "cycles", [Line("WM-1", weeks, [5.0, 6.0, 1.0], [False, False, True])])
+    with draw._drawn(Chart("Title", "told", [panel])) as (figure, _):
+        (axes,) = figure.axes
+        assert [label.get_text() for label in axes.get_xticklabels()] == ["21 Dec\n2026", "28 Dec", "4 Jan\n2027"]
+        joined, alone = axes.get_lines()[:2]
+        assert np.isfinite(np.asarray(joined.get_ydata(), dtype=float)).tolist() == [True, True, False]
+        assert np.isfinite(np.asarray(alone.get_ydata(), dtype=float)).tolist() == [False, False, True]
+        assert alone.get_linestyle() == "None"
+
+
+def test_one_week_fills_the_axis_with_no_other_days() -> None:
+    panel = Lines("T", "week", "cycles", [Line("WM-1", DAYS[:1], [5.0])])
+    with draw._drawn(Chart("Title", "told", [panel])) as (figure, _):
+        assert [label.get_text() for label in figure.axes[0].get_xticklabels()] == ["4 May\n2026"]
+
+
+def test_points_of_two_lines_in_one_place_are_both_seen() -> None:
+    panel = Lines("T", "week", "cycles", [Line(name, DAYS, [5.0, 6.0]) for name in ("WM-1", "WM-2")])
+    with draw._drawn(Chart("Title", "told", [panel])) as (figure, _):
+        drawn = [line for line in figure.axes[0].get_lines() if line.get_label() in ("WM-1", "WM-2")]
+        assert len({line.get_marker() for line in drawn}) == 2
+        assert drawn[0].get_markersize() > drawn[1].get_markersize()
+
+
+def test_what_is_known_at_marks_alone_is_drawn_in_steps() -> None:
+    with draw._drawn(Chart("Title", "told", [PANELS[1]])) as (figure, _):
+        assert figure.axes[0].get_lines()[0].get_drawstyle() == "steps-post"
+
+
+def test_counts_have_whole_numbers_and_the_legend_names_what_is_there() -> None:
+    panel = Bars("Alerts", "alerts", ["bearing"], [("still holds", [1.0]), ("cleared", [0.0])], ["1"])
+    with draw._drawn(Chart("Title", "told", [panel])) as (figure, _):
+        (axes,) = figure.axes
+        assert all(float(tick).is_integer() for tick in axes.get_xticks())
+        legend = axes.get_legend()
+        assert legend is not None
+        assert [text.get_text() for text in legend.get_texts()] == ["still holds"]
 
 
 def test_a_hole_in_a_line_and_what_lies_on_zero_are_drawn_honestly() -> None:

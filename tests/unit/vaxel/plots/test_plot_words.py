@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 
@@ -46,6 +47,18 @@ def test_instants_are_compared_as_what_they_are_so_that_files_of_other_days_are_
     explained = lake.connection.execute(f"EXPLAIN {plot.query}", parameters).fetchall()[0][1]
     told = "".join(re.findall(r"\w+|[()<>=]", explained.replace("─", "")))
     assert re.search(r"(measured_at|started_at)[<>]=?", told), "the filter is where the table is read"
+
+
+def test_a_drawn_plot_is_told_in_sentences_that_end_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    charts = {"usage": Chart("Used", "told", []), "completeness": Chart("Arrived?", "told", [])}
+    monkeypatch.setattr("vaxel.commands.plot._ask", lambda chosen, *_: charts[chosen.name])
+    monkeypatch.setattr("vaxel.commands.plot._write", lambda *_: None)
+    monkeypatch.chdir(tmp_path)
+    for name in charts:
+        assert run(["plot", name]) == 0
+    assert capsys.readouterr().out == "usage.png: Used. told\ncompleteness.png: Arrived? told\n"
 
 
 def test_the_list_names_every_plot(capsys: pytest.CaptureFixture[str]) -> None:

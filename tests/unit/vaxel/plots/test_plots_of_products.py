@@ -18,7 +18,7 @@ def test_label_tells_how_far_cycles_of_a_model_lie_from_it(lake: KnownLake) -> N
     (panel,) = lake.chart("label").panels
     assert isinstance(panel, Boxes)
     assert panel.title == "Energy of a cycle"
-    assert panel.numbers()[1] == [("WM-1", 2.0, 10.0, 20.0, 30.0, 38.0, "5 cycles, 1 machine")]
+    assert panel.numbers()[1] == [("WM-1", 2.0, 10.0, 20.0, 30.0, 38.0, "5 cycles, 1 washing machine")]
 
 
 def test_firmware_compares_each_machine_with_itself_in_the_same_programme(lake: KnownLake) -> None:
@@ -57,7 +57,19 @@ def test_wear_is_each_shoe_against_its_own_first_kilometres(lake: KnownLake) -> 
                 material="SH-1", firmware="1", started_at=START + timedelta(days=run), ended_at=START, known_at=START,
                 distance_m=40_000.0, avg_ground_contact_ms=contact_ms * change,
             )  # fmt: skip
-    assert lake.chart("wear").panels[0].numbers()[1] == [("SH-1", 25, 0.0), ("SH-1", 75, pytest.approx(5.0))]
+    chart = lake.chart("wear")
+    assert chart.panels[0].numbers()[1] == [("SH-1", 25, 0.0), ("SH-1", 75, pytest.approx(5.0))]
+    assert chart.told.startswith("6 runs in 3 shoes of runners")
+
+
+def test_shoes_that_ran_no_further_than_what_they_are_compared_with_are_nothing_to_draw(lake: KnownLake) -> None:
+    for number in range(3):
+        lake.add(
+            "run_versions", session_id=f"s-{number}", version=1, status="closed", device_id=f"s-{number}",
+            material="SH-1", firmware="1", started_at=START, ended_at=START, known_at=START,
+            distance_m=40_000.0, avg_ground_contact_ms=200.0,
+        )  # fmt: skip
+    assert lake.rows("wear") == []
 
 
 def test_alerts_are_counted_by_kind_and_whether_they_still_hold(lake: KnownLake) -> None:
@@ -91,7 +103,7 @@ def test_completeness_is_shares_of_devices_by_month(lake: KnownLake) -> None:
             verdict=verdict, unit="Wh", counted=1.0, arrived=1.0, missing=0.0, missing_uploads=0, refused_uploads=0,
             boards=1, known_at=START,
         )  # fmt: skip
-    assert lake.chart("completeness").panels[0].numbers()[1] == [("May 2026", 75.0, 25.0, "4 washers")]
+    assert lake.chart("completeness").panels[0].numbers()[1] == [("May 2026", 75.0, 25.0, "4 washing machines")]
 
 
 def test_a_session_shows_the_course_of_the_newest_cycle(lake: KnownLake) -> None:
@@ -122,3 +134,20 @@ def test_pace_is_a_mean_and_a_pause_is_a_hole(lake: KnownLake) -> None:
     assert isinstance(panel, Lines)
     assert panel.is_upside_down
     assert [row[2] for row in panel.numbers()[1]] == [pytest.approx(5.556, abs=0.001)] * 2 + [None, None]
+
+
+def test_no_line_joins_what_a_runner_had_before_and_after_a_pause_or_a_lost_upload(lake: KnownLake) -> None:
+    """Ten seconds of running a reading: 1 and 2; a pause, told by 3; 4 runs on; then 50 s that never arrived; 10."""
+    lake.add(
+        "run_versions", session_id="s-1:1", version=1, status="closed", device_id="s-1", material="SH-1", firmware="1",
+        started_at=START, ended_at=START + timedelta(minutes=2), known_at=START, distance_m=300.0,
+    )  # fmt: skip
+    for number, metres, beats, steps in ((1, 30, 150, 170), (2, 60, 151, 171), (3, 60, 120, 0), (4, 90, 140, 172),
+                                         (10, 270, 150, 173)):  # fmt: skip
+        lake.add(
+            "readings_shoe", device_id="s-1", seq=number, measured_at=START + timedelta(seconds=10 * number),
+            span_ms=10_000, distance_m=float(metres), heart_rate_bpm=beats, cadence_spm=float(steps),
+        )  # fmt: skip
+    found = {panel.title: [row[2] for row in panel.numbers()[1]] for panel in lake.chart("session").panels}
+    assert found["Heart rate"] == [150, 151, None, 140, None, 150]
+    assert found["Cadence"] == [170.0, 171.0, None, 172.0, None, 173.0]

@@ -26,22 +26,32 @@ def test_usage_counts_cycles_by_model_and_whole_week(lake: KnownLake) -> None:
     assert panel.numbers()[1] == [
         ("WM-1", date(2026, 5, 4), 2.0),
         ("WM-1", date(2026, 5, 11), 2.0),
+        ("WM-2", date(2026, 5, 4), 0.0),
         ("WM-2", date(2026, 5, 11), 1.0),
     ]
     assert chart.told.startswith("2 devices in use, 4 May 2026 to 17 May 2026")
 
 
-def test_a_week_that_is_not_wholly_seen_is_left_out_and_that_is_told(lake: KnownLake) -> None:
+def test_a_week_that_is_not_wholly_seen_is_marked_and_that_is_told(lake: KnownLake) -> None:
     for day in (0, 6, 8):
         lake.wash("w-1", days(day))
     chart = lake.chart("usage")
-    assert [row[1] for row in chart.panels[0].numbers()[1]] == [date(2026, 5, 4)]
-    assert "weeks that are not wholly seen are left out" in chart.told
+    assert chart.panels[0].numbers() == (
+        ("line", "week (Monday)", "wash cycles", "seen"),
+        [("WM-1", date(2026, 5, 4), 2.0, "whole"), ("WM-1", date(2026, 5, 11), 1.0, "a part")],
+    )
+    assert "hollow: a week of which the lake has seen a part only" in chart.told
 
 
 def test_a_lake_of_some_days_still_has_a_picture(lake: KnownLake) -> None:
     lake.wash("w-1", days(1))
-    assert lake.chart("usage").panels[0].numbers()[1] == [("WM-1", date(2026, 5, 4), 1.0)]
+    assert lake.chart("usage").panels[0].numbers()[1] == [("WM-1", date(2026, 5, 4), 1.0, "a part")]
+
+
+def test_a_week_without_use_is_a_zero_and_no_hole(lake: KnownLake) -> None:
+    for day in (0, 14, 20):
+        lake.wash("w-1", days(day))
+    assert [row[2] for row in lake.chart("usage").panels[0].numbers()[1]] == [1.0, 0.0, 2.0]
 
 
 def test_shoes_are_told_in_kilometres(lake: KnownLake) -> None:
@@ -61,8 +71,8 @@ def test_programmes_are_shares_of_each_country_with_their_numbers_beside(lake: K
     (panel,) = lake.chart("programmes").panels
     assert isinstance(panel, Bars)
     assert panel.numbers()[1] == [
-        ("SE", 0.0, 100.0, 0.0, "1 cycle, 1 machine"),
-        ("DE", 50.0, 25.0, 25.0, "4 cycles, 1 machine"),
+        ("SE", 0.0, 100.0, 0.0, "1 cycle, 1 washing machine"),
+        ("DE", 50.0, 25.0, 25.0, "4 cycles, 1 washing machine"),
     ]
     assert [name for name, _ in panel.parts] == ["eco", "wool", "not known"]
 
@@ -108,6 +118,19 @@ def test_retention_is_the_share_of_the_units_sold_and_marks_months_half_seen(lak
     assert panel.columns == [1, 2]
     assert panel.numbers()[1] == [("Apr 2026 (n = 4)", 50.0, 25.0)]
     assert panel.are_partial == [[False, True]]
+    assert "*: of this month the lake has seen a part only" in lake.chart("retention").told
+
+
+def test_retention_marks_no_month_where_the_mark_would_be_on_all_of_them(lake: KnownLake) -> None:
+    lake.add("device_versions", device_id="w-0", revision=1, product="washer", material="WM-1", plant="P",
+             sold_on=date(2026, 4, 10))  # fmt: skip
+    lake.wash("w-0", datetime(2026, 5, 4, 9))  # noqa: DTZ001
+    chart = lake.chart("retention")
+    (panel,) = chart.panels
+    assert isinstance(panel, Cells)
+    assert panel.are_partial == [[False]]
+    assert "*" not in chart.told
+    assert "Of no month has the lake seen the whole" in chart.told
 
 
 def test_fleet_minutes_become_means_of_ten_with_zeros_between(lake: KnownLake) -> None:
