@@ -14,7 +14,9 @@ from schemas.fields import Contract, Count, DeviceId, Firmware, Material, Receiv
 from schemas.fleet import Product
 from schemas.reference import ContractKind, CustodyKind, Subject
 
-Version = Annotated[int, described("Rises with every change; the newest counts", "technical", "1", ge=1)]
+Version = Annotated[
+    int, described("Rises with every change of the same thing; the highest counts", "technical", "1", ge=1)
+]
 ProductKind = Annotated[Product, described("Kind of product", "usage")]
 Country = Annotated[str | None, described("Where the device stood: ISO 3166 code; null: not known", "usage")]
 Evidence = Annotated[str, described("The numbers behind it, units in their names: a JSON object", "usage")]
@@ -31,10 +33,16 @@ UsageStatus = Literal[
 class Usage(Contract):
     """One session as somebody's use of a device: who had it then, under which contract (as of event time)."""
 
-    session_id: Annotated[str, described("The session, as in `Session`", "usage")]
+    session_id: Annotated[str, described("The session, as in wash_cycles and runs", "usage")]
     version: Version
     session_version: Annotated[int, described("Version of the session it is about", "technical", "1", ge=1)]
-    status: Annotated[UsageStatus, described("Whether somebody had the device then")]
+    status: Annotated[
+        UsageStatus,
+        described(
+            "attributed: somebody had the device then; unowned: nobody had; unknown_device: no record system knows the "
+            "device yet; withdrawn: the session was none"
+        ),
+    ]
     device_id: DeviceId
     product: ProductKind
     material: Material
@@ -101,12 +109,16 @@ AlertKind = Literal[
 class Alert(Contract):
     """Something the maker should look at: of a device, or of a firmware cohort (device_id null)."""
 
-    alert_id: Annotated[str, described("Device or cohort, kind and event: the same in every version", "usage")]
+    alert_id: Annotated[
+        str, described("Device (or model and firmware), kind and event: the same in every version", "usage")
+    ]
     version: Version
     status: Annotated[Literal["raised", "cleared"], described("Whether it still holds")]
     kind: Annotated[AlertKind, described("What is the matter", "usage")]
     product: ProductKind
-    device_id: Annotated[str | None, described("Which device; null: a whole firmware cohort", "usage")]
+    device_id: Annotated[
+        str | None, described("Which device; null: all of a model with one firmware, a cohort", "usage")
+    ]
     material: Material
     firmware: Firmware
     session_id: SessionId
@@ -138,14 +150,24 @@ class Completeness(Contract):
         int | None, described("Begin of the custody; null: nobody's", "usage", "ms since 1970 UTC")
     ]
     version: Version
-    verdict: Annotated[CompletenessVerdict, described("What the comparison says", "usage")]
+    verdict: Annotated[
+        CompletenessVerdict,
+        described(
+            "complete: all that was counted arrived; gap: less arrived; surplus: more did; reset: the counter began "
+            "anew and nothing explains it; rollover: it passed its highest value; swapped: a new main board was "
+            "declared, and nothing is missing as far as can be told; unexplained: the counter fell or jumped otherwise",
+            "usage",
+        ),
+    ]
     unit: Annotated[Literal["Wh", "m"], described("Unit of the three figures that follow")]
     counted: Annotated[float, described("Advance of the lifetime counter", "usage", "Wh or m")]
     arrived: Annotated[float, described("Sum of what arrived", "usage", "Wh or m")]
     missing: Annotated[float, described("counted less arrived; below zero for a surplus", "usage", "Wh or m")]
     missing_uploads: Annotated[int, described("Upload numbers that never arrived", "technical", "1", ge=0)]
     refused_uploads: Annotated[int, described("Upload numbers that were refused", "technical", "1", ge=0)]
-    boards: Annotated[int, described("Main boards seen in it", "technical", "1", ge=1)]
+    boards: Annotated[
+        int, described("Main boards that counted in it; 2: one was replaced by another", "technical", "1", ge=1)
+    ]
     known_at_ms: ReceivedAtMs
 
 

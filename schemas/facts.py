@@ -113,9 +113,17 @@ InstantMs = Annotated[int, described("Instant on the device's clock", "usage", "
 class Session(Contract):
     """One version of a session: the part that all products share."""
 
-    session_id: Annotated[str, described("Device and first known start: the same in every version", "usage")]
+    session_id: Annotated[
+        str, described("Device, colon, first known start in ms since 1970 UTC: the same in every version", "usage")
+    ]
     version: Annotated[
-        int, described("Uploads known when this version was written, and one for its end", "technical", "1", ge=1)
+        int,
+        described(
+            "Rises with every change, by one or more: uploads known then, and one for its end; the highest counts",
+            "technical",
+            "1",
+            ge=1,
+        ),
     ]
     status: Annotated[
         Status, described("open: still running; corrected: changed after it was closed; withdrawn: was none")
