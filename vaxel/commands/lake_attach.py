@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shlex
 from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,6 +15,10 @@ from vaxel.commands.options import DEFAULT_DATA_DIR, DataDir
 if TYPE_CHECKING:
     from sinks.lake.storage import Storage
 
+PATHS_ARE_HERE = (
+    "The LOAD lines name files of this installation, for its version of DuckDB; elsewhere take --python --offline."
+)
+PACKAGES_NEEDED = "Needs duckdb and its extensions as Python packages of one version: docs/analyst.md."
 _LOADED_IN_PYTHON = """\
 for name in {names!r}:
     folder = files("duckdb_extension_" + name) / "extensions" / ("v" + duckdb.__version__)
@@ -41,8 +47,9 @@ def attach(
     """Print the lines that attach this lake, read only, in plain DuckDB or Python: `vaxel lake attach --python`.
 
     They need DuckDB 1.5 and nothing of vaxel. DuckDB fetches its extensions by itself the first time; without internet,
-    --offline. The password is left out: DuckDB looks for it in PGPASSWORD or ~/.pgpass, and for keys of S3 in AWS's
-    variables. Exit code 3 when there is no lake.
+    --offline, whose lines of SQL hold for this installation alone. The password is left out: DuckDB looks for it in
+    PGPASSWORD or ~/.pgpass, and for keys of S3 in AWS's variables; a local stack keeps its own in DATA_DIR/password.
+    Exit code 3 when there is no lake.
     """
     from schemas.errors import UnreachableError  # noqa: PLC0415
     from sinks.lake import storage  # noqa: PLC0415
@@ -56,8 +63,11 @@ def attach(
     remote = storage.from_env(known.lake_files, os.environ) if storage.is_remote(known.lake_files) else None
     told = statements(address, password, remote, with_password=with_password)
     extensions = [*EXTENSIONS, *([REMOTE_EXTENSION] if remote else [])] if offline else []
-    if not with_password:
-        typer.echo(f"{'#' if for_python else '--'} {_where_secrets_are(address, is_remote=remote is not None)}")
+    comments = [] if with_password else [where_secrets_are(address, password, data_dir, is_remote=remote is not None)]
+    if offline:
+        comments.append(PACKAGES_NEEDED if for_python else PATHS_ARE_HERE)
+    for comment in comments:
+        typer.echo(f"{'#' if for_python else '--'} {comment}")
     if for_python:
         typer.echo(python_text(told, extensions))
     else:
@@ -110,13 +120,20 @@ def _of_files(remote: Storage, *, with_password: bool) -> list[str]:
     return [f"SET {name} = {_literal(value)}" for name, value in settings.items()]
 
 
-def _where_secrets_are(address: str, *, is_remote: bool) -> str:
+def where_secrets_are(address: str, password: str, data_dir: Path, *, is_remote: bool) -> str:
+    """Where DuckDB looks for what the lines leave out, and where a local stack has it, in one line."""
     from psycopg.conninfo import conninfo_to_dict  # noqa: PLC0415
 
+    from deploy.layout import Layout  # noqa: PLC0415
+
+    # A local stack made its own password; of any other catalogue the file would be the wrong one.
+    kept = Layout(data_dir.resolve()).password
+    is_here = bool(password) and kept.is_file() and kept.read_text() == password
+    here = f' Here: export PGPASSWORD="$(cat {shlex.quote(str(kept))})".' if is_here else ""
     parts = conninfo_to_dict(address)
     line = ":".join(str(parts.get(name, "*")) for name in ("host", "port", "dbname", "user"))
     keys = " Keys of S3: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY." if is_remote else ""
-    return f"Password: PGPASSWORD, or a line of ~/.pgpass: {line}:PASSWORD.{keys}"
+    return f"Password, which --with-password prints: PGPASSWORD, or a line of ~/.pgpass: {line}:PASSWORD.{here}{keys}"
 
 
 def _file_here(extension: str) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from sinks.lake.storage import Storage
-from vaxel.commands.lake_attach import python_text, sql_text, statements
+from vaxel.commands.lake_attach import python_text, sql_text, statements, where_secrets_are
 
 ADDRESS = "user=me dbname=lake host=db.example.com"
 S3 = Storage(key_id="AK", secret="it's secret", endpoint="s3.example.com:9000", uses_tls=False, url_style="path")
@@ -51,3 +53,17 @@ def test_extensions_are_loaded_before_anything_else() -> None:
     code = python_text(told, ["ducklake", "postgres_scanner"])
     assert code.index("load_extension") < code.index("ATTACH")
     compile(code, "printed", "exec")
+
+
+def test_where_the_password_is_names_the_file_of_a_local_stack_and_of_no_other_catalogue(tmp_path: Path) -> None:
+    folder = tmp_path / "it's here"
+    folder.mkdir()
+    (folder / "password").write_text("geheim")
+    own = where_secrets_are(ADDRESS, "geheim", folder, is_remote=False)
+    assert "~/.pgpass: db.example.com:*:lake:me:PASSWORD" in own
+    assert f"""export PGPASSWORD="$(cat '{tmp_path}/it'"'"'s here/password')".""" in own
+    assert "geheim" not in own
+    other = where_secrets_are(ADDRESS, "another", folder, is_remote=True)
+    assert str(folder) not in other
+    assert "--with-password" in other
+    assert "AWS_ACCESS_KEY_ID" in other
