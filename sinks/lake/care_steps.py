@@ -93,6 +93,7 @@ def _merge(work: Work, number: int) -> Changes:
         work.call(name, f"CALL ducklake_merge_adjacent_files('{LAKE}', '{name}')")
     after = holding(work.catalog).tables
     with catalogue(work.catalog) as connection:
+        digests.make(connection)
         digests.take(connection, work.first_file)
     return [
         Change(name, MERGED, extent.files - after[name].files)

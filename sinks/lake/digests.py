@@ -27,6 +27,11 @@ CREATE TABLE IF NOT EXISTS vaxel_file_digest (
 """
 
 
+def make(connection: psycopg.Connection[dict[str, Any]]) -> None:
+    """Adds the table of digests where there is none."""
+    connection.execute(_MAKE)
+
+
 def known(connection: psycopg.Connection[dict[str, Any]]) -> dict[str, str]:
     """Digest of each file that has one, by path."""
     connection.execute(_MAKE)
@@ -35,7 +40,11 @@ def known(connection: psycopg.Connection[dict[str, Any]]) -> dict[str, str]:
 
 def keep(connection: psycopg.Connection[dict[str, Any]], digests: Mapping[str, str]) -> None:
     """Keeps digests of files that have none; one that is there already stays."""
-    connection.execute(_MAKE)
+    make(connection)
+    _keep(connection, digests)
+
+
+def _keep(connection: psycopg.Connection[dict[str, Any]], digests: Mapping[str, str]) -> None:
     with connection.cursor() as cursor:
         cursor.executemany(
             "INSERT INTO vaxel_file_digest (path, sha256) VALUES (%s, %s) ON CONFLICT DO NOTHING", list(digests.items())
@@ -43,19 +52,23 @@ def keep(connection: psycopg.Connection[dict[str, Any]], digests: Mapping[str, s
 
 
 def take(connection: psycopg.Connection[dict[str, Any]], first_file: int) -> int:
-    """Takes the digests of files that were just written, from that number on; returns how many.
+    """Takes the digests of files that were just written, from that number on; returns the number behind the last one.
 
-    Without a look at their values, and where they are in a directory of this machine. Those that have one keep it; one
-    that cannot be read gets none: `check` tells of it.
+    The table is there (`make`). Nobody looks at the files' values, and only those in a directory of this machine are
+    read. Those that have a digest keep it; one that cannot be read gets none: `check` tells of it.
     """
-    taken = known(connection)
+    written = written_since(connection, first_file)
+    if not written:
+        return first_file
+    asked = connection.execute("SELECT path FROM vaxel_file_digest WHERE path = ANY (%s)", [list(written.values())])
+    taken = {row["path"] for row in asked}
     found = {}
-    for path in written_since(connection, first_file):
+    for path in written.values():
         if path not in taken and not is_remote(path):
             with suppress(OSError):
                 found[path] = _of_file(path)
-    keep(connection, found)
-    return len(found)
+    _keep(connection, found)
+    return max(written) + 1
 
 
 def forget(connection: psycopg.Connection[dict[str, Any]]) -> None:

@@ -121,13 +121,14 @@ def all_paths(connection: psycopg.Connection[dict[str, Any]]) -> set[str]:
 
 def next_file(connection: psycopg.Connection[dict[str, Any]]) -> int:
     """Number of the file that is written next; numbers only grow."""
-    row = connection.execute("SELECT max(next_file_id) AS number FROM ducklake_snapshot").fetchone()
-    return 0 if row is None or row["number"] is None else int(row["number"])
+    row = connection.execute("SELECT next_file_id FROM ducklake_snapshot ORDER BY snapshot_id DESC LIMIT 1").fetchone()
+    return 0 if row is None else int(row["next_file_id"])
 
 
-def written_since(connection: psycopg.Connection[dict[str, Any]], first_file: int) -> list[str]:
-    """Paths of the files with that number or a younger one that the newest snapshot needs."""
-    return [row["path"] for row in connection.execute(_WRITTEN_SINCE, [first_file, first_file]).fetchall()]
+def written_since(connection: psycopg.Connection[dict[str, Any]], first_file: int) -> dict[int, str]:
+    """Paths of the files with that number or a younger one that the newest snapshot needs, by number."""
+    rows = connection.execute(_WRITTEN_SINCE, [first_file, first_file]).fetchall()
+    return {row["file_id"]: row["path"] for row in rows}
 
 
 def _bounds(
@@ -185,10 +186,10 @@ FROM ducklake_delete_file AS files {_OF_TABLE} {{current}}
 ORDER BY file_id
 """
 _WRITTEN_SINCE = f"""
-SELECT {_WHOLE_PATH} AS path FROM ducklake_data_file AS files {_OF_TABLE}
+SELECT files.data_file_id AS file_id, {_WHOLE_PATH} AS path FROM ducklake_data_file AS files {_OF_TABLE}
 WHERE files.data_file_id >= %s AND files.end_snapshot IS NULL
 UNION ALL
-SELECT {_WHOLE_PATH} FROM ducklake_delete_file AS files {_OF_TABLE}
+SELECT files.delete_file_id, {_WHOLE_PATH} FROM ducklake_delete_file AS files {_OF_TABLE}
 WHERE files.delete_file_id >= %s AND files.end_snapshot IS NULL
 """
 PATHS = f"""

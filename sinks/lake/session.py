@@ -13,6 +13,7 @@ from schemas.lake import OWN_TABLES, Input
 from sinks.lake import positions, shares, tables
 from sinks.lake.connection import DEFAULT_MEMORY, open_writer, outside
 from sinks.lake.doubt import Way
+from sinks.lake.fresh import Fresh
 from sinks.lake.positions import Place, Position
 from sinks.lake.shares import Share
 from sinks.lake.topics import Reader, Topics
@@ -26,6 +27,7 @@ class Session:
 
     Attributes:
         way: Of the lake's connection to the files: commit with it.
+        fresh: Takes digests of files that were committed.
         turns: The row of the sinks that store.
         positions: Of every partition of the share, as the lake holds them.
         read_to: Next offset to read of each of them.
@@ -41,6 +43,7 @@ class Session:
     reader: Reader
     way: Way
     turns: Turns
+    fresh: Fresh
     positions: dict[Place, Position]
     read_to: dict[Place, int]
     at_end: set[Place] = field(default_factory=set)
@@ -82,6 +85,7 @@ def opened(
             positions.replace(lake, kept, wanted, way)
         owned = shares.own(share, wanted)
         turns = parts.enter_context(closing(Turns(catalog)))
+        fresh = parts.enter_context(closing(Fresh(catalog)))
         reader = parts.enter_context(closing(Reader(kafka, owned)))
         read_to = {place: position.next_offset for place, position in owned.items()}
-        yield Session(lake, topics, reader, way, turns, owned, read_to)
+        yield Session(lake, topics, reader, way, turns, fresh, owned, read_to)

@@ -101,6 +101,7 @@ class Storing:
         counts = {table: part.num_rows for table, part in rows.items()}
         session.stored_rows += batch.row_count
         self._report(Stored(counts, session.looked_s - begun_s, caught_up, conflicts))
+        session.fresh.take()
         if session.commits % self._flush_after == 0:
             self._flush()
 

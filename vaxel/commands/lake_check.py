@@ -35,8 +35,9 @@ def check(
 ) -> None:
     """Look whether the lake is whole: each byte of its files, its positions in Kafka, rows that are stored twice.
 
-    A file is compared with its SHA-256, which the first check that sees it takes: run one soon after large loads, and
-    every night. Files that no snapshot needs are listed; they are no fault. Exit code 1 when something is wrong.
+    A file is compared with its SHA-256, which sinks and maintenance take when they have written it; of files on S3, and
+    where these died, the first check does, which has only the catalogue's word for values then. Run it every night.
+    Files that no snapshot needs are listed; they are no fault. Exit code 1 when something is wrong.
     """
     from sinks.lake.check import check as look  # noqa: PLC0415
     from vaxel.settings import addresses  # noqa: PLC0415

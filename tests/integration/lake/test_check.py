@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from sinks.lake.check import Report, check, look_at
 from sinks.lake.connection import open_reader, open_writer
 from sinks.lake.damage import without_cache
 from sinks.lake.digests import known
+from sinks.lake.doubt import Way
 from sinks.lake.files import LakeFile, catalogue, needed
 from tests.integration.lake.conftest import ROWS_IN_A_FRAME, Lake
 from tests.integration.lake.test_sql_command import variables
@@ -50,8 +52,29 @@ def filled(lake: Lake) -> Lake:
     lake.sink(2 * ROWS_IN_A_FRAME)
     first = checked(lake)
     assert first.is_whole
-    assert first.recorded == first.files > 0
+    assert first.files > 0
+    assert first.recorded == 0  # the sink has taken the digests
     return lake
+
+
+def test_digests_that_nobody_has_taken_are_taken(filled: Lake) -> None:
+    with catalogue(filled.catalog) as connection:
+        taken = known(connection)
+        connection.execute("DELETE FROM vaxel_file_digest")
+    report = checked(filled)
+    assert report.is_whole
+    assert report.recorded == report.files == len(taken)
+    with catalogue(filled.catalog) as connection:
+        assert known(connection) == taken
+
+
+def test_a_byte_that_changes_right_after_the_commit_is_found(lake: Lake) -> None:
+    lake.produce(range(1))
+    lake.sink(ROWS_IN_A_FRAME)
+    (file,) = files_of(lake)
+    flip(file.path, file.size_bytes // 3)
+    (fault,) = checked(lake).faults
+    assert (fault.file.path, "bytes have changed" in fault.fault) == (file.path, True)
 
 
 def test_a_whole_lake_is_whole_whatever_the_depth(filled: Lake) -> None:
@@ -145,10 +168,10 @@ def test_rows_that_are_stored_twice_are_told_with_their_key(filled: Lake) -> Non
 
 
 def test_positions_that_do_not_fit_their_topic_are_told(filled: Lake) -> None:
-    with open_writer(filled.catalog, filled.files) as writer:
+    with closing(Way()) as way, open_writer(filled.catalog, filled.files, way=way) as writer:
         kept = positions.read(writer, [filled.topic()])
         place = (filled.topic(), 0)
-        positions.replace(writer, kept, {place: replace(kept[place], topic_id="another")})
+        positions.replace(writer, kept, {place: replace(kept[place], topic_id="another")}, way)
     (line,) = checked(filled).topics
     assert f"'{filled.topic()}' is not the one the lake has read: it was deleted and created again" in line
 
