@@ -47,8 +47,11 @@ _UNREACHABLE = re.compile(
     r"|failed to execute query \"rollback\""  # nothing but a lost connection makes one fail
     r"|could not connect|error for http |http (code )?(429|5\d\d)"
     r"|no space left|disk quota"
+    r"|lock timeout|deadlock"  # a commit that waits for a frozen one
 )
 """What errors say that may be gone later: those of the catalogue, of S3, and of a full disk."""
+_LENGTHY = re.compile(r"(?<=execute query )\".*\"(?=: .)| Stack Trace: .*")
+"""What errors quote for pages: all statements of a commit, and what an assertion of DuckDB went through."""
 
 
 def open_writer(
@@ -182,7 +185,7 @@ def outside_error(error: duckdb.Error, doing: str) -> OutsideError:
     # A catalogue that stops in the middle of an answer can leave DuckDB at odds with itself; a new connection is not.
     broken = isinstance(error, duckdb.FatalException | duckdb.InternalException)
     unreachable = broken or _UNREACHABLE.search(text.lower()) is not None
-    return (UnreachableError if unreachable else OutsideError)(f"Cannot {doing}: {text}")
+    return (UnreachableError if unreachable else OutsideError)(f"Cannot {doing}: {_LENGTHY.sub('', text)}")
 
 
 def catalogue_parts(catalog: str) -> tuple[str, str]:

@@ -5,14 +5,14 @@ Nothing is dropped but a column whose values have moved to the one that took its
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 
 import duckdb
 import psycopg
 
 from schemas.errors import OutsideError, UnreachableError
-from schemas.forms import columns, duckdb_columns
+from schemas.forms import Column, columns, duckdb_columns
 from schemas.lake import SINK_POSITION, Table, meaning, meanings
 from schemas.views import VIEWS, View
 from sinks.lake.connection import LAKE, lasting
@@ -64,7 +64,9 @@ def only_one(catalog: str) -> Iterator[None]:
 def prepare(connection: duckdb.DuckDBPyConnection, tables: Sequence[Table], way: Way) -> None:
     """Adds what is missing. Nothing changes, and no snapshot is made, when the lake is as declared.
 
-    Call it inside `only_one`.
+    Three transactions, since DuckLake alters no table into which the same one has put few rows: 1 tables, columns and
+    views, 2 values into columns that take the place of others, 3 those others go. Killed between, the next call does
+    the rest. Call it inside `only_one`.
 
     Args:
         way: Of the connection to the files.
@@ -74,6 +76,7 @@ def prepare(connection: duckdb.DuckDBPyConnection, tables: Sequence[Table], way:
     _set_options(connection)
     found = columns_in_lake(connection)
     arranged = {name: (is_parted, is_sorted) for name, is_parted, is_sorted in connection.sql(_ARRANGED).fetchall()}
+    # 1 tables, columns and views
     connection.execute("BEGIN")
     for table in tables:
         _create_or_extend(connection, table, found.get(table.name))
@@ -82,6 +85,20 @@ def prepare(connection: duckdb.DuckDBPyConnection, tables: Sequence[Table], way:
         _replace(connection, view)
     way.commit(connection)
     _leave_positions_in_catalogue(connection)
+    # 2 values into columns that take the place of others
+    old = [(table, column) for table in tables for column in _replaced(table, found.get(table.name, {}))]
+    connection.execute("BEGIN")
+    for table, column in old:
+        connection.execute(f'UPDATE "{table.name}" SET "{column.lake_name}" = epoch_ms("{column.name}")')
+    for table in tables:
+        if "TIMESTAMP_MS" in found.get(table.name, {}).values():
+            _have_bounds_read_again(connection, table)
+    way.commit(connection)
+    # 3 those others go
+    connection.execute("BEGIN")
+    for table, column in old:
+        connection.execute(f'ALTER TABLE "{table.name}" DROP COLUMN "{column.name}"')
+    way.commit(connection)
 
 
 def columns_in_lake(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, str]]:
@@ -140,28 +157,25 @@ def _arrange(connection: duckdb.DuckDBPyConnection, table: Table, is_parted: boo
 def _add_columns(connection: duckdb.DuckDBPyConnection, table: Table, found: dict[str, str]) -> None:
     """A released contract only gains optional fields; they become columns that are null in older rows.
 
-    Instants that an older release kept as milliseconds, under the contract's own name, become timestamps, and so do
-    those that it kept as TIMESTAMP_MS.
+    Instants that an older release kept as TIMESTAMP_MS become timestamps.
     """
-    widened = False
     for column, declared in zip(columns(table.contract), duckdb_columns(table.contract).split(", "), strict=True):
         kind = declared.split(" ", 1)[1]
         if column.lake_name not in found:
             connection.execute(f'ALTER TABLE "{table.name}" ADD COLUMN {declared}')
             _comment(connection, f'COLUMN "{table.name}"."{column.lake_name}"', str(meaning(column)))
-            if column.is_instant and column.name in found:
-                connection.execute(f'UPDATE "{table.name}" SET "{column.lake_name}" = epoch_ms("{column.name}")')
-                connection.execute(f'ALTER TABLE "{table.name}" DROP COLUMN "{column.name}"')
         elif found[column.lake_name] == "TIMESTAMP_MS" and kind == "TIMESTAMP":
             connection.execute(f'ALTER TABLE "{table.name}" ALTER COLUMN "{column.lake_name}" SET DATA TYPE TIMESTAMP')
-            widened = True
         elif found[column.lake_name] != kind:
             raise OutsideError(
                 f"Cannot write into lake table {table.name!r}: column {column.lake_name!r} is "
                 f"{found[column.lake_name]} there and {kind} in the contract. A changed type needs a new table."
             )
-    if widened:
-        _have_bounds_read_again(connection, table)
+
+
+def _replaced(table: Table, found: Collection[str]) -> list[Column]:
+    """Instants that an older release kept as milliseconds, under the contract's own name."""
+    return [column for column in columns(table.contract) if column.lake_name != column.name in found]
 
 
 def _have_bounds_read_again(connection: duckdb.DuckDBPyConnection, table: Table) -> None:

@@ -151,6 +151,23 @@ def test_a_sink_that_starts_does_not_set_back_what_another_has_moved_meanwhile(
     ]
 
 
+def test_what_a_sink_stores_while_the_lag_is_asked_for_lies_not_beyond_what_kafka_holds(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake.sink(0)
+    asks, frames = Topics.extents, [range(5)]
+
+    def answer(topics: Topics, names: Collection[str]) -> dict[Place, Extent]:
+        found = asks(topics, names)
+        if frames:
+            lake.produce(frames.pop())
+            lake.sink(5 * ROWS_IN_A_FRAME)
+        return found
+
+    monkeypatch.setattr(Topics, "extents", answer)
+    assert lake.lag() == 0
+
+
 def test_a_loss_is_not_accepted_over_the_work_of_another_sink(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     lake.produce(range(5))
     lake.sink(0)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import select
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 
 import psycopg
 import pytest
@@ -19,6 +20,7 @@ from sinks.lake import connection
 from sinks.lake.connection import exists, open_reader, open_writer
 from sinks.lake.crash_points import VARIABLE
 from sinks.lake.sink import Settings
+from sinks.lake.watch import Watch
 from tests.integration.lake.conftest import ROWS_IN_A_FRAME, Lake, wait_for
 from tests.integration.lake.test_faults import COUNTS, exactly, running, stopped
 from tests.own_postgres import OwnPostgres, own_postgres
@@ -79,8 +81,12 @@ def test_a_disk_that_stays_full_ends_the_sink_when_its_patience_does(lake: Lake,
     lake.sink(0)
     lake.produce(range(FRAMES))
     disk.fill()
+    watch = Watch()
+    began_s = watch.worked_s
     with pytest.raises(UnreachableError, match="No space left on device"):
-        lake.sink(1, tell=told.append, settings=Settings(max_age_s=0.1, max_idle_s=1.0, patience_s=5.0))
+        lake.sink(1, tell=told.append, watch=watch, settings=Settings(max_age_s=0.1, max_idle_s=1.0, patience_s=5.0))
+    # Kafka and the catalogue answered all the time; whoever asks for its health is told of the disk.
+    assert watch.worked_s == began_s
     pauses = [line.split("Trying again in ")[1] for line in told]
     assert pauses == ["0.5 s.", "1 s.", "2 s.", "4 s."][: len(pauses)]
     disk.free()
@@ -103,13 +109,31 @@ def test_a_catalogue_that_is_restarted_delays_and_loses_nothing(lake: Lake, cata
     assert lake.ask(COUNTS) == exactly(3 * FRAMES * ROWS_IN_A_FRAME)
 
 
+def test_told_to_stop_while_the_catalogue_is_away_it_says_what_it_could_not_store(
+    lake: Lake, catalogue: OwnPostgres
+) -> None:
+    told: list[str] = []
+    lake = replace(lake, catalog=catalogue.dsn)
+    lake.produce(range(FRAMES))
+    with running(lake, tell=told.append) as errors:
+        wait_for(lambda: bool(errors) or (exists(lake.catalog) and lake.lag() == 0))
+        catalogue.stop()
+        lake.produce(range(FRAMES, 2 * FRAMES))
+        wait_for(lambda: len(told) > 1)
+    (error,) = errors
+    assert isinstance(error, UnreachableError)
+    assert re.match(r"Stopped with 1?,?\d+ rows read and not stored", str(error))
+    catalogue.start()
+    assert lake.sink(FRAMES * ROWS_IN_A_FRAME) == FRAMES * ROWS_IN_A_FRAME
+
+
 @dataclass
 class Wire:
     """Between the lake and its catalogue, to be cut at the commit of the next transaction that writes.
 
     Attributes:
         cut: Where to cut, once: `within` the transaction, `before` the catalogue hears of the commit, or `behind` it,
-            its answer unheard.
+            its answer unheard; `freeze` holds the commit back until `thaw` is set.
         cuts: Transactions that were cut.
     """
 
@@ -118,6 +142,7 @@ class Wire:
     cut: str = ""
     cuts: int = 0
     is_over: bool = False
+    thaw: Event = field(default_factory=Event)
     carriers: list[Thread] = field(default_factory=list)
 
     def serve(self) -> None:
@@ -138,6 +163,11 @@ class Wire:
                     writes = writes or (b"INSERT INTO" in said and b"ducklake_snapshot VALUES" in said)
                     is_place = b"ducklake_inlined_data_" in said if self.cut == "within" else writes and said == COMMIT
                     if spoke is client and self.cut and is_place:
+                        if self.cut == "freeze":
+                            self.cut = ""
+                            self.cuts += 1
+                            self.thaw.wait(60)
+                            return
                         if self.cut == "behind":
                             catalogue.sendall(said)
                             catalogue.recv(65_536)
@@ -185,6 +215,54 @@ def test_a_commit_whose_answer_never_comes_is_found_out_by_the_positions(lake: L
         assert stopped(sink) == 0
     assert wire.cuts == 1
     assert lake.ask(COUNTS) == exactly((FRAMES + 2) * ROWS_IN_A_FRAME)
+
+
+def test_a_sink_frozen_in_its_commit_holds_up_the_others_until_the_catalogue_ends_it(lake: Lake) -> None:
+    lake.produce(range(1))
+    lake.sink(1)
+    with wire_to(lake.catalog) as (wire, catalog):
+        # The operator's own limit, instead of a minute.
+        hasty = make_conninfo(catalog, options="-c idle_in_transaction_session_timeout=15s")
+        frozen = replace(lake, catalog=hasty).start_with({"max_rows": 1_000, "max_age_s": 0.2, "share": "1/2"})
+        lake.produce(range(1, 2))
+        wait_for(lambda: lake.lag() == 0)
+        wire.cut = "freeze"
+        lake.produce(range(2, 3))
+        wait_for(lambda: bool(wire.cuts))
+        waiting = lake.start_with({"max_rows": 1_000, "max_age_s": 0.2, "share": "2/2"})
+        lake.produce(range(3, 4), partition=1)
+        asked = "SELECT count(*) FROM readings_washer WHERE device_id = 'w-3'"
+        wait_for(lambda: waiting.poll() is not None or lake.ask(asked) == [(ROWS_IN_A_FRAME,)])
+        assert stopped(waiting) == 0
+        wire.thaw.set()
+        wait_for(lambda: lake.lag() == 0)
+        assert stopped(frozen) == 0
+    assert lake.ask(COUNTS) == exactly(4 * ROWS_IN_A_FRAME)
+
+
+def test_a_sink_that_waits_for_a_frozen_one_ends_when_told_to(lake: Lake) -> None:
+    lake.produce(range(1), partition=1)
+    lake.sink(1)
+    sink = lake.start_with({"max_rows": 1_000, "max_age_s": 0.2, "share": "2/2"})
+    lake.produce(range(1, 2), partition=1)
+    wait_for(lambda: lake.lag() == 0)
+    with psycopg.connect(lake.catalog) as frozen:
+        # As a commit of DuckLake begins: with the number of the next snapshot.
+        frozen.execute("INSERT INTO ducklake_snapshot SELECT max(snapshot_id) + 1 FROM ducklake_snapshot")
+        lake.produce(range(2, 3), partition=1)
+        wait_for(lambda: waits(lake.catalog))
+        assert stopped(sink) != 0
+        frozen.rollback()
+    assert lake.ask(COUNTS) == exactly(2 * ROWS_IN_A_FRAME)
+
+
+def waits(catalog: str) -> bool:
+    """Whether somebody waits for a lock of somebody else's transaction."""
+    with psycopg.connect(catalog) as connection:
+        found = connection.execute(
+            "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        return found.fetchone() is not None
 
 
 @pytest.mark.parametrize("days", [1, -3650])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import duckdb
@@ -11,7 +12,7 @@ import pytest
 from schemas.forms import columns, duckdb_columns
 from schemas.lake import INSIGHT_VERSIONS, READINGS_SHOE, READINGS_WASHER, TABLES, USAGE_VERSIONS
 from sinks.lake import tables
-from sinks.lake.connection import open_writer
+from sinks.lake.connection import open_reader, open_writer
 from sinks.lake.doubt import Way
 
 pytestmark = pytest.mark.postgres
@@ -83,6 +84,40 @@ def test_a_table_of_before_is_parted_and_sorted_from_now_on_and_once(writer: duc
     assert writer.execute(SNAPSHOT).fetchall() == before
 
 
+def test_instants_that_an_older_release_kept_as_timestamp_ms_become_timestamps_for_readers_at_work_too(
+    fresh_database: Callable[[], str], tmp_path: Path
+) -> None:
+    catalog, files = fresh_database(), str(tmp_path / "lake")
+    asked = (
+        "SELECT count(*), count(device_id), min(measured_at)::VARCHAR, max(measured_at)::VARCHAR, (SELECT count(*) "
+        "FROM readings_washer WHERE measured_at >= '2026-01-02 00:00:00.5' AND measured_at < '2026-01-03') "
+        "FROM readings_washer"
+    )
+    with open_writer(catalog, files) as older:
+        declared = duckdb_columns(READINGS_WASHER.contract)
+        older.execute(f"CREATE TABLE readings_washer ({declared.replace(' TIMESTAMP', ' TIMESTAMP_MS')})")
+        older.execute("ALTER TABLE readings_washer SET PARTITIONED BY (year(measured_at), day(measured_at))")
+        older.execute(
+            "INSERT INTO readings_washer BY NAME SELECT 'w-1' AS device_id, i AS seq, "
+            "make_timestamp_ms(1767225600000 + i * 500) AS measured_at FROM range(1000000) t(i)"
+        )
+        older.execute("INSERT INTO readings_washer (device_id, measured_at) VALUES ('w-2', '2026-01-02 12:00:00.123')")
+        seen = older.execute(asked).fetchall()
+        assert seen == [(1_000_001, 1_000_001, "2026-01-01 00:00:00", "2026-01-06 18:53:19.5", 172_800)]
+        with closing(Way()) as way, open_writer(catalog, files, way=way) as writer:
+            tables.prepare(writer, TABLES, way)
+            assert tables.columns_in_lake(writer)["readings_washer"]["measured_at"] == "TIMESTAMP"
+            assert writer.execute(asked).fetchall() == seen
+            before = writer.execute(SNAPSHOT).fetchall()
+            tables.prepare(writer, TABLES, way)
+            assert writer.execute(SNAPSHOT).fetchall() == before
+        assert older.execute(asked).fetchall() == seen
+    with open_reader(catalog, files) as reader:
+        assert reader.execute(asked).fetchall() == seen
+    with open_reader(catalog, files, as_of=before[0][0] - 1) as reader:
+        assert reader.execute(asked).fetchall() == seen
+
+
 def test_instants_that_an_older_release_kept_as_milliseconds_become_timestamps(
     writer: duckdb.DuckDBPyConnection,
 ) -> None:
@@ -94,6 +129,9 @@ def test_instants_that_an_older_release_kept_as_milliseconds_become_timestamps(
         writer.execute(f"CREATE TABLE {table.name} ({kept_ms})")
         writer.execute(f"INSERT INTO {table.name} (version, {old}) SELECT 1, 1767225600000 + i FROM range(300) t(i)")
         writer.execute(f"INSERT INTO {table.name} (version) VALUES (2)")
+    few = duckdb_columns(READINGS_SHOE.contract).replace('"measured_at" TIMESTAMP', '"measured_at_ms" BIGINT')
+    writer.execute(f"CREATE TABLE readings_shoe ({few})")
+    writer.execute("INSERT INTO readings_shoe (seq, measured_at_ms) VALUES (1, 1767225600000)")
     writer.execute("CREATE VIEW usage AS SELECT * FROM usage_versions")
     tables.prepare(writer, TABLES, Way())
     held = tables.columns_in_lake(writer)
@@ -101,6 +139,8 @@ def test_instants_that_an_older_release_kept_as_milliseconds_become_timestamps(
         asked = f"SELECT count({new}), min({new})::VARCHAR, max({new})::VARCHAR, count(*) FROM {table.name}"
         assert writer.execute(asked).fetchall() == [(300, "2026-01-01 00:00:00", "2026-01-01 00:00:00.299", 301)]
         assert set(held[table.name]) == {column.lake_name for column in columns(table.contract)}
+    seen = writer.execute("SELECT seq, measured_at::VARCHAR FROM readings_shoe").fetchall()
+    assert seen == [(1, "2026-01-01 00:00:00")]
     assert writer.execute("SELECT count(custody_from) FROM usage").fetchall() == [(0,)], "none has a status"
     before = writer.execute(SNAPSHOT).fetchall()
     tables.prepare(writer, TABLES, Way())
