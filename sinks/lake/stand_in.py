@@ -80,8 +80,8 @@ def put(address: str, file: LakeFile) -> None:
     """
     if is_remote(file.path):
         raise OutsideError(
-            f"Cannot drop the rows of {file.path}: on S3, nothing is put in a damaged object's place. Restore the object "
-            "itself: in a bucket with versions, copy its version of before over it or remove the delete marker; else "
+            f"Cannot drop the rows of {file.path}: on S3, nothing is put in a damaged object's place. Restore the "
+            "object: in a bucket with versions, copy its version of before over it or remove the delete marker; else "
             "put it back from a backup of the bucket. Then `vaxel lake check` tells whether it is what it was."
         )
     with catalogue(address) as connection:
