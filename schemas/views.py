@@ -67,12 +67,24 @@ _INTERVAL = {
 
 
 def _newest(table: Table, *key: str) -> str:
-    """The newest version of each thing in a table.
+    """The newest version of each session, or of what follows from it: that known last, and of those the highest.
+
+    Versions of the stream rise in both. One that a backfill wrote is known since the newest upload that it goes by; the
+    stream knows nothing of it, and may tell its number, or a lower one, of an upload that came after.
 
     Args:
         key: The thing's columns. Its device is named beside its id, though the id has it: so a question after one
             device looks at that device's rows only.
     """
+    things = ", ".join(key)
+    return (
+        f"(SELECT * FROM {table.name} QUALIFY row_number() OVER "
+        f"(PARTITION BY {things} ORDER BY known_at DESC, version DESC) = 1) AS newest"
+    )
+
+
+def _highest(table: Table, *key: str) -> str:
+    """The highest version of each thing that the desk counts. Args as `_newest`'s."""
     things = ", ".join(key)
     return (
         f"(SELECT * FROM {table.name} QUALIFY row_number() OVER "
@@ -172,7 +184,7 @@ VIEWS = (
     View(
         "completeness",
         f"""
-        SELECT * FROM {_newest(COMPLETENESS_VERSIONS, "device_id", "month", "custody_from")}
+        SELECT * FROM {_highest(COMPLETENESS_VERSIONS, "device_id", "month", "custody_from")}
         -- A custody that is known by now has taken all of what nobody had.
         QUALIFY counted <> 0 OR arrived <> 0 OR missing_uploads + refused_uploads <> 0
           OR count(*) OVER (PARTITION BY device_id, month) = 1
@@ -185,7 +197,7 @@ VIEWS = (
         f"""
         SELECT minute_at, product, material, country, sum(devices)::BIGINT AS devices,
                sum(readings)::BIGINT AS readings, sum(energy_wh) AS energy_wh, max(known_at) AS known_at
-        FROM {_newest(FLEET_MINUTE_VERSIONS, "partition", "product", "material", "country", "minute_at")}
+        FROM {_highest(FLEET_MINUTE_VERSIONS, "partition", "product", "material", "country", "minute_at")}
         GROUP BY ALL
         """,
         "What models did in each minute, by country",

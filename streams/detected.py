@@ -106,7 +106,7 @@ def forget_settled(kept: Pieces, sessions: Store, index: SessionIndex, newest: I
 
 
 def _bring_up_to_date(
-    kept: Pieces, sessions: Store, index: SessionIndex, rows: Rows, found: Table, news: dict[str, object]
+    kept: Pieces, sessions: Store, index: SessionIndex, rows: Rows, found: Table, news: dict[str, Any]
 ) -> list[int]:
     """Write the cycles found in one device's pieces into its sessions; returns the rows of those that changed."""
     given = kept.store.values[rows]
@@ -127,7 +127,7 @@ def _bring_up_to_date(
         session = sessions.values[row : row + 1]
         session["withdrawn"], session["closed"] = True, True
         session["uploads"] += 1
-        session["known_at_ms"] = news["known_at_ms"]
+        session["known_at_ms"] = np.maximum(session["known_at_ms"], news["known_at_ms"])
         changed.append(row)
     sessions.touch(np.array(changed, dtype=np.int64))
     return changed
@@ -152,7 +152,7 @@ def _labels(given: Table, found: Table) -> Ints:
     return labels
 
 
-def _update(session: Table, cycle: np.void, news: dict[str, object]) -> bool:
+def _update(session: Table, cycle: np.void, news: dict[str, Any]) -> bool:
     """Write what is known of a cycle into its session, and say whether that is news."""
     known: dict[str, Any] = {
         "started_ms": int(cycle["started_ms"]),
@@ -171,6 +171,8 @@ def _update(session: Table, cycle: np.void, news: dict[str, object]) -> bool:
     # There is no number of parts here that could only rise, so the changes are counted.
     session["uploads"] += 1
     session["detected"] = True
+    # Kafka's clock may be set back; of a later version `known_at_ms` is never earlier.
+    news = {**news, "known_at_ms": max(int(session["known_at_ms"][0]), int(news["known_at_ms"]))}
     for name, value in {**known, **news}.items():
         session[name] = value
     return True

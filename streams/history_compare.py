@@ -13,9 +13,10 @@ import pyarrow as pa
 
 from streams.history import Retold, Session, Untellable
 
-Left = Literal["open", "cut_off", "unsettled", "uploads_gone", Untellable]
+Left = Literal["open", "cut_off", "unsettled", "lake_behind", "uploads_gone", Untellable]
 """Why a session is left as it is: it goes on; what ends it lies beyond what was read; the stream itself may change it
-yet; the lake holds no upload of it; or it cannot be told anew."""
+yet; its version follows from an upload that the lake does not hold yet; the lake holds no upload of it; or it cannot be
+told anew."""
 
 TOLERANCE = 1e-9
 """Relative, and absolute below 1: another processor or library may add up floats to another last digit."""
@@ -66,7 +67,7 @@ class Bounds:
         measured_ms: By device: a power curve that ended, with a pause, before that cannot either.
         pause_ms: How long that pause is.
         unsettled: Compare what the stream may still change, too.
-        now_ms: When the new versions are known.
+        newest_ms: By device: when Kafka took in the newest of its uploads that were looked at.
     """
 
     from_ms: int
@@ -75,7 +76,7 @@ class Bounds:
     measured_ms: Mapping[str, int]
     pause_ms: int
     unsettled: bool
-    now_ms: int
+    newest_ms: Mapping[str, int]
 
 
 def compare(told: Retold, known: pa.Table, amount: str, bounds: Bounds) -> Compared:
@@ -88,6 +89,7 @@ def compare(told: Retold, known: pa.Table, amount: str, bounds: Bounds) -> Compa
     compared = Compared()
     before_of = dict(zip(known.column("session_id").to_pylist(), range(known.num_rows), strict=True))
     started_ms, statuses = (known.column(name).to_pylist() for name in ("started_at_ms", "status"))
+    known_ms = known.column("known_at_ms").to_pylist()
     names = {name: known.column(name).to_pylist() for name in ("material", "firmware")}
     sessions = named_as_before(told.sessions, known)
     pairs: list[tuple[Session, int]] = []
@@ -98,7 +100,7 @@ def compare(told: Retold, known: pa.Table, amount: str, bounds: Bounds) -> Compa
         begins_ms = session["started_at_ms"] if row is None else started_ms[row]
         if not bounds.from_ms <= begins_ms < bounds.to_ms:
             continue
-        reason = _left(session, None if row is None else statuses[row], told, bounds)
+        reason = _left(session, None if row is None else (statuses[row], known_ms[row]), told, bounds)
         if reason is not None:
             compared.left[reason] += 1
         elif row is None:
@@ -169,8 +171,13 @@ def _label(session: Session, spans: Sequence[tuple[int, int, int]], taken: set[i
     return int(label_ms)
 
 
-def _left(session: Session, known_status: str | None, told: Retold, bounds: Bounds) -> Left | None:
-    """Why a session is left alone; None if it is compared."""
+def _left(session: Session, known: tuple[str, int] | None, told: Retold, bounds: Bounds) -> Left | None:
+    """Why a session is left alone; None if it is compared.
+
+    Args:
+        known: Status of its newest version, and when that became known; None: it has none.
+    """
+    known_status, known_at_ms = known if known is not None else (None, 0)
     is_curve = session.get("source") == "power_curve"
     untellable = told.untellable_curves.get(session["device_id"]) if is_curve else None
     untellable = untellable or told.untellable.get(session["session_id"])
@@ -180,6 +187,8 @@ def _left(session: Session, known_status: str | None, told: Retold, bounds: Boun
         return "open"
     if session["status"] == "open":
         return "cut_off"
+    if known_at_ms > bounds.newest_ms[session["device_id"]]:
+        return "lake_behind"
     is_settled = _ended_long_ago(session, bounds) if is_curve else _came_long_ago(session, bounds)
     return None if is_settled or bounds.unsettled else "unsettled"
 
@@ -198,10 +207,10 @@ def _compare_missing(compared: Compared, before: Session, told: Retold, amount: 
     if before["status"] == "withdrawn":
         compared.same += 1
         return
-    if before.get("source") != "power_curve":
+    if before.get("source") != "power_curve" or before["device_id"] not in bounds.newest_ms:
         compared.left["uploads_gone"] += 1
         return
-    reason = _left(before, before["status"], told, bounds)
+    reason = _left(before, (before["status"], before["known_at_ms"]), told, bounds)
     if reason is not None:
         compared.left[reason] += 1
         return
@@ -244,15 +253,21 @@ def _is_close(new: Any, old: Any) -> bool:
 
 
 def _version(session: Session, before: Session | None, amount: str, bounds: Bounds) -> Session:
-    """The version to write: the next one, with what changed since the one before."""
+    """The version to write: the next one, with what changed since the one before.
+
+    It is known since the newest upload that was looked at, and versions count by `known_at_ms`, then by number: so it
+    is newer than the one before it, and older than what the stream tells of any upload that comes after. That one may
+    have the same number, or a lower one, since the stream knows nothing of this one.
+    """
+    known_at_ms = bounds.newest_ms[session["device_id"]]
     if before is None:
-        return {**session, "version": 1, "status": "closed", "known_at_ms": bounds.now_ms} | _NOTHING_BEFORE
+        return {**session, "version": 1, "status": "closed", "known_at_ms": known_at_ms} | _NOTHING_BEFORE
     status = "withdrawn" if session["status"] == "withdrawn" else "corrected"
     return {
         **session,
         "version": before["version"] + 1,
         "status": status,
-        "known_at_ms": bounds.now_ms,
+        "known_at_ms": known_at_ms,
         "changed_readings": session["reading_count"] - before["reading_count"],
         "changed_end_ms": session["ended_at_ms"] - before["ended_at_ms"],
         "changed_amount": session[amount] - before[amount],

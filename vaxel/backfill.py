@@ -67,7 +67,6 @@ class Order:
         snapshot: The lake as of which everything is read.
         from_ms, to_ms: Sessions that begin in [from_ms, to_ms).
         unsettled: Also sessions that the stream may still change.
-        now_ms: When the new versions are known.
         folder: Where the versions go; None: they are only counted.
     """
 
@@ -78,7 +77,6 @@ class Order:
     to_ms: int
     rules: Rules
     unsettled: bool
-    now_ms: int
     folder: str | None
 
 
@@ -157,7 +155,7 @@ def work(order: Order, register: Register, connection: duckdb.DuckDBPyConnection
             for device_id, value in zip(settled["device_id"], settled[name], strict=True)
             if value is not None
         }
-        for name in ("received_ms", "measured_ms", "partition")
+        for name in ("received_ms", "measured_ms", "newest_ms", "partition")
     }
     bounds = Bounds(
         order.from_ms,
@@ -166,7 +164,7 @@ def work(order: Order, register: Register, connection: duckdb.DuckDBPyConnection
         by_device["measured_ms"],
         max(RULES.pause_ms, order.rules.thresholds.curve.pause_ms),
         order.unsettled,
-        order.now_ms,
+        by_device["newest_ms"],
     )
     told = retold(product, Past(uploads, readings), register)
     compared = compare(told, lake.newest(connection, versions_table, part), AMOUNTS[piece.product], bounds)

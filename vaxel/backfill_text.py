@@ -14,6 +14,7 @@ LEFT: Mapping[str, str] = {
     "open": "still going on",
     "cut_off": "whatever ended them lies beyond what was read",
     "unsettled": "left to the stream, which may still change them (--unsettled takes them too)",
+    "lake_behind": "told of an upload that came to the lake after this began: run it again",
     "uploads_gone": "no upload of them is in the lake",
     "receipts_of_before": "their receipts are from before end, programme and alerts were kept",
     "readings_gone": "not all of their readings are in the lake",

@@ -33,10 +33,10 @@ select device_id, at_ms as from_ms, subject,
 from truth_events left join pseudonyms using (customer_id);
 
 create or replace temp table used as
-select session_id, device_id, started_at, ended_at, version as session_version, status,
+select session_id, device_id, started_at, ended_at, version as session_version, known_at, status,
   energy_wh, null::double as distance_m from wash_cycles where status <> 'open'
 union all by name
-select session_id, device_id, started_at, ended_at, version as session_version, status,
+select session_id, device_id, started_at, ended_at, version as session_version, known_at, status,
   null::double as energy_wh, distance_m from runs where status <> 'open';
 """
 
@@ -44,7 +44,7 @@ USAGE_CHECKS: tuple[str, ...] = (
     "select 'nobody was told of: ' || session_id from used anti join usage using (session_id)",
     """select 'use of no session: ' || session_id from usage anti join used using (session_id)""",
     """select 'not the session as known now: ' || session_id from used join usage u using (session_id)
-       where u.session_version <> used.session_version or u.started_at <> used.started_at
+       where u.session_version <> used.session_version or u.known_at <> used.known_at or u.started_at <> used.started_at
          or u.ended_at <> used.ended_at or u.energy_wh is distinct from used.energy_wh
          or u.distance_m is distinct from used.distance_m""",
     """select 'use told twice: ' || session_id || ' version ' || version from usage_versions

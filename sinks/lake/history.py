@@ -162,7 +162,7 @@ def newest(connection: duckdb.DuckDBPyConnection, table: Table, part: Part) -> p
               WHERE device_id BETWEEN $first AND $last
                 AND started_at >= epoch_ms($from_ms - 2 * {MARGIN_MS})
                 AND started_at < epoch_ms($to_ms + 2 * {MARGIN_MS})
-              QUALIFY row_number() OVER (PARTITION BY session_id ORDER BY version DESC, known_at DESC) = 1
+              QUALIFY row_number() OVER (PARTITION BY session_id ORDER BY known_at DESC, version DESC) = 1
             ) AS v
             WHERE started_at >= epoch_ms($from_ms - {MARGIN_MS}) AND started_at < epoch_ms($to_ms + {MARGIN_MS})
             ORDER BY device_id, started_at
@@ -174,8 +174,8 @@ def newest(connection: duckdb.DuckDBPyConnection, table: Table, part: Part) -> p
 def settled(connection: duckdb.DuckDBPyConnection, part: Part, settling: Settling, newest_ms: int) -> pa.Table:
     """Up to when nothing of each device can change any more, and the partition of its uploads.
 
-    Columns: device_id; partition; `received_ms`, before which an upload must have come (null: none is settled);
-    `measured_ms`, before which a power curve must have ended.
+    Columns: device_id; partition; `newest_ms`, when its newest upload came; `received_ms`, before which an upload must
+    have come (null: none is settled); `measured_ms`, before which a power curve must have ended.
 
     Args:
         newest_ms: From `newest_received_ms`.
@@ -202,6 +202,7 @@ def settled(connection: duckdb.DuckDBPyConnection, part: Part, settling: Settlin
               ) GROUP BY device_id HAVING count(*) = $curve_uploads
             )
             SELECT device_id, any_value(device."partition")::INTEGER AS "partition",
+              epoch_ms(max(received_at)) AS newest_ms,
               epoch_ms(min(received_at) FILTER (seq > beyond)) AS received_ms,
               epoch_ms(any_value(curve.measured_at)) AS measured_ms
             FROM own JOIN device USING (device_id) LEFT JOIN curve USING (device_id)

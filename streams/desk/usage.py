@@ -71,12 +71,20 @@ class UsageBook:
         self._rows = KeyedRows(self._store, "slot", "label_ms")
 
     def take(self, slot: int, session: WashCycle | Run, known: Known) -> Usage | None:
-        """Note a version of a session; gives its use if there is news. Open sessions and old versions are none."""
+        """Note a version of a session; gives its use if there is news. Open sessions and old versions are none.
+
+        A version is newer that became known later, and of two that became known at once the one with the higher number:
+        one that a backfill wrote may have a number that the stream, which knows nothing of it, gives away again.
+        """
         if session.status == "open":
             return None
         label_ms = int(session.session_id.rpartition(":")[2])
         row = self._rows.find(slot, label_ms)
-        if row is not None and self._store.values["session_version"][row] >= session.version:
+        values = self._store.values
+        if row is not None and (session.known_at_ms, session.version) <= (
+            values["known_at_ms"][row],
+            values["session_version"][row],
+        ):
             return None
         row = self._rows.row(slot, label_ms)
         is_run = isinstance(session, Run)
@@ -91,7 +99,7 @@ class UsageBook:
         values["water_l"][row] = np.nan if water_l is None else water_l
         values["energy_wh"][row] = np.nan if isinstance(session, Run) else session.energy_wh
         values["distance_m"][row] = session.distance_m if isinstance(session, Run) else np.nan
-        return self._told(row, session.device_id, known)
+        return self._told(row, session.device_id, _owner_in(values[row], known))
 
     def learn(self, devices: dict[int, tuple[str, Known]]) -> list[Usage]:
         """What changes since record systems told of these devices: by slot, their name and all that is known."""
@@ -99,8 +107,14 @@ class UsageBook:
             return []
         rows = self._store.rows()
         rows = rows[np.isin(self._store.values["slot"][rows], list(devices))]
-        told = [self._told(row, *devices[int(self._store.values["slot"][row])]) for row in rows.tolist()]
-        return [usage for usage in told if usage is not None]
+        told = []
+        for row in rows.tolist():
+            own = self._store.values[row]
+            device_id, known = devices[int(own["slot"])]
+            owner = _owner_in(own, known)
+            if own["told"] != owner.checksum(int(own["session_version"])):
+                told.append(self._told(row, device_id, owner))
+        return told
 
     def forget(self, now_ms: int) -> None:
         """Let go of sessions known for longer than `KEPT_MS`."""
@@ -112,14 +126,10 @@ class UsageBook:
         rows = self._store.rows()
         self._rows.forget(rows[np.isin(self._store.values["slot"][rows], slots)].tolist())
 
-    def _told(self, row: int, device_id: str, known: Known) -> Usage | None:
-        """The use in a row, if it was not told like that."""
+    def _told(self, row: int, device_id: str, owner: _Owner) -> Usage:
+        """The use in a row, as its next version."""
         own = self._store.values[row]
-        owner = _owner(known, int(own["started_ms"]), is_withdrawn=bool(own["withdrawn"]))
-        checksum = owner.checksum(int(own["session_version"]))
-        if own["version"] and own["told"] == checksum:
-            return None
-        own["told"], own["version"] = checksum, own["version"] + 1
+        own["told"], own["version"] = owner.checksum(int(own["session_version"])), own["version"] + 1
         self._store.touch(np.array([row]))
         return Usage.model_validate(
             {
@@ -143,9 +153,12 @@ class UsageBook:
 _OWNER_FIELDS = tuple(_Owner.__dataclass_fields__)
 
 
-def _owner(known: Known, at_ms: int, *, is_withdrawn: bool) -> _Owner:
-    if is_withdrawn:
-        return _Owner("withdrawn")
+def _owner_in(used: np.void, known: Known) -> _Owner:
+    """Whose use the session in a row was."""
+    return _Owner("withdrawn") if used["withdrawn"] else _owner(known, int(used["started_ms"]))
+
+
+def _owner(known: Known, at_ms: int) -> _Owner:
     if not known.is_registered:
         return _Owner("unknown_device")
     custody, contract = known.custody_at(at_ms), known.contract_at(at_ms)

@@ -132,9 +132,8 @@ def _run(
         nonlocal reports, snapshot
         snapshot = backfill.newest_snapshot(*place)
         from_ms, to_ms = (int(instant.replace(tzinfo=UTC).timestamp() * 1_000) for instant in period)
-        now_ms = int(time.time() * 1_000)  # noqa: TID251  (the shell tells the time)
         order = backfill.Order(
-            *place, snapshot, from_ms, to_ms, rules, unsettled, now_ms, None if folder is None else str(folder)
+            *place, snapshot, from_ms, to_ms, rules, unsettled, None if folder is None else str(folder)
         )
         with progress("backfill", "readings", quiet=as_json) as show:
             reports = backfill.run(

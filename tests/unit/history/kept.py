@@ -93,8 +93,11 @@ class Kept:
 
     def write(self, sessions: Sequence[dict[str, Any]]) -> None:
         """Store versions of sessions, checked against their contract."""
-        table = TABLES[self.product.telemetry][1]
-        rows = [table.contract.model_validate(session).model_dump() for session in sessions]
+        self.insert(TABLES[self.product.telemetry][1], *sessions)
+
+    def insert(self, table: Table, *facts: dict[str, Any]) -> None:
+        """Store rows of a table, checked against its contract."""
+        rows = [table.contract.model_validate(fact).model_dump() for fact in facts]
         self._insert(table, pa.Table.from_pylist(rows, schema=arrow_schema(table.contract)))
 
     def retold(self, product: Product, part: lake.Part) -> Retold:
@@ -116,7 +119,8 @@ class Kept:
             from_ms, to_ms,
             {row["device_id"]: row["received_ms"] for row in settled if row["received_ms"] is not None},
             {row["device_id"]: row["measured_ms"] for row in settled if row["measured_ms"] is not None},
-            **{"pause_ms": 900_000, "unsettled": True, "now_ms": newest_ms + 1} | bounds,
+            newest_ms={row["device_id"]: row["newest_ms"] for row in settled},
+            **{"pause_ms": 900_000, "unsettled": True} | bounds,
         )  # fmt: skip
         return compare(self.retold(product, part), known, amount_of(product), found)
 

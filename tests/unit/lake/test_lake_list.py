@@ -120,6 +120,27 @@ def test_a_session_is_shown_in_its_newest_version_unless_withdrawn() -> None:
     assert runs == [("a", 3, "corrected", 5400.0)]
 
 
+def test_of_sessions_the_version_known_last_is_shown_and_of_those_known_at_once_the_highest() -> None:
+    names = ("wash_cycle_versions", "run_versions", "usage_versions")
+    views = ("wash_cycles", "runs", "usage")
+    told = "('a', 7, 'corrected', '07:00'), ('a', 6, 'corrected', '08:00'), ('a', 5, 'corrected', '08:00')"
+    with a_lake_with_versions() as connection:
+        for name in names:
+            connection.execute(f"DELETE FROM {name}")
+            connection.execute(
+                f"INSERT INTO {name} (session_id, version, status, known_at) "
+                f"SELECT s, v, t, ('2026-05-03 ' || k)::TIMESTAMP FROM (VALUES {told}) AS told(s, v, t, k)"
+            )
+        connection.execute(
+            "INSERT INTO insight_versions (insight_id, device_id, version, known_at, title) VALUES "
+            "('i', 'w', 7, '2026-05-03 07:00', 'before'), ('i', 'w', 6, '2026-05-03 08:00', 'after')"
+        )
+        shown = [connection.execute(f"SELECT version FROM {view}").fetchall() for view in views]
+        titles = connection.execute("SELECT title FROM insights").fetchall()
+    assert shown == [[(6,)]] * 3
+    assert titles == [("after",)]
+
+
 def test_alerts_completeness_and_minutes_are_shown_in_their_newest_version_only() -> None:
     with a_lake_with_versions() as connection:
         connection.execute(

@@ -85,6 +85,16 @@ def test_an_open_session_an_old_version_and_the_same_again_are_no_news() -> None
     assert [usage.session_version for usage in told(*things)] == [4]
 
 
+def test_of_two_versions_with_one_number_that_known_later_counts_whichever_comes_first() -> None:
+    backfilled, lower = a_cycle(version=5, known_at_ms=NOON_MS + 1), a_cycle(version=4, known_at_ms=NOON_MS + 2)
+    live = a_cycle(version=5, known_at_ms=NOON_MS + 3, energy_wh=900.0)
+    things = [a_cycle(version=4, known_at_ms=NOON_MS + 1), backfilled, lower, live]
+    assert [usage.session_version for usage in told(a_device(), *things)] == [4, 5, 4, 5]
+    for order in (things, things[::-1]):
+        last = told(a_device(), *order)[-1]
+        assert (last.session_version, last.known_at_ms, last.energy_wh) == (5, NOON_MS + 3, 900.0)
+
+
 def test_a_withdrawn_session_is_nobodys_use() -> None:
     usages = told(a_device(), custodies((ANNA, SOLD_ON, None)), a_cycle(), a_cycle(status="withdrawn", version=9))
     assert [(usage.status, usage.subject) for usage in usages] == [("attributed", ANNA), ("withdrawn", None)]
