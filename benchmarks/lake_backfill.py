@@ -1,10 +1,11 @@
 """How fast `vaxel backfill` tells sessions anew from the readings of a lake.
 
 In:            uploads of simulated washing machines and shoes, taken in by the stream's own step; receipts, readings
-               and sessions are stored as often as it takes, each time under other names.
+               and sessions are stored as often as it takes, each time under other names; a custody and a contract
+               of each device in Kafka.
 Out:           readings a second of a dry run: processes started, lake and references read, all compared.
 Guarantee:     rules are those of the stream, so that every session must be found as it is; a run that finds another
-               number of readings, or a difference, has no speed.
+               number of readings or sessions, or a difference, has no speed.
 On failure:    servers are stopped and files are removed, also on Ctrl-C.
 """
 
@@ -16,13 +17,14 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+from confluent_kafka import Producer
 
 from deploy import stack
 from deploy.stack import Stack
@@ -35,12 +37,15 @@ from schemas.facts import Run, WashCycle
 from schemas.fields import Contract
 from schemas.forms import arrow_schema, as_in_lake
 from schemas.lake import READINGS_SHOE, READINGS_WASHER, RUN_VERSIONS, TABLES, UPLOADS, WASH_CYCLE_VERSIONS, Table
+from schemas.reference import ContractReference, CustodyReference
+from schemas.topics import REFERENCE_CONTRACT, REFERENCE_CUSTODY
 from sinks.lake.connection import open_writer
 from sinks.lake.doubt import Way
 from sinks.lake.tables import only_one, prepare
 from streams.batch import Outputs, Place
 from streams.decode import Decoder
 from streams.intake import taken_in
+from streams.logs import KAFKA_LOG
 from streams.product import PRODUCTS, WASHER, Product
 from streams.state import State
 from streams.step import step
@@ -103,6 +108,8 @@ def fill(servers: Stack, readings: int, say: Callable[[str], None]) -> tuple[int
             rows = _rows(product)
             own = rows[_readings(product)].num_rows
             copies = max(1, round(readings / 2 / own))
+            device_ids = sorted(set(rows[UPLOADS].column("device_id").to_pylist()))
+            _tell_of(servers, (f"c{copy}-{device_id}" for copy in range(copies) for device_id in device_ids))
             for first in range(0, copies, COPIES_AT_ONCE):
                 lake.execute("BEGIN")
                 for table, part in rows.items():
@@ -120,6 +127,34 @@ def fill(servers: Stack, readings: int, say: Callable[[str], None]) -> tuple[int
             sessions += copies * len(set(rows[_versions(product)].column("session_id").to_pylist()))
             say(f"{stored:,} readings stored")
     return stored, sessions
+
+
+def _tell_of(servers: Stack, device_ids: Iterable[str]) -> None:
+    """What record systems would have told of these devices, in Kafka."""
+    producer = Producer({"bootstrap.servers": servers.kafka, "linger.ms": 20, **KAFKA_LOG})
+    for device_id in device_ids:
+        for topic, value in references_of(device_id):
+            producer.produce(topic, value, device_id.encode())
+        producer.poll(0)
+    if left := producer.flush(60):
+        raise OutsideError(f"Kafka at {servers.kafka} has not taken {left} references after a minute")
+
+
+def references_of(device_id: str) -> list[tuple[str, bytes]]:
+    """Topic and value of what is known of a device: in one pair of hands and under one contract from the beginning."""
+    custody = CustodyReference(
+        device_id=device_id, revision=1, from_ms=[0], to_ms=[None], kind=["sold"], subject=["p" + "a" * 26],
+        country=["SE"], time_zone=["Europe/Stockholm"], language=["sv"], insights_per_week=[1],
+        max_heart_rate_bpm=[None], goal=[None], weekly_km=[None], runs_per_week=[None],
+    )  # fmt: skip
+    contract = ContractReference(
+        device_id=device_id, revision=1, from_ms=[0], to_ms=[None], contract_no=["C-1"], kind=["owned"],
+        currency=["EUR"], energy_price_per_kwh=[0.3], water_price_per_m3=[4.5],
+    )  # fmt: skip
+    return [
+        (REFERENCE_CUSTODY, custody.model_dump_json().encode()),
+        (REFERENCE_CONTRACT, contract.model_dump_json().encode()),
+    ]
 
 
 def dry_run(servers: Stack, readings: int, sessions: int, processes: int | None = None) -> Retold:
@@ -141,9 +176,12 @@ def dry_run(servers: Stack, readings: int, sessions: int, processes: int | None 
 def _wrong(products: Mapping[str, Mapping[str, Any]], readings: int, sessions: int) -> str:
     found = sum(own["readings"] for own in products.values())
     same = sum(own["same"] + sum(own["left"].values()) for own in products.values())
+    changes = {kind: sum(own[kind] for own in products.values()) for kind in ("changed", "appears", "withdrawn")}
     left = {reason for own in products.values() for reason in own["left"]} - {"open"}
     if found != readings:
         return f"{found} readings found of {readings}"
+    if any(changes.values()):
+        return f"differences found: {changes}"
     if same != sessions or left:
         return f"{same} of {sessions} sessions are as they are; left: {left or 'none'}"
     return ""

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
+from babel.numbers import get_currency_precision
+
 from streams.desk.register import Register
 from streams.history import Session
 from streams.history_compare import Change, Compared
 
 EXAMPLES = 3
-CENT = Decimal("0.01")
 WH_PER_KWH, L_PER_M3, M_PER_KM = Decimal(1_000), Decimal(1_000), Decimal(1_000)
 Purse = tuple[str, str]
 """Currency, and what is paid for: energy, water, pay_per_wash, pay_per_km."""
@@ -61,7 +62,8 @@ class Report:
         left: Sessions that were left as they are, by reason.
         examples: Of sessions that appear or are withdrawn: their ids.
         money: What is paid, by currency and what for; exact, to be rounded when told.
-        unpriced: Changed sessions under a contract that is paid by use and has no price in the rule file.
+        unpriced: Sessions that change, appear or are withdrawn, under a contract that is paid by use and has no price in
+            the rule file.
     """
 
     readings: int = 0
@@ -114,9 +116,13 @@ def report_of(compared: Compared, register: Register, prices: Mapping[Purse, Dec
     return report
 
 
-def rounded(amount: Decimal) -> Decimal:
-    """An amount of money as it is told."""
-    return amount.quantize(CENT, ROUND_HALF_EVEN)
+def rounded(amount: Decimal, currency: str) -> Decimal:
+    """An amount of money as it is told: with as many digits as the currency has coins (CLDR), two if it is not known.
+
+    >>> rounded(Decimal("1.005"), "EUR"), rounded(Decimal("1.5"), "JPY")
+    (Decimal('1.00'), Decimal('2'))
+    """
+    return amount.quantize(Decimal(1).scaleb(-get_currency_precision(currency)), ROUND_HALF_EVEN)
 
 
 def _difference(change: Change, name: str, before: Any, after: Any) -> FieldChange:
@@ -133,19 +139,21 @@ def _size(example: tuple[str, Any, Any]) -> float:
 
 
 def _add_money(report: Report, change: Change, register: Register, prices: Mapping[Purse, Decimal]) -> None:
+    unpriced: set[str] = set()
     for is_after, session in ((False, change.before), (True, change.after)):
         if session is None or session["status"] == "withdrawn":
             continue
-        for purse, amount in _paid(session, register, prices, report.unpriced if is_after else Counter()):
+        for purse, amount in _paid(session, register, prices, unpriced):
             money = report.money[purse]
             if is_after:
                 money.after += amount
             else:
                 money.before += amount
+    report.unpriced.update(unpriced)
 
 
 def _paid(
-    session: Session, register: Register, prices: Mapping[Purse, Decimal], unpriced: Counter[str]
+    session: Session, register: Register, prices: Mapping[Purse, Decimal], unpriced: set[str]
 ) -> Iterable[tuple[Purse, Decimal]]:
     """What a session costs its user, or its owner earns, under the contract that held when it began."""
     contract = register.of(session["device_id"]).contract_at(session["started_at_ms"])
@@ -162,7 +170,7 @@ def _paid(
         return
     price = prices.get((contract.currency, contract.kind))
     if price is None:
-        unpriced[f"{contract.currency} {contract.kind}"] += 1
+        unpriced.add(f"{contract.currency} {contract.kind}")
         return
     amount = Decimal(1) if contract.kind == "pay_per_wash" else _exact(session["distance_m"]) / M_PER_KM
     yield (contract.currency, contract.kind), amount * price

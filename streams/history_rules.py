@@ -25,6 +25,8 @@ TABLES: Mapping[str, str] = {"cycles": "curve", "anomalies": "wash", "runs": "ru
 PRICE_NAMES = ("pay_per_wash", "pay_per_km")
 MOST_PRICE = Decimal(1_000_000)
 _CURRENCY = re.compile(r"[A-Z]{3}")
+_DECIMAL = re.compile(r"[0-9]+(\.[0-9]+)?")
+"""A price as a text. Python reads more as one: other scripts' digits, 1_0, 1e3."""
 _LARGEST = 2**53
 
 
@@ -97,10 +99,8 @@ def _prices(given: object, where: str) -> list[tuple[tuple[str, str], Decimal]]:
 
 
 def _price(value: object, where: str) -> Decimal:
-    try:
-        price = Decimal(value) if isinstance(value, str | int | Decimal) and not isinstance(value, bool) else None
-    except ArithmeticError:
-        price = None
+    is_plain = bool(_DECIMAL.fullmatch(value)) if isinstance(value, str) else isinstance(value, int | Decimal)
+    price = Decimal(value) if is_plain and not isinstance(value, bool) else None  # type: ignore[arg-type]
     if price is None or not price.is_finite() or not 0 <= price <= MOST_PRICE:
         raise UsageError(f'{where} is {_shown(value)}; a decimal as in "1.20", from 0 to {MOST_PRICE}, is accepted')
     return price

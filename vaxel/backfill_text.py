@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from schemas.facts import Run, WashCycle
 from schemas.forms import columns
-from streams.history_report import FieldChange, Report, rounded
+from streams.history_report import FieldChange, Money, Report, rounded
 
 LEFT: Mapping[str, str] = {
     "open": "still going on",
@@ -93,13 +95,8 @@ def _product(report: Report) -> dict[str, Any]:
         },
         "examples": dict(report.examples),
         "money": [
-            {
-                "currency": currency,
-                "for": what,
-                "before": str(rounded(money.before)),
-                "after": str(rounded(money.after)),
-                "difference": str(rounded(money.after - money.before)),
-            }
+            {"currency": currency, "for": what}
+            | dict(zip(("before", "after", "difference"), map(str, _amounts(currency, money)), strict=True))
             for (currency, what), money in sorted(report.money.items())
         ],
         "unpriced": dict(report.unpriced),
@@ -128,11 +125,11 @@ def _product_lines(name: str, report: Report) -> Iterator[str]:
 
 
 def _money_lines(report: Report) -> Iterator[str]:
-    """What is to be paid otherwise; what stays the same to the cent is left out."""
+    """What is to be paid otherwise; what stays the same to the last coin is left out."""
     rows = []
     for (currency, what), own in sorted(report.money.items()):
-        before, after, difference = (rounded(amount) for amount in (own.before, own.after, own.after - own.before))
-        if before != after or difference:
+        before, after, difference = _amounts(currency, own)
+        if difference:
             rows.append((currency, what, f"{before:,}", f"{after:,}", f"{difference:+,}"))
     if rows:
         yield from _table(("money", "for", "before", "after", "difference"), rows)
@@ -140,16 +137,35 @@ def _money_lines(report: Report) -> Iterator[str]:
         yield "  money: what is to be paid stays the same to the cent"
 
 
+def _amounts(currency: str, money: Money) -> tuple[Decimal, Decimal, Decimal]:
+    """Before, after, and their difference as they are told, so that a row adds up."""
+    before, after = rounded(money.before, currency), rounded(money.after, currency)
+    return before, after, after - before
+
+
 def _field_row(product: str, name: str, change: FieldChange) -> Sequence[str]:
-    unit = next((column.unit for column in columns(_UNITS[product]) if column.name == name), "")
+    column = next((column for column in columns(_UNITS[product]) if column.name == name), None)
+    is_instant = column is not None and column.is_instant
+    unit = "ms" if is_instant else "" if column is None else column.unit
     session_id, before, after = change.examples[0]
+    shown = _instant if is_instant else _shown
     return (
         f"{name} [{unit}]" if unit not in ("", "1") else name,
         f"{change.sessions:,}",
-        "" if change.total is None else f"{change.total:+,.6g}",
-        "" if change.largest is None else f"{change.largest:+,.6g}",
-        f"{session_id}: {_shown(before)} -> {_shown(after)}",
+        _difference(change.total),
+        _difference(change.largest),
+        f"{session_id}: {shown(before)} -> {shown(after)}",
     )
+
+
+def _difference(value: float | None) -> str:
+    """Whole numbers to the last digit, since they are counts and milliseconds."""
+    return "" if value is None else f"{value:+,}" if isinstance(value, int) else f"{value:+,.6g}"
+
+
+def _instant(at_ms: int) -> str:
+    instant = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=at_ms)
+    return instant.isoformat(" ", "milliseconds").replace("+00:00", "Z")
 
 
 def _shown(value: Any) -> str:

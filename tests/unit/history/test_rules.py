@@ -99,6 +99,11 @@ def test_a_digest_tells_rules_apart_by_their_numbers_alone() -> None:
         ("[prices.EUR]\npay_per_wash = 'much'\n", "it: prices.EUR.pay_per_wash is 'much'; a decimal"),
         ("[prices.EUR]\npay_per_wash = -1\n", "it: prices.EUR.pay_per_wash is -1; a decimal"),
         ("[prices.EUR]\npay_per_wash = inf\n", "it: prices.EUR.pay_per_wash is Infinity; a decimal"),
+        ("[prices.EUR]\npay_per_wash = '1_0'\n", "it: prices.EUR.pay_per_wash is '1_0'; a decimal"),
+        ("[prices.EUR]\npay_per_wash = '1e3'\n", "it: prices.EUR.pay_per_wash is '1e3'; a decimal"),
+        ("[prices.EUR]\npay_per_wash = ' 1'\n", "it: prices.EUR.pay_per_wash is ' 1'; a decimal"),
+        ("[prices.EUR]\npay_per_wash = '١'\n", "it: prices.EUR.pay_per_wash is '١'; a decimal"),
+        ("[prices.EUR]\npay_per_wash = true\n", "it: prices.EUR.pay_per_wash is True; a decimal"),
     ],
 )
 def test_what_is_no_rule_is_told_in_one_line(text: str, told: str) -> None:
@@ -163,7 +168,7 @@ def test_money_is_that_of_the_contracts_to_the_last_digit() -> None:
     assert (washes.before, washes.after) == (len(gone) * Decimal("1.20"), Decimal(0))
     exact = sum((Decimal(repr(own["energy_wh"])) for own in gone), Decimal(0)) / 1000 * Decimal("0.3")
     assert (energy.before, energy.after) == (exact, Decimal(0))
-    assert rounded(Decimal("0.005")) == 0
+    assert [rounded(Decimal(amount), "EUR") for amount in ("0.005", "0.015", "-0.005")] == [0, Decimal("0.02"), 0]
 
 
 def test_uses_without_a_price_are_counted() -> None:
@@ -172,6 +177,18 @@ def test_uses_without_a_price_are_counted() -> None:
     report = told_by(kept, "[cycles]\nactive_w = 5\n")
     assert report.kinds["changed"] == report.unpriced["EUR pay_per_wash"] > 0
     assert not any(what == "pay_per_wash" for _, what in report.money)
+
+
+def test_uses_without_a_price_that_are_withdrawn_or_appear_are_counted_once_too() -> None:
+    plugs = as_plug_meters(WASHERS)
+    kept = Kept(WASHER, paid_per_wash(*{device_id for device_id, _, _ in plugs})).take(plugs)
+    stricter = with_thresholds(WASHER, read_rules("[cycles]\ncycle_wh = 500\n", "it").thresholds)
+    for product, kind in ((stricter, "withdrawn"), (WASHER, "appears")):
+        compared = kept.compared(product)
+        report = report_of(compared, kept.register, {})
+        assert report.unpriced == {"EUR pay_per_wash": report.kinds[kind]}
+        assert report.unpriced.total() == len(compared.changes) > 0
+        kept.write([change.after for change in compared.changes])
 
 
 def test_reports_of_parts_add_up_to_the_report_of_the_whole() -> None:

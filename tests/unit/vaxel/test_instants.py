@@ -22,7 +22,8 @@ def at_ms(*parts: int) -> int:
         (" 2026-05-03 14:03:20.5 ", at_ms(2026, 5, 3, 14, 3, 20) + 500),
         ("2026-05-03 14:03+02:00", at_ms(2026, 5, 3, 12, 3)),
         ("2026-05-03T14:03:00-05:30", at_ms(2026, 5, 3, 19, 33)),
-        ("2026-05-03", at_ms(2026, 5, 4) - 1),
+        *((day, at_ms(2026, 5, 4) - 1) for day in ("2026-05-03", "20260503", "2026-W18-7", "2026W187")),
+        ("2026-W18-7 14:03", at_ms(2026, 5, 3, 14, 3)),
     ],
 )
 def test_an_instant_is_utc_unless_it_says_otherwise_and_a_day_is_its_end(text: str, ms: int) -> None:
@@ -30,7 +31,20 @@ def test_an_instant_is_utc_unless_it_says_otherwise_and_a_day_is_its_end(text: s
 
 
 @pytest.mark.parametrize(
-    "text", ["", "yesterday", "2026-13-01", "2026-05-03 25:00", "14:03", "1777817000", "9999-12-31"]
+    "text",
+    [
+        "",
+        "yesterday",
+        "2026-13-01",
+        "2026-05-03 25:00",
+        "14:03",
+        "1777817000",
+        "9999-12-31",
+        "2026-W18",
+        "2026W18",
+        "2026-W18 14:03",
+        "٢٠٢٦-٠٥-٠٣",
+    ],
 )
 def test_what_is_no_instant_is_refused_with_what_is_accepted(text: str) -> None:
     with pytest.raises(UsageError, match=r"is no instant; accepted are 2026-05-03 14:03 \(UTC\)"):
