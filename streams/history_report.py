@@ -62,8 +62,8 @@ class Report:
         left: Sessions that were left as they are, by reason.
         examples: Of sessions that appear or are withdrawn: their ids.
         money: What is paid, by currency and what for; exact, to be rounded when told.
-        unpriced: Sessions that change, appear or are withdrawn, under a contract that is paid by use and has no price in
-            the rule file.
+        unpriced: Sessions that change, appear or are withdrawn, under a contract that is paid by use and has no price
+            in the rule file.
     """
 
     readings: int = 0

@@ -11,7 +11,8 @@ other_counter as (
 )
 select
   devices.material,
-  100 * floor(lifetime_m / 100000)::integer as from_km,
+  -- The counter stands where the run ended.
+  100 * floor(greatest(lifetime_m - distance_m, 0) / 100000)::integer as from_km,
   count(distinct run.device_id) as shoes,
   count(*) as runs,
   count(avg_ground_contact_ms) as runs_measured,

@@ -37,6 +37,7 @@ MISTAKES: Mapping[str, tuple[tuple[str, str], ...]] = {
     "wear_by_kilometre": (
         ("anti join other_counter using (device_id)", ""),
         ("max(lifetime_distance_m)", "min(lifetime_distance_m)"),
+        ("greatest(lifetime_m - distance_m, 0)", "lifetime_m"),
         ("floor(", "ceil("),
         ("count(avg_ground_contact_ms)", "count(*)"),
         ("avg(asymmetry_pct)", "max(asymmetry_pct)"),

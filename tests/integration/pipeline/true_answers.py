@@ -97,7 +97,7 @@ def wear_by_kilometre(fleet: TrueFleet) -> Answer:
     runs = [use for use in fleet.uses if use.product == "shoe" and use.amount > 0 and use.device_id not in repaired]
     answer: Answer = []
     for (material, from_km), uses in _grouped(
-        runs, lambda use: (use.material, 100 * int(lifetimes[use.session_id] // 100_000))
+        runs, lambda use: (use.material, 100 * int(max(lifetimes[use.session_id] - use.amount, 0) // 100_000))
     ):
         facts = [fleet.runs[use.session_id] for use in uses]
         contact = [fact["avg_ground_contact_ms"] for fact in facts if fact["avg_ground_contact_ms"] is not None]
