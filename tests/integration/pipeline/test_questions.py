@@ -20,7 +20,7 @@ import pytest
 
 from sinks.lake.connection import catalogue_parts, open_reader
 from tests.integration.pipeline import true_answers, true_arrivals
-from tests.integration.pipeline.guide import GUIDE, NOTEBOOK, ONCE, QUESTIONS, answer_text, filled
+from tests.integration.pipeline.guide import GUIDE, MAKES_FLEET, NOTEBOOK, ONCE, QUESTIONS, answer_text, filled
 from tests.integration.pipeline.mistakes import MISTAKES
 from tests.integration.pipeline.terminal import Terminal, running_stack
 from tests.integration.pipeline.true_answers import Answer
@@ -29,9 +29,6 @@ from vaxel.settings import addresses
 
 pytestmark = [pytest.mark.kafka, pytest.mark.postgres]
 
-FLEET = ("--seed", "277", "--washers", "24", "--shoes", "24")
-FIRST_DAYS, LAST_DAYS = ("--days", "20"), ("--start", "2026-05-24", "--days", "15")
-FALLEN_SILENT = ("--seed", "278", "--washers", "4", "--shoes", "4", *FIRST_DAYS)
 WRITE = "VAXEL_WRITE_GUIDE"
 """Set to 1, the guide is written anew instead of being compared."""
 
@@ -58,14 +55,8 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terminal]:
     Their last days come when all else is in the lake, so that there are newer versions of what was told before.
     """
     with running_stack(tmp_path_factory.mktemp("lived")) as terminal:
-        terminal.does("seed", *FLEET, "--days", "35")
-        terminal.does("seed", *FALLEN_SILENT)
-        terminal.does("relay", "--until-idle")
-        terminal.does("simulate", *FLEET, *FIRST_DAYS)
-        terminal.does("simulate", *FALLEN_SILENT)
-        terminal.does("run", "--until-idle")
-        terminal.does("simulate", *FLEET, *LAST_DAYS)
-        terminal.does("run", "--until-idle")
+        for call in MAKES_FLEET:
+            terminal.does(*call)
         yield terminal
 
 

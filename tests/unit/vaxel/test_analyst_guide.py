@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
+from pathlib import Path
 
 import duckdb
+import pytest
 
-from tests.integration.pipeline.guide import DOCS, GUIDE, QUESTIONS, shown_queries
+from tests.integration.pipeline.guide import DOCS, GUIDE, MAKES_FLEET, QUESTIONS, shown_fleet, shown_queries
 from vaxel.commands.lake_attach import python_text, sql_text, statements
+
+README = DOCS.parent / "README.md"
 
 
 def test_each_question_is_in_the_guide_once_as_it_is_run() -> None:
@@ -17,11 +22,35 @@ def test_each_question_is_in_the_guide_once_as_it_is_run() -> None:
     assert dict(shown) == {name: file.read_text() for name, file in QUESTIONS.items()}
 
 
-def test_links_of_the_guide_lead_somewhere() -> None:
-    text = GUIDE.read_text()
-    for name in ("questions", "lake.ipynb"):
-        assert f"]({name})" in text
-        assert (DOCS / name).exists()
+@pytest.mark.parametrize("page", [README, *sorted(DOCS.glob("*.md"))], ids=lambda page: page.name)
+def test_links_of_a_page_lead_somewhere(page: Path) -> None:
+    assert lost_links(page.parent, page.read_text()) == []
+
+
+def test_a_link_that_leads_nowhere_is_found() -> None:
+    told = "[a](questions) [b](nowhere.md) [c](https://x.y) [d](backfill.md#rule-files) [e](#what) [f](alerts.md#no)"
+    assert lost_links(DOCS, told) == ["nowhere.md", "#what", "alerts.md#no"]
+
+
+def lost_links(folder: Path, text: str) -> list[str]:
+    """Relative links of a page in that folder to no file, or to no heading of a page."""
+    return [
+        link for link in re.findall(r"\]\(([^)\s]+)\)", text) if "://" not in link and not leads(folder, text, link)
+    ]
+
+
+def leads(folder: Path, text: str, link: str) -> bool:
+    path, _, heading = link.partition("#")
+    if not (folder / path).exists():
+        return False
+    there = text if not path else (folder / path).read_text() if heading else ""
+    names = [re.sub(r"[^\w\- ]", "", line.lower()).replace(" ", "-") for line in re.findall(r"^#+ (.*)$", there, re.M)]
+    return not heading or heading in names
+
+
+def test_the_guide_says_which_commands_make_its_fleet() -> None:
+    made = [command for command in shown_fleet(GUIDE.read_text()) if not command.startswith(("export", "vaxel up"))]
+    assert made == [f"vaxel {' '.join(words)}" for words in MAKES_FLEET]
 
 
 def test_the_two_lines_of_the_guide_are_what_the_command_prints() -> None:
