@@ -249,6 +249,8 @@ def _is_close(new: Any, old: Any) -> bool:
         return len(new) == len(old) and all(a == b or _is_close(a, b) for a, b in zip(new, old, strict=True))
     if not isinstance(new, int | float) or not isinstance(old, int | float):
         return False
+    if isinstance(new, int) and isinstance(old, int):
+        return False  # of ms since 1970 the tolerance would be seconds
     return isclose(new, old, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
 
 

@@ -82,7 +82,7 @@ class Order:
 
 @dataclass(frozen=True)
 class Piece:
-    """One part of the work."""
+    """One part of the work: `number` is its place among those of its product."""
 
     product: str
     first: str
@@ -162,7 +162,7 @@ def work(order: Order, register: Register, connection: duckdb.DuckDBPyConnection
         order.to_ms,
         by_device["received_ms"],
         by_device["measured_ms"],
-        max(RULES.pause_ms, order.rules.thresholds.curve.pause_ms),
+        longest_pause_ms(order.rules),
         order.unsettled,
         by_device["newest_ms"],
     )
@@ -172,8 +172,18 @@ def work(order: Order, register: Register, connection: duckdb.DuckDBPyConnection
     report.readings, report.uploads = readings.num_rows, uploads.num_rows
     report.devices = len(by_device["partition"])
     if order.folder is not None and compared.changes:
-        _write(Path(order.folder) / f"{piece.number:06}.arrow", product, compared.changes, by_device["partition"])
+        _write(
+            Path(order.folder) / f"{piece.product}-{piece.number:06}.arrow",
+            product,
+            compared.changes,
+            by_device["partition"],
+        )
     return report
+
+
+def longest_pause_ms(rules: Rules) -> int:
+    """The pause that ends a cycle by the stream's rules and by these: until it is over a cycle may go on by either."""
+    return max(RULES.pause_ms, rules.thresholds.curve.pause_ms)
 
 
 def _write(file: Path, product: Product, changes: Sequence[Change], partition: Mapping[str, int]) -> None:
@@ -204,9 +214,7 @@ def _pieces(connection: duckdb.DuckDBPyConnection, order: Order, product: str) -
         names.append(device_id)
         readings += count
         if readings >= PART_READINGS or place == len(found) - 1:
-            # Numbers differ among products, since files are named by them.
-            number = 2 * len(pieces) + (product == "shoe")
-            pieces.append((Piece(product, names[0], names[-1], newest_ms, number), readings))
+            pieces.append((Piece(product, names[0], names[-1], newest_ms, len(pieces)), readings))
             names, readings = [], 0
     return pieces
 

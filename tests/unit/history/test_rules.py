@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from schemas.errors import UsageError
 from schemas.reference import ContractReference
 from streams.desk.register import Register
-from streams.history_report import Report, report_of, rounded
+from streams.history_compare import Change, Compared
+from streams.history_report import Money, Report, report_of, rounded
 from streams.history_rule_file import as_toml
 from streams.history_rules import Rules, read_rules
 from streams.product import WASHER, with_thresholds
@@ -169,6 +171,35 @@ def test_money_is_that_of_the_contracts_to_the_last_digit() -> None:
     exact = sum((Decimal(repr(own["energy_wh"])) for own in gone), Decimal(0)) / 1000 * Decimal("0.3")
     assert (energy.before, energy.after) == (exact, Decimal(0))
     assert [rounded(Decimal(amount), "EUR") for amount in ("0.005", "0.015", "-0.005")] == [0, Decimal("0.02"), 0]
+
+
+def a_change(before: dict[str, Any], after: dict[str, Any]) -> Compared:
+    shared = {"session_id": "s-1:5", "device_id": "s-1", "status": "corrected", "started_at_ms": 5, "ended_at_ms": 20}
+    return Compared([Change({**shared, **before}, {**shared, **after}, tuple(before))])
+
+
+def test_kilometres_are_paid_by_the_kilometre_under_the_contract_that_held_when_the_run_began() -> None:
+    register = Register()
+    register.learn(
+        ContractReference(
+            device_id="s-1", revision=1, from_ms=[0, 10], to_ms=[10, None], contract_no=["c-1", "c-2"],
+            kind=["pay_per_km", "pay_per_km"], currency=["EUR", "SEK"], energy_price_per_kwh=[0.3, 0.3],
+            water_price_per_m3=[4.5, 4.5],
+        )
+    )  # fmt: skip
+    prices = {("EUR", "pay_per_km"): Decimal("0.06"), ("SEK", "pay_per_km"): Decimal("0.7")}
+    report = report_of(a_change({"distance_m": 1_000.0}, {"distance_m": 2_500.0}), register, prices)
+    assert report.money == {("EUR", "pay_per_km"): Money(Decimal("0.06"), Decimal("0.15"))}
+
+
+def test_energy_is_paid_by_the_kilowatt_hour_and_water_by_the_cubic_metre() -> None:
+    before, after = {"energy_wh": 500.0, "water_l": None}, {"energy_wh": 1_500.0, "water_l": 40.0}
+    report = report_of(a_change(before, after), paid_per_wash("s-1"), {("EUR", "pay_per_wash"): Decimal(2)})
+    assert report.money == {
+        ("EUR", "energy"): Money(Decimal("0.15"), Decimal("0.45")),
+        ("EUR", "water"): Money(Decimal(0), Decimal("0.18")),
+        ("EUR", "pay_per_wash"): Money(Decimal(2), Decimal(2)),
+    }
 
 
 def test_uses_without_a_price_are_counted() -> None:

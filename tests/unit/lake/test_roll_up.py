@@ -114,6 +114,31 @@ def test_means_go_by_time_and_null_is_no_zero(lake: duckdb.DuckDBPyConnection) -
     assert (hour["span_ms"], hour["mean_cadence_spm"], hour["cadence_span_ms"]) == (64_000, None, 0)
 
 
+def test_an_hour_has_the_most_water_and_power_and_the_least_and_the_most_distance(
+    lake: duckdb.DuckDBPyConnection,
+) -> None:
+    common = {"device_id": "a", "seq": 1, "session_no": 1, "span_ms": 1_000}
+    for way, rows in (
+        (
+            WAYS[0],
+            [
+                {"power_w": w, "energy_wh": 1.5, "water_l": litres}
+                for w, litres in ((10.0, 4.0), (90.0, 9.0), (20.0, 7.0))
+            ],
+        ),
+        (WAYS[1], [{"distance_m": m} for m in (12.0, 5.0, 30.0, 8.0)]),
+    ):
+        lake.execute(f"DELETE FROM {way.readings.name}")
+        lake.execute(f"DELETE FROM {way.hours.name}")
+        for half in (rows[:2], rows[2:]):  # an hour of two rows as well
+            for second, row in enumerate(half):
+                insert(lake, way, {**common, "measured_at": MIDNIGHT + timedelta(seconds=second), **row})
+            roll_up(lake, way, DAY)
+    (washer,), (shoe,) = (hours(lake, way) for way in WAYS)
+    assert (washer["water_l"], washer["peak_w"], washer["energy_wh"], washer["span_ms"]) == (9.0, 90.0, 4.5, 3_000)
+    assert (shoe["from_distance_m"], shoe["to_distance_m"], shoe["span_ms"]) == (5.0, 30.0, 4_000)
+
+
 def test_only_whole_days_are_rolled_up() -> None:
     assert before_ms(10 * DAY_MS, 1) == 9 * DAY_MS
     assert before_ms(11 * DAY_MS - 1, 1) == 9 * DAY_MS
