@@ -18,8 +18,8 @@ from streams.desk.register import Register
 from streams.desk.state import DeskState
 from streams.desk.step import step
 from streams.history_rules import read_rules
-from streams.product import SHOE, with_thresholds
-from tests.unit.history.kept import Kept, simulated
+from streams.product import SHOE, WASHER, with_thresholds
+from tests.unit.history.kept import Kept, as_plug_meters, simulated
 from vaxel.verification import CHECKS
 
 STRICTER = with_thresholds(SHOE, read_rules("[runs]\nslowest_mm_per_ms = 2.5\n", "it").thresholds)
@@ -152,3 +152,19 @@ def test_a_version_that_is_stored_twice_is_found_and_two_of_one_number_are_none(
     told.kept.write([said])
     (found,) = told.kept.connection.execute(query).fetchall()
     assert said["session_id"] in found[0]
+
+
+@pytest.mark.parametrize("as_told", [list, as_plug_meters])
+def test_versions_rise_in_when_they_became_known_though_kafka_s_clock_is_set_back(as_told: Any) -> None:
+    uploads = as_told(simulated("washer", 2, 4))
+    middle = len(uploads) // 2
+    set_back = [(device_id, value, at_ms - 3_600_000) for device_id, value, at_ms in uploads[middle:]]
+    kept = Kept(WASHER).take([*uploads[:middle], *set_back], at_once=20)
+    known: dict[Any, list[tuple[Any, Any]]] = {}
+    for outputs in kept.said:
+        for session in outputs.sessions:
+            known.setdefault(session["session_id"], []).append((session["version"], session["known_at_ms"]))
+    assert max(map(len, known.values())) > 1
+    for own in known.values():
+        assert own == sorted(own)
+        assert [at_ms for _, at_ms in own] == sorted(at_ms for _, at_ms in own)
