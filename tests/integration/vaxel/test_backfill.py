@@ -19,13 +19,13 @@ from confluent_kafka import Producer
 from deploy import stack
 from deploy.stack import Stack
 from schemas.errors import OutsideError
-from schemas.topics import READINGS_WASHER, RECEIPTS, SESSIONS_WASHER
+from schemas.topics import RECEIPTS, SESSIONS_WASHER
 from sinks.lake.connection import open_reader
 from sinks.lake.lag import lag
 from sinks.lake.sink import Settings, run
 from sinks.lake.storing import Stored
 from streams.frames import frames
-from streams.product import WASHER
+from streams.product import SHOE, WASHER
 from tests.unit.history.kept import Kept, simulated
 from vaxel.backfill_publish import wait_for_lake
 
@@ -33,8 +33,12 @@ pytestmark = [pytest.mark.kafka, pytest.mark.postgres]
 
 POINTS = ("backfill.after-fence", "backfill.after-work", "backfill.before-commit", "backfill.after-commit")
 VERSIONS = "select session_id, version, status from wash_cycle_versions order by all"
-TWICE = "select session_id, version from wash_cycle_versions group by all having count(*) > 1"
-PERIOD = ("--from", "2026-05-01", "--to", "2026-06-01", "--unsettled", "--product", "washer")
+TWICE = """
+select session_id, version from (from wash_cycle_versions select session_id, version union all
+  from run_versions select session_id, version) group by all having count(*) > 1
+"""
+PERIOD = ("--from", "2026-05-01", "--to", "2026-06-01", "--unsettled")
+RUNS = "select session_id, version, status from run_versions order by all"
 
 
 @pytest.fixture
@@ -50,14 +54,14 @@ def servers(tmp_path: Path) -> Iterator[Stack]:
 
 
 def publish_history(servers: Stack) -> None:
-    kept = Kept(WASHER).take(simulated("washer", 3, 3))
     producer = Producer({"bootstrap.servers": servers.kafka})
-    for outputs in kept.said:
-        for topic, table in ((RECEIPTS, outputs.receipts), (READINGS_WASHER, outputs.readings)):
-            for value in frames(table):
-                producer.produce(topic, value, partition=0)
-        for session in outputs.sessions:
-            producer.produce(SESSIONS_WASHER, json.dumps(session).encode(), str(session["device_id"]).encode(), 0)
+    for product, uploads in ((WASHER, simulated("washer", 3, 3)), (SHOE, simulated("shoe", 3, 5))):
+        for outputs in Kept(product).take(uploads).said:
+            for topic, table in ((RECEIPTS, outputs.receipts), (product.readings, outputs.readings)):
+                for value in frames(table):
+                    producer.produce(topic, value, partition=0)
+            for session in outputs.sessions:
+                producer.produce(product.sessions, json.dumps(session).encode(), str(session["device_id"]).encode(), 0)
     producer.flush()
 
 
@@ -96,39 +100,56 @@ def ask(servers: Stack, query: str) -> list[tuple[Any, ...]]:
 @pytest.fixture
 def rules(tmp_path: Path) -> Path:
     file = tmp_path / "rules.toml"
-    file.write_text("[anomalies]\nleast_spin_ms = 3600000\n")
+    file.write_text("[anomalies]\nleast_spin_ms = 3600000\n[runs]\nslowest_mm_per_ms = 2.5\n")
     return file
 
 
+def changed(told: subprocess.CompletedProcess[str]) -> int:
+    """Sessions of both products that change: some of each."""
+    counts = [own["changed"] for own in json.loads(told.stdout)["products"].values()]
+    assert len(counts) == 2
+    assert all(counts)
+    return sum(counts)
+
+
+def versions(servers: Stack) -> list[tuple[Any, ...]]:
+    return ask(servers, VERSIONS) + ask(servers, RUNS)
+
+
 def test_a_dry_run_writes_nothing_and_a_run_what_it_told_once(servers: Stack, rules: Path, tmp_path: Path) -> None:
-    before = ask(servers, VERSIONS)
+    before = versions(servers)
     (tmp_path / "same.toml").write_text("")
     same = json.loads(backfill(servers, tmp_path / "same.toml", "--dry-run").stdout)
-    assert same["products"]["washer"]["changed"] == 0
-    told = json.loads(backfill(servers, rules, "--dry-run").stdout)
-    assert told["written"] is None
+    assert [own["changed"] for own in same["products"].values()] == [0, 0]
+    told = backfill(servers, rules, "--dry-run")
+    assert json.loads(told.stdout)["written"] is None
     follow(servers)
-    assert ask(servers, VERSIONS) == before
+    assert versions(servers) == before
     done = json.loads(backfill(servers, rules).stdout)
-    assert done["written"] == told["products"]["washer"]["changed"] > 3
+    assert done["written"] == changed(told)
     follow(servers)
-    assert len(ask(servers, VERSIONS)) == len(before) + done["written"]
+    assert len(versions(servers)) == len(before) + done["written"]
     assert json.loads(backfill(servers, rules).stdout)["written"] == 0
+
+
+def test_one_product_alone_is_looked_at(servers: Stack, rules: Path) -> None:
+    told = json.loads(backfill(servers, rules, "--dry-run", "--product", "shoe").stdout)
+    assert list(told["products"]) == ["shoe"]
+    assert told["products"]["shoe"]["changed"] > 0
 
 
 def test_killed_between_any_two_steps_and_run_again_each_version_is_there_once(servers: Stack, rules: Path) -> None:
-    before = len(ask(servers, VERSIONS))
-    changed = json.loads(backfill(servers, rules, "--dry-run").stdout)["products"]["washer"]["changed"]
-    assert changed > 3
+    before = len(versions(servers))
+    expected = before + changed(backfill(servers, rules, "--dry-run"))
     for point in POINTS:
         assert backfill(servers, rules, VAXEL_CRASH_AT=point).returncode == -signal.SIGKILL
         if point != POINTS[-1]:
-            assert len(ask(servers, VERSIONS)) == before
+            assert len(versions(servers)) == before
     follow(servers)
-    assert len(ask(servers, VERSIONS)) == before + changed
+    assert len(versions(servers)) == expected
     assert json.loads(backfill(servers, rules).stdout)["written"] == 0
     follow(servers)
-    assert len(ask(servers, VERSIONS)) == before + changed
+    assert len(versions(servers)) == expected
     assert ask(servers, TWICE) == []
 
 
