@@ -107,6 +107,7 @@ def test_what_the_stream_tells_of_a_later_upload_counts_and_a_further_backfill_r
     (said,) = told.take([late])
     overtaken = {session["session_id"]: session["version"] for session in written}
     assert said["version"] <= overtaken[said["session_id"]], "the stream knows nothing of the backfills"
+    assert told.kept.newest()[said["session_id"]]["version"] == said["version"], "a further backfill starts from it"
     assert told.reading_count(said["session_id"]) == (said["reading_count"], said["moving_s"])
     told.check()
     again = {session["session_id"]: session for session in told.backfill(STRICTEST)}[said["session_id"]]
