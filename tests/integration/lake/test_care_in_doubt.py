@@ -15,6 +15,7 @@ import pytest
 
 from schemas.retention import DAY_MS, HOUR_MS
 from sinks.lake.connection import open_writer
+from sinks.lake.flushing import take_positions_back
 from tests.integration.lake.conftest import ROOT, ROWS_IN_A_FRAME, Lake
 from tests.integration.lake.test_check import checked, files_of, flip
 from tests.integration.lake.test_outages import wire_to
@@ -70,12 +71,13 @@ def small(_lake: Lake) -> dict[str, Any]:
 
 @pytest.fixture
 def filled(lake: Lake) -> Lake:
-    """A lake of some small files of one day, whose digests are taken; nothing is in its catalogue."""
+    """A lake of some small files of one day, whose digests are taken; nothing waits in its catalogue."""
     for number in range(FRAMES):
         lake.produce(range(number, number + 1))
         lake.sink(ROWS_IN_A_FRAME)
     with open_writer(lake.catalog, lake.files) as writer:
         writer.execute("CALL ducklake_flush_inlined_data('lake')")
+        take_positions_back(writer)
         writer.execute("CALL ducklake_rewrite_data_files('lake', delete_threshold => 0.0)")
     assert checked(lake).is_whole
     return lake
