@@ -134,7 +134,7 @@ def _money_lines(report: Report) -> Iterator[str]:
     if rows:
         yield from _table(("money", "for", "before", "after", "difference"), rows)
     elif report.money:
-        yield "  money: what is to be paid stays the same to the cent"
+        yield "  money: what is to be paid stays the same to the last coin"
 
 
 def _amounts(currency: str, money: Money) -> tuple[Decimal, Decimal, Decimal]:
