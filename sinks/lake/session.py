@@ -14,6 +14,7 @@ from sinks.lake import positions, tables
 from sinks.lake.connection import open_writer, outside
 from sinks.lake.positions import Place, Position
 from sinks.lake.topics import Reader, Topics
+from sinks.lake.transactions import closed
 
 
 @dataclass
@@ -50,7 +51,7 @@ def opened(
     topics = Topics(kafka)
     with ExitStack() as parts:
         with tables.only_one(catalog), outside("prepare the lake"):
-            lake = parts.enter_context(closing(open_writer(catalog, files)))
+            lake = parts.enter_context(closed(open_writer(catalog, files)))
             tables.prepare(lake, [*(entry.table for entry in inputs), SINK_POSITION])
             kept = positions.read(lake, names)
             wanted = positions.decide(kept, topics.extents(names), accepted_topics)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping
 
 import duckdb
@@ -11,6 +10,7 @@ import pyarrow as pa
 from schemas.errors import OutsideError
 from sinks.lake import crash_points, positions
 from sinks.lake.positions import Place, Position
+from sinks.lake.transactions import is_conflict, roll_back
 
 CONFLICTS = 10
 """Attempts when sinks of other partitions commit in the same moment: DuckLake sees conflicts per table, not per row."""
@@ -39,10 +39,10 @@ def store(
     for _ in range(CONFLICTS):
         try:
             return _transaction(connection, rows, starts, ends)
-        except duckdb.TransactionException as error:
-            if "conflict" not in str(error).lower():
+        except duckdb.Error as error:
+            if not is_conflict(error):
                 raise
-            _roll_back(connection)
+            roll_back(connection)
             _refuse_other_owner(connection, starts, ends)
     raise OutsideError(f"The lake refused {CONFLICTS} times: other sinks, or maintenance, commit all the time.")
 
@@ -65,7 +65,7 @@ def _transaction(
     crash_points.reached("lake.after-insert")
     # 3 move the positions
     if positions.move(connection, starts, ends) != len(ends):
-        _roll_back(connection)
+        roll_back(connection)
         _refuse_other_owner(connection, starts, ends)
     crash_points.reached("lake.after-move")
     # 4 commit
@@ -85,8 +85,3 @@ def _refuse_other_owner(
                 f"{starts[place].next_offset} to {kept[place].next_offset if place in kept else 'none'}. "
                 "Stop one of the two; nothing was stored twice."
             )
-
-
-def _roll_back(connection: duckdb.DuckDBPyConnection) -> None:
-    with contextlib.suppress(duckdb.TransactionException):  # a commit that conflicts has rolled back already
-        connection.execute("ROLLBACK")
