@@ -71,7 +71,8 @@ class Seams:
             if lead_ms:
                 runs.values["heads_ms"][run] = max(runs.values["heads_ms"][run], at_ms)
         if found:
-            add_spans(runs, *np.array(found, dtype=np.int64).T, rules=rules)
+            rows, ats_ms, spans_ms, befores_mm, afters_mm = np.array(found, dtype=np.int64).T
+            add_spans(runs, rows, ats_ms, spans_ms, befores_mm, afters_mm, rules)
 
 
 def join_uploads(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -29,7 +30,7 @@ from sinks.lake.positions import Extent, Place
 from sinks.lake.sink import Settings
 from sinks.lake.store import store
 from sinks.lake.topics import Topics
-from tests.integration.lake.conftest import ROWS_IN_A_FRAME, Lake, wait_for
+from tests.integration.lake.conftest import ROOT, ROWS_IN_A_FRAME, Lake, wait_for
 
 pytestmark = [pytest.mark.kafka, pytest.mark.postgres]
 
@@ -278,6 +279,35 @@ def test_a_catalogue_that_drops_its_connections_delays_and_loses_nothing(lake: L
     assert not errors
     assert dropped > 0
     assert lake.ask(COUNTS) == exactly(7 * FRAMES * ROWS_IN_A_FRAME)
+
+
+CLOSES = """
+import sys
+from contextlib import suppress
+import duckdb, psycopg
+from sinks.lake.connection import open_writer
+from sinks.lake.transactions import closed
+catalog, files, last = sys.argv[1:]
+with closed(open_writer(catalog, files)) as lake:
+    lake.execute("BEGIN")
+    lake.execute("UPDATE sink_position SET next_offset = next_offset + 1")
+    with psycopg.connect(catalog, autocommit=True) as connection:
+        connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                           "WHERE datname = current_database() AND pid <> pg_backend_pid()")
+    with suppress(duckdb.Error):
+        lake.execute(last)
+print("goes on")
+"""
+
+
+@pytest.mark.parametrize("last", ["COMMIT", "SELECT count(*) FROM readings_washer", "SELECT 1"])
+def test_a_catalogue_that_goes_in_the_middle_of_a_transaction_does_not_end_the_process(lake: Lake, last: str) -> None:
+    lake.sink(0)
+    done = subprocess.run(
+        [sys.executable, "-c", CLOSES, lake.catalog, lake.files, last],
+        cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, "goes on\n"), done.stderr
 
 
 def test_what_does_not_answer_is_tried_again_and_then_named_without_its_password(lake: Lake) -> None:

@@ -59,5 +59,7 @@ def test_how_much_later_sessions_end_is_told_in_milliseconds_and_when_as_instant
 
 
 def test_that_no_money_changes_is_said() -> None:
-    assert "  money: what is to be paid stays the same to the last coin" in list(text_lines(done(water=("1.20", "1.20"))))
+    assert "  money: what is to be paid stays the same to the last coin" in list(
+        text_lines(done(water=("1.20", "1.20")))
+    )
     assert not [line for line in text_lines(done()) if "money" in line]
