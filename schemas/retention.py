@@ -25,6 +25,8 @@ STRICTER: tuple[DataClass, ...] = ("personal", "health", "location", "trade_secr
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 _UNITS_MS = {"h": HOUR_MS, "d": DAY_MS, "w": 7 * DAY_MS, "y": 365 * DAY_MS}
+LONGEST_YEARS = 1_000
+"""So far back from now there is a calendar, in Python and in DuckDB."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,7 @@ def duration_ms(text: str) -> int:
     """Milliseconds of a duration: a whole number and h, d, w or y (365 d).
 
     Raises:
-        UsageError: not one of these.
+        UsageError: not one of these, or longer than LONGEST_YEARS.
 
     >>> duration_ms("30d")
     2592000000
@@ -142,14 +144,18 @@ def duration_ms(text: str) -> int:
     found = re.fullmatch(r"([0-9]{1,6})\s*([hdwy])", text.strip())
     if found is None:
         raise UsageError(f"Cannot read the duration {text!r}: expected a whole number and h, d, w or y, as in 30d.")
-    return int(found[1]) * _UNITS_MS[found[2]]
+    told_ms = int(found[1]) * _UNITS_MS[found[2]]
+    if told_ms > LONGEST_YEARS * _UNITS_MS["y"]:
+        raise UsageError(f"The duration {text!r} is longer than {LONGEST_YEARS}y, the longest that is accepted.")
+    return told_ms
 
 
 def policy_from(document: Mapping[str, Any], where: str = "[keep]") -> Policy:
     """The policy of a table of durations, as read from TOML: `health = "30d"`, `readings_shoe.health = "7d"`.
 
     Raises:
-        UsageError: a class or table that is not known, or that has nothing to remove; a duration that is none.
+        UsageError: a class or table that is not known, or that has nothing to remove; a duration that is none, or of
+            no length, by which all would go, and whatever comes too.
     """
     keep: dict[DataClass, int] = {}
     by_table: dict[str, dict[DataClass, int]] = {}
@@ -180,10 +186,15 @@ def _class(name: str, where: str) -> DataClass:
     for known in CLASSES:
         if name == known:
             return known
+    if name in AGEING:
+        raise UsageError(f"{name!r} is a table, in {where}: a class of it is expected, as in {name}.usage = '30d'.")
     raise UsageError(f"Unknown data class {name!r} in {where}. Known: {', '.join(CLASSES)}.")
 
 
 def _duration(value: object, where: str) -> int:
     if not isinstance(value, str):
         raise UsageError(f'Cannot read the duration {value!r} in {where}: expected a text, as in "30d".')
-    return duration_ms(value)
+    kept_ms = duration_ms(value)
+    if not kept_ms:
+        raise UsageError(f"The duration {value!r} keeps nothing, in {where}: at least 1h is accepted.")
+    return kept_ms

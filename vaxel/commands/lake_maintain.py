@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import time
-import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -14,18 +13,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from schemas.errors import UsageError
+from vaxel.commands.lake_maintain_rules import plan_of, rules_of
 from vaxel.commands.lake_status import as_object, size_told
 from vaxel.commands.options import DEFAULT_DATA_DIR, AsJson, DataDir
 from vaxel.commands.showing import progress
 
 if TYPE_CHECKING:
-    from sinks.lake.care_plan import Done, Plan
+    from sinks.lake.care_plan import Done
     from sinks.lake.extent import Holding
 
 LEFT_OVER = 1
-_SETTINGS = ("keep", "roll_up_after_days", "snapshots_for", "grace")
-_LEAST_MS = 3_600_000
-"""Under an hour, time travel and grace would cut the ground from under whoever just reads or writes."""
 
 
 def maintain(
@@ -112,47 +109,6 @@ def maintain(
         raise typer.Exit(LEFT_OVER)
 
 
-def plan_of(
-    document: Mapping[str, Any],
-    keep: list[str],
-    roll_up_after_days: int | None,
-    snapshots_for: str | None,
-    grace: str | None,
-) -> Plan:
-    """The plan that a file's settings and the options make; options win.
-
-    Raises:
-        UsageError: a setting that is not known or cannot be read.
-    """
-    from schemas.retention import DAY_MS, duration_ms, policy_from  # noqa: PLC0415
-    from sinks.lake.care_plan import Plan  # noqa: PLC0415
-
-    unknown = sorted(document.keys() - set(_SETTINGS))
-    if unknown:
-        raise UsageError(f"Unknown settings {', '.join(unknown)} in the rules. Known: {', '.join(_SETTINGS)}.")
-    kept = {
-        name: dict(value) if isinstance(value, Mapping) else value for name, value in document.get("keep", {}).items()
-    }
-    for entry in keep:
-        where, equals, duration = entry.partition("=")
-        if not equals:
-            raise UsageError(f"Cannot read --keep {entry!r}: expected CLASS=DURATION or TABLE.CLASS=DURATION.")
-        table, dot, data_class = where.rpartition(".")
-        (kept.setdefault(table, {}) if dot else kept)[data_class] = duration
-    days = roll_up_after_days if roll_up_after_days is not None else document.get("roll_up_after_days")
-    if days is not None and (not isinstance(days, int) or isinstance(days, bool) or days < 1):
-        raise UsageError(f"Cannot read roll_up_after_days {days!r}: expected a whole number of days from 1 on.")
-    durations_ms = []
-    for name, option, default_ms in (("snapshots_for", snapshots_for, 7 * DAY_MS), ("grace", grace, DAY_MS)):
-        told = option if option is not None else document.get(name)
-        durations_ms.append(default_ms if told is None else duration_ms(str(told)))
-        if durations_ms[-1] < _LEAST_MS:
-            raise UsageError(
-                f"{name} is {told!r}: at least 1h is accepted, for whoever is reading or writing just now."
-            )
-    return Plan(policy_from(kept, "keep"), days, *durations_ms)
-
-
 def _has_lake(catalog: str) -> bool:
     from sinks.lake.connection import exists  # noqa: PLC0415
 
@@ -163,9 +119,10 @@ def _read(rules: Path | None) -> Mapping[str, Any]:
     if rules is None:
         return {}
     try:
-        return tomllib.loads(rules.read_text())
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(f"Cannot read the rules in {str(rules)!r}: {error}") from error
+        content = rules.read_bytes()
+    except OSError as error:
+        raise UsageError(f"Cannot read the rules in {str(rules)!r}: {error.strerror}.") from error
+    return rules_of(content, str(rules))
 
 
 def _show(steps: list[Done], before: Holding | None, after: Holding | None, *, as_json: bool) -> None:

@@ -95,7 +95,9 @@ def test_status_says_why_maintain_is_due_until_it_ran(addressed: Lake, capsys: p
         (["--keep", "health=soon"], "Cannot read the duration 'soon'"),
         (["--keep", "healht=1d"], "Unknown data class 'healht'"),
         (["--snapshots-for", "0h"], "snapshots_for is '0h': at least 1h"),
-        (["--rules", "/nowhere.toml"], "Cannot read the rules in '/nowhere.toml'"),
+        (["--rules", "/nowhere.toml"], "Cannot read the rules in '/nowhere.toml': No such file or directory.\n"),
+        (["--rules", "/"], "Cannot read the rules in '/': Is a directory.\n"),
+        (["--keep", "usage=0d"], "'0d' keeps nothing"),
     ],
 )
 def test_wrong_rules_are_one_line_and_exit_code_2(
