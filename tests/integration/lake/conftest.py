@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event, Timer
@@ -19,11 +19,14 @@ from confluent_kafka import Producer
 
 from schemas.facts import Status, WashCycle, WasherReading
 from schemas.forms import arrow_schema
-from schemas.lake import INPUTS, Input
-from sinks.lake.connection import open_reader
+from schemas.lake import INPUTS, TABLES, Input
+from sinks.lake import tables
+from sinks.lake.connection import open_reader, open_writer
+from sinks.lake.doubt import Way
 from sinks.lake.lag import lag
 from sinks.lake.sink import Settings, run
 from sinks.lake.storing import Stored
+from tests.integration.lake.kept_lake import Kept
 
 FreshTopic = Callable[..., str]
 FreshDatabase = Callable[[], str]
@@ -130,3 +133,11 @@ def a_cycle(session_id: str, version: int, status: Status = "closed") -> bytes:
 def lake(kafka_bootstrap: str, fresh_topic: FreshTopic, fresh_database: FreshDatabase, tmp_path: Path) -> Lake:
     inputs = tuple(replace(entry, topic=fresh_topic(entry.topic, partitions=2)) for entry in INPUTS)
     return Lake(kafka_bootstrap, fresh_database(), str(tmp_path / "lake"), inputs)
+
+
+@pytest.fixture
+def kept(fresh_database: FreshDatabase, tmp_path: Path) -> Iterator[Kept]:
+    catalog, files = fresh_database(), str(tmp_path / "lake")
+    with open_writer(catalog, files) as writer:
+        tables.prepare(writer, TABLES, Way())
+        yield Kept(catalog, files, writer)
