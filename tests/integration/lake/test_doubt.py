@@ -17,7 +17,8 @@ from sinks.lake.doubt import Way
 from sinks.lake.files import catalogue, needed
 from tests.integration.lake.conftest import ROOT, ROWS_IN_A_FRAME, FreshDatabase, Lake, wait_for
 from tests.integration.lake.test_faults import COUNTS, exactly, stopped
-from tests.integration.lake.test_outages import orphans_of, wire_to
+from tests.integration.lake.test_outages import orphans_of
+from tests.integration.lake.wire import wire_to
 
 pytestmark = [pytest.mark.kafka, pytest.mark.postgres]
 
