@@ -19,6 +19,15 @@ def expired(snapshots: Iterable[Snapshot], before_ms: int, now_ms: int) -> list[
     >>> expired([(1, 10), (2, 20), (3, 30)], before_ms=25, now_ms=40)
     [1]
     """
+    return [number for number, replaced_ms in replaced(snapshots, now_ms) if replaced_ms < before_ms]
+
+
+def replaced(snapshots: Iterable[Snapshot], now_ms: int) -> list[Snapshot]:
+    """The snapshots but the newest, ascending, with the instant at which the next one took their place.
+
+    >>> replaced([(1, 10), (2, 20), (3, 30)], now_ms=40)
+    [(1, 20), (2, 30)]
+    """
     ordered = sorted(snapshots)
     believed: list[int | None] = []
     floor_ms: int | None = None
@@ -26,14 +35,14 @@ def expired(snapshots: Iterable[Snapshot], before_ms: int, now_ms: int) -> list[
         is_believed = time_ms <= now_ms and (floor_ms is None or time_ms >= floor_ms)
         floor_ms = time_ms if is_believed else floor_ms
         believed.append(time_ms if is_believed else None)
-    gone = []
+    found = []
     replaced_ms: int | None = None  # of the newest: not yet
     for (number, _), made_ms in zip(reversed(ordered), reversed(believed), strict=True):
-        if replaced_ms is not None and replaced_ms < before_ms:
-            gone.append(number)
+        if replaced_ms is not None:
+            found.append((number, replaced_ms))
         # Made at a time that cannot be believed, it replaced the one before it by the time of the next at the latest.
         if made_ms is not None:
             replaced_ms = made_ms
         elif replaced_ms is None:
             replaced_ms = now_ms
-    return gone[::-1]
+    return found[::-1]

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import LiteralString
 
 import psycopg
@@ -60,6 +61,8 @@ class Holding:
             since 1970 UTC; None: none is. By what the transaction can see, not by a clock.
         settled_snapshot: The newest snapshot that every transaction sees that is open.
         oldest_open_ms: Begin of the oldest of them, ms since 1970 UTC; None: none is open.
+        oldest_scheduled_ms: Since when the first of `scheduled_files` waits, ms since 1970 UTC; None: there is none.
+        first_ended: Number of the first snapshot that did without a file that older ones need; None: none did.
     """
 
     tables: dict[str, Extent]
@@ -68,6 +71,8 @@ class Holding:
     unsettled_ms: int | None
     settled_snapshot: int
     oldest_open_ms: int | None
+    oldest_scheduled_ms: int | None = None
+    first_ended: int | None = None
 
     @property
     def files(self) -> int:
@@ -102,8 +107,8 @@ def holding(catalog: str) -> Holding:
                 int(rows) - int(deleted) - deleted_inlined + waiting,
                 int(files),
                 int(size),
-                None if smallest is None else int(smallest),
-                None if median is None else int(median),
+                _whole(smallest),
+                _whole(median),
                 int(deleted) + deleted_inlined,
                 waiting,
                 int(old_files),
@@ -113,15 +118,21 @@ def holding(catalog: str) -> Holding:
         snapshots = [(int(number), int(time_ms)) for number, time_ms in connection.execute(_SNAPSHOTS).fetchall()]
         row = connection.execute(_OPEN).fetchone()
     assert row is not None
-    scheduled, unsettled_ms, settled_snapshot, oldest_ms = row
+    scheduled, unsettled_ms, settled_snapshot, oldest_open_ms, oldest_scheduled_ms, first_ended = row
     return Holding(
         tables,
         snapshots,
         int(scheduled),
-        None if unsettled_ms is None else int(unsettled_ms),
+        _whole(unsettled_ms),
         int(settled_snapshot),
-        None if oldest_ms is None else int(oldest_ms),
+        _whole(oldest_open_ms),
+        _whole(oldest_scheduled_ms),
+        _whole(first_ended),
     )
+
+
+def _whole(value: Decimal | int | None) -> int | None:
+    return None if value is None else int(value)
 
 
 @contextmanager
@@ -174,7 +185,12 @@ SELECT (SELECT count(*) FROM ducklake_files_scheduled_for_deletion),
        (SELECT floor(extract(epoch FROM min(schedule_start::timestamptz)) * 1000)
         FROM ducklake_files_scheduled_for_deletion AS f WHERE age(f.xmin) <= sees_from_age),
        (SELECT coalesce(max(snapshot_id), 0) FROM ducklake_snapshot AS s WHERE age(s.xmin) > sees_from_age),
-       floor(extract(epoch FROM oldest) * 1000)
+       floor(extract(epoch FROM oldest) * 1000),
+       (SELECT floor(extract(epoch FROM min(schedule_start::timestamptz)) * 1000)
+        FROM ducklake_files_scheduled_for_deletion),
+       (SELECT min(end_snapshot) FROM (
+            SELECT end_snapshot FROM ducklake_data_file UNION ALL SELECT end_snapshot FROM ducklake_delete_file
+        ) AS files)
 FROM open
 """
 _TABLES = """

@@ -15,25 +15,9 @@ from schemas.retention import removals
 from sinks.lake import care_steps, leftovers, retention, roll_up
 from sinks.lake.care import require_lake
 from sinks.lake.care_plan import STEPS, Change, Done, Plan
-from sinks.lake.connection import LAKE, open_writer, outside
+from sinks.lake.connection import open_writer, outside
 from sinks.lake.expiry import expired
 from sinks.lake.extent import holding
-
-_MERGED = f"""
-SELECT t.table_name, sum(d.files - 1)::BIGINT FROM __ducklake_metadata_{LAKE}.ducklake_table AS t
-JOIN (
-    SELECT table_id, count(*) AS files FROM (
-        SELECT d.table_id, d.data_file_id, list(p.partition_value ORDER BY p.partition_key_index) AS day
-        FROM __ducklake_metadata_{LAKE}.ducklake_data_file AS d
-        LEFT JOIN __ducklake_metadata_{LAKE}.ducklake_file_partition_value AS p USING (data_file_id)
-        WHERE d.end_snapshot IS NULL AND d.file_size_bytes < ?
-        GROUP BY d.table_id, d.data_file_id
-    ) GROUP BY table_id, day
-) AS d USING (table_id)
-WHERE t.end_snapshot IS NULL AND d.files > 1 GROUP BY t.table_name ORDER BY t.table_name
-"""
-_LARGE_BYTES = 512 * 1024 * 1024
-"""DuckLake's target size of a file: larger ones are not merged."""
 
 
 def foreseen(catalog: str, files: str, plan: Plan, *, now_ms: int) -> list[Done]:
@@ -51,13 +35,12 @@ def foreseen(catalog: str, files: str, plan: Plan, *, now_ms: int) -> list[Done]
         old = leftovers.old(lake, now_ms - plan.grace_ms)
         orphans = leftovers.orphans(lake, now_ms - plan.grace_ms)
         gone = expired(held.snapshots, now_ms - plan.snapshots_for_ms, now_ms)
-        merged = lake.execute(_MERGED, [_LARGE_BYTES]).fetchall()
         changes: dict[str, list[Change]] = {
             "flush": [Change(name, care_steps.FLUSHED, held.tables[name].inlined_rows) for name in flushed],
             "retention": list(_retained(lake, plan, now_ms)),
             "roll-up": list(_rolled_up(lake, plan, now_ms)),
             "rewrite": [Change(name, care_steps.REWRITTEN, extent.deleted_rows) for name, extent in tables],
-            "merge": [Change(name, care_steps.MERGED, count) for name, count in merged],
+            "merge": [Change(name, care_steps.MERGED, extent.small_files) for name, extent in tables],
             "expire": [Change("", care_steps.EXPIRED, len(gone))],
             "clean-up": [Change("", care_steps.OLD, len(old))],
             "orphans": [Change("", care_steps.ORPHANS, len(orphans))],

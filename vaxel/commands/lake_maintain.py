@@ -14,13 +14,13 @@ import typer
 
 from schemas.errors import UsageError
 from vaxel.commands.lake_maintain_rules import plan_of, rules_of
-from vaxel.commands.lake_status import as_object, size_told
+from vaxel.commands.lake_maintain_text import outcome, step_lines
+from vaxel.commands.lake_status import as_object, waiting_lines
 from vaxel.commands.options import DEFAULT_DATA_DIR, AsJson, DataDir
 from vaxel.commands.showing import progress
 
 if TYPE_CHECKING:
-    from sinks.lake.care_plan import Done
-    from sinks.lake.extent import Holding
+    from sinks.lake.care_plan import Done, Plan
 
 LEFT_OVER = 1
 
@@ -76,25 +76,34 @@ def maintain(
     Exit code 1: sinks kept getting in the way of a step, which is left to the next run.
     """
     from sinks.lake.care import maintain as do_maintain  # noqa: PLC0415
+    from sinks.lake.care import require_lake  # noqa: PLC0415
     from sinks.lake.extent import holding  # noqa: PLC0415
     from sinks.lake.forecast import foreseen  # noqa: PLC0415
+    from sinks.lake.waits import waits  # noqa: PLC0415
     from vaxel.settings import addresses  # noqa: PLC0415
 
     plan = plan_of(_read(rules), keep or [], roll_up_after_days, snapshots_for, grace)
     known = addresses(os.environ, data_dir)
+    require_lake(known.catalog)
     now_ms = time.time_ns() // 1_000_000
     if dry_run:
         steps = foreseen(known.catalog, known.lake_files, plan, now_ms=now_ms)
-        _show(steps, None, None, as_json=as_json)
+        if as_json:
+            typer.echo(json.dumps(_as_object(steps, plan)))
+            return
+        for step in steps:
+            _echo(step_lines(step))
+        held = holding(known.catalog)
+        _echo(["dry run: nothing was changed", *waiting_lines(held, plan, waits(held, plan, now_ms))])
         return
-    before = holding(known.catalog) if _has_lake(known.catalog) else None
+    before = holding(known.catalog)
     done: list[Done] = []
     with progress("lake maintain", "steps", quiet=as_json) as show:
 
         def report(step: Done) -> None:
             done.append(step)
             if not as_json:
-                typer.echo(_line(step))
+                _echo(step_lines(step))
 
         do_maintain(
             known.catalog,
@@ -104,15 +113,20 @@ def maintain(
             report=report,
             moved=lambda number, share: show((number - 1 + share) / 8, number - 1),
         )
-    _show(done, before, holding(known.catalog), as_json=as_json)
+    after = holding(known.catalog)
+    waiting = waits(after, plan, now_ms)
+    if as_json:
+        states = {"before": as_object(before), "after": as_object(after), "next": asdict(waiting)}
+        typer.echo(json.dumps(_as_object(done, plan) | states))
+    else:
+        _echo(outcome(done, before, after, plan, waiting))
     if any(step.left for step in done):
         raise typer.Exit(LEFT_OVER)
 
 
-def _has_lake(catalog: str) -> bool:
-    from sinks.lake.connection import exists  # noqa: PLC0415
-
-    return exists(catalog)
+def _echo(lines: list[str]) -> None:
+    for line in lines:
+        typer.echo(line)
 
 
 def _read(rules: Path | None) -> Mapping[str, Any]:
@@ -125,34 +139,9 @@ def _read(rules: Path | None) -> Mapping[str, Any]:
     return rules_of(content, str(rules))
 
 
-def _show(steps: list[Done], before: Holding | None, after: Holding | None, *, as_json: bool) -> None:
-    if as_json:
-        told: dict[str, Any] = {"steps": [asdict(step) for step in steps]}
-        if before is not None and after is not None:
-            told |= {"before": as_object(before), "after": as_object(after)}
-        typer.echo(json.dumps(told))
-    elif before is None or after is None:
-        for step in steps:
-            typer.echo(_line(step))
-        typer.echo("dry run: nothing was changed")
-    else:
-        for name, extent in after.tables.items():
-            was = before.tables.get(name, extent)
-            if (was.files, was.bytes) != (extent.files, extent.bytes):
-                typer.echo(f"{name}: {_told(was.files, was.bytes)} -> {_told(extent.files, extent.bytes)}")
-        removed = sum(step.removed_bytes for step in steps)
-        typer.echo(
-            f"all snapshots: {_told(before.files, before.bytes)} -> {_told(after.files, after.bytes)}; "
-            f"{size_told(removed)} removed from storage, {after.scheduled_files:,} files wait for it"
-        )
-
-
-def _told(files: int, size: int) -> str:
-    return f"{files:,} files, {size_told(size)}"
-
-
-def _line(step: Done) -> str:
-    told = [f"{change.table} {change.count:,} ({change.what})".strip() for change in step.changes]
-    size = f", {size_told(step.removed_bytes)}" if step.removed_bytes else ""
-    left = "".join(f"; left to the next run: {reason}" for reason in step.left)
-    return f"{step.number} {step.name}: {'; '.join(told) or 'nothing to do'}{size}{left}"
+def _as_object(steps: list[Done], plan: Plan) -> dict[str, Any]:
+    return {
+        "steps": [asdict(step) for step in steps],
+        "snapshots_for_ms": plan.snapshots_for_ms,
+        "grace_ms": plan.grace_ms,
+    }

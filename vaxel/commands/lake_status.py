@@ -14,7 +14,11 @@ import typer
 from vaxel.commands.options import DEFAULT_DATA_DIR, AsJson, DataDir
 
 if TYPE_CHECKING:
+    from sinks.lake.care_plan import Plan
     from sinks.lake.extent import Extent, Holding
+    from sinks.lake.waits import Waits
+
+_HOUR_MS = 3_600_000
 
 
 def status(*, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False) -> None:
@@ -24,43 +28,49 @@ def status(*, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False) -> 
     that came in too few for a file and wait in the catalogue, read like all others. Deleted: rows that are gone for
     readers and still in a file. Old files: files that only time travel needs.
 
+    Not removed yet: files that no reader of now needs. Maintain lets their snapshots go once time travel need not reach
+    them, and a later run the files, after a grace period; told by its defaults, too.
+
     Due, by the defaults of maintain: 100 small files or more that could be merged, any deleted rows that are still in
     files, or snapshots that should have gone a day ago. Exit code 0 either way.
     """
     from sinks.lake import due  # noqa: PLC0415
     from sinks.lake.care import require_lake  # noqa: PLC0415
+    from sinks.lake.care_plan import Plan  # noqa: PLC0415
     from sinks.lake.extent import holding  # noqa: PLC0415
+    from sinks.lake.waits import waits  # noqa: PLC0415
     from vaxel.settings import addresses  # noqa: PLC0415
 
     known = addresses(os.environ, data_dir)
     require_lake(known.catalog)
     held = holding(known.catalog)
-    reasons = due.reasons(held, time.time_ns() // 1_000_000)
-    behind = _behind(known.kafka, known.catalog, known.lake_files)
+    now_ms = time.time_ns() // 1_000_000
+    reasons, waiting = due.reasons(held, now_ms), waits(held, Plan(), now_ms)
+    behind, trouble = _behind(known.kafka, known.catalog, known.lake_files)
     if as_json:
-        maintain = {"due": bool(reasons), "reasons": reasons}
-        typer.echo(json.dumps(as_object(held) | {"partitions_behind": behind, "maintain": maintain}))
+        maintain = {"due": bool(reasons), "reasons": reasons, "next": asdict(waiting)}
+        lag = {"partitions_behind": behind, "partitions_behind_unknown": trouble}
+        typer.echo(json.dumps(as_object(held) | lag | {"maintain": maintain}))
         return
     for line in _table_lines(held.tables):
         typer.echo(line)
     times = [time_ms for _, time_ms in held.snapshots]
-    typer.echo(
-        f"snapshots: {len(times):,}, from {_instant(min(times))} to {_instant(max(times))} UTC; "
-        f"{held.scheduled_files:,} files wait to be removed"
-    )
+    typer.echo(f"snapshots: {len(times):,}, from {instant_told(min(times))} to {instant_told(max(times))} UTC")
+    for line in waiting_lines(held, Plan(), waiting):
+        typer.echo(line)
     typer.echo(f"maintain: {'due: ' + '; '.join(reasons) if reasons else 'not due'}")
-    typer.echo("Kafka does not answer" if behind is None else f"partitions with records not yet here: {behind}")
+    typer.echo(f"partitions with records not yet here: {behind if trouble is None else f'not known. {trouble}'}")
 
 
-def _behind(kafka: str, catalog: str, files: str) -> int | None:
-    """Partitions that the lake lags behind; None: Kafka does not answer, or has other topics than the lake knows."""
+def _behind(kafka: str, catalog: str, files: str) -> tuple[int | None, str | None]:
+    """Partitions that the lake lags behind, or why that cannot be known."""
     from schemas.errors import VaxelError  # noqa: PLC0415
     from sinks.lake.lag import lag  # noqa: PLC0415
 
     try:
-        return lag(kafka, catalog, files)
-    except VaxelError:
-        return None
+        return lag(kafka, catalog, files), None
+    except VaxelError as error:
+        return None, str(error)
 
 
 def as_object(held: Holding) -> dict[str, Any]:
@@ -105,6 +115,39 @@ def _table_lines(tables: Mapping[str, Extent]) -> list[str]:
     ]
 
 
+def waiting_lines(held: Holding, plan: Plan, waits: Waits) -> list[str]:
+    """Which files no reader of now needs, why they are still there, and from when on they can go; none: no lines."""
+    old_files = sum(extent.old_files for extent in held.tables.values())
+    old_bytes = sum(extent.old_bytes for extent in held.tables.values())
+    found = [f"{files_told(old_files, old_bytes)} that time travel needs"] if old_files else []
+    if held.scheduled_files:
+        is_one = held.scheduled_files == 1
+        found.append(f"{counted(held.scheduled_files, 'file')} in {'its' if is_one else 'their'} grace period")
+    if not found:
+        return []
+    reach, grace = span_told(plan.snapshots_for_ms), span_told(plan.grace_ms)
+    lines = [
+        f"not removed yet: {', '.join(found)}",
+        f"    time travel reaches {reach} back (--snapshots-for); after it a file stays {grace} more (--grace)",
+    ]
+    instants = ((waits.expire_ms, "snapshots"), (waits.remove_ms, "files"))
+    told = sorted((at_ms, what) for at_ms, what in instants if at_ms is not None)
+    if told:
+        of_each = [f"{what} from {instant_told(at_ms)} UTC on" for at_ms, what in told]
+        lines.append(f"    next: a run lets go of {', '.join(of_each)}")
+    return lines
+
+
+def span_told(span_ms: int) -> str:
+    """A duration of whole hours, as the options take it."""
+    hours = span_ms // _HOUR_MS
+    return f"{hours}h" if hours % 24 else f"{hours // 24}d"
+
+
+def files_told(count: int, size: int) -> str:
+    return f"{counted(count, 'file')}, {size_told(size)}"
+
+
 def size_told(count: int) -> str:
     """Bytes for people."""
     size = float(count)
@@ -115,5 +158,11 @@ def size_told(count: int) -> str:
     return f"{size:,.1f} TB"
 
 
-def _instant(time_ms: int) -> str:
+def counted(count: int, one: str) -> str:
+    """`1 file`, `2,000 files`."""
+    return f"{count:,} {one}{'' if count == 1 else 's'}"
+
+
+def instant_told(time_ms: int) -> str:
+    """The second (UTC) in which it lies."""
     return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(time_ms / 1000))

@@ -15,7 +15,8 @@ from sinks.lake import leftovers
 from sinks.lake.care_plan import Plan
 from sinks.lake.connection import open_reader
 from sinks.lake.extent import holding
-from tests.integration.lake.kept_lake import ALL_AT_ONCE, SEEN, Kept, later_ms
+from sinks.lake.waits import waits
+from tests.integration.lake.kept_lake import ALL_AT_ONCE, SEEN, Kept, later_ms, now_ms
 
 pytestmark = pytest.mark.postgres
 
@@ -111,3 +112,26 @@ def test_a_file_that_is_being_written_is_no_orphan_whatever_the_clock_says(
     kept.writer.execute("COMMIT")
     assert not done["orphans"].changes
     assert kept.ask("SELECT count(*) FROM readings_shoe") == [(600,)]
+
+
+def test_files_and_snapshots_go_from_the_instant_on_that_is_told_and_not_before(kept: Kept) -> None:
+    for number in range(3):
+        kept.put(number * 1_000, 300)
+    kept.maintain()
+    kept.writer.execute("DELETE FROM readings_shoe WHERE seq = 1")
+    kept.maintain()
+    told = waits(holding(kept.catalog), Plan(), now_ms())
+    assert told.remove_ms is not None
+    assert told.expire_ms is not None
+    assert not kept.maintain(at_ms=told.remove_ms - 1_000)["clean-up"].changes
+    assert kept.maintain(at_ms=told.remove_ms + 1_000)["clean-up"].changes
+
+    def old_files() -> int:
+        return holding(kept.catalog).tables["readings_shoe"].old_files
+
+    before = old_files()
+    assert before > 0
+    kept.maintain(at_ms=told.expire_ms - 1_000)
+    assert old_files() == before
+    kept.maintain(at_ms=told.expire_ms + 1_000)
+    assert old_files() < before
