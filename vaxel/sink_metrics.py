@@ -94,8 +94,10 @@ class SinkMeters:
             away = "Kafka, the catalogue or room for files was away"
             problems.append(f"Nothing could be stored for {lasted}: {away}, or a transaction lasts")
         sink = {"share": str(self._share), "version": self._version}
-        lag = {topic: records for topic, records in sorted(self.watch.lag.items()) if records}
-        return Health(tuple(problems), {"sink": sink, "silent_s": round(silent_s, 1), "lag_records": lag})
+        partitions = self.watch.partitions
+        lag = None if partitions is None else dict(sorted(self.watch.lag.items()))
+        more = {"sink": sink, "silent_s": round(silent_s, 1), "partitions": partitions, "lag_records": lag}
+        return Health(tuple(problems), more)
 
     def text(self) -> bytes:
         """All metrics as Prometheus reads them."""
@@ -128,5 +130,6 @@ to store and Kafka and the catalogue answered.
 
 {table}
 Lag counts offsets, those of transaction markers included, and is 0 once a partition has been read to its end and all
-of that is in the lake.
+of that is in the lake. `/health` tells it for each topic of which the sink reads a partition, and `partitions`, how
+many it reads: 0, and no topic, where its share has none; both are null until it has looked.
 """

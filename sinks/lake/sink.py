@@ -199,5 +199,5 @@ def _show(session: Session, batch: Batch, storing: Storing, watch: Watch) -> Non
         lag[place[0]] += max(0, (session.read_to[place] if end is None else end) - position.next_offset)
     watch.worked_s = max(watch.worked_s, session.worked_s)
     watch.held_rows, watch.held_bytes = rows + batch.row_count, size_bytes + batch.bytes_held
-    watch.lag = lag
+    watch.partitions, watch.lag = len(session.positions), lag
     watch.caught_up = not watch.held_rows and session.at_end >= session.positions.keys()

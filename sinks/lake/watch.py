@@ -14,6 +14,7 @@ class Watch:
     Attributes:
         worked_s: When a batch was last stored, or there was nothing to store; at first, when the sink began.
         held_rows, held_bytes: Read and not yet stored, also while they are being stored.
+        partitions: Those that the sink reads; None until it has looked.
         lag: Records by topic between the lake's positions and the ends of the partitions, as the last fetches told.
         caught_up: Whether all partitions had been read to their ends at the last transaction or look.
     """
@@ -21,5 +22,6 @@ class Watch:
     worked_s: float = field(default_factory=time.monotonic)
     held_rows: int = 0
     held_bytes: int = 0
+    partitions: int | None = None
     lag: Mapping[str, int] = field(default_factory=dict)
     caught_up: bool = False

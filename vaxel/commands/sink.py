@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from schemas.errors import UsageError
+from vaxel.commands.lake_status import size_told
 from vaxel.commands.options import DEFAULT_DATA_DIR, AsJson, DataDir
 
 if TYPE_CHECKING:
+    from sinks.lake.sink import Settings
     from sinks.lake.storing import Stored
 
 LINE_EVERY_S = 10.0
@@ -47,7 +49,10 @@ def lake(
         str,
         typer.Option(
             metavar="I/N",
-            help="Read the I-th of N shares of the partitions; N sinks, each with its own share, read everything.",
+            help=(
+                "Read the I-th of N shares of the partitions; N sinks, each with its own share, read everything. "
+                "Two whose shares overlap both run at first: the one that is second to store from a partition ends with code 3."
+            ),
         ),
     ] = "1/1",
     max_rows: Annotated[int, typer.Option(min=1, help="Store when about so many rows wait.")] = 1_000_000,
@@ -70,8 +75,10 @@ def lake(
     """Carry facts from Kafka into the lake, each one once, until Ctrl-C.
 
     Rows of a span of records and the position behind them are one transaction, after as many rows, bytes or seconds as
-    the options say. Of two sinks whose shares overlap one stops. --json prints one object for each transaction. Exit
-    code 3 when something was away for a minute, or when what was read could not be stored before Ctrl-C.
+    the options say. What it does is told on stderr as it begins. --json prints one object for each transaction.
+
+    Exit code 3 when something was away for a minute, when what was read could not be stored before Ctrl-C, or when
+    another sink, whose share overlaps, has stored from one of the partitions: nothing is stored twice.
     """
     from importlib.metadata import version  # noqa: PLC0415
 
@@ -108,6 +115,7 @@ def lake(
         typer.echo(line, err=True)
 
     with observed(host, port, meters.text, meters.health):
+        typer.echo(start_line(settings, known.kafka, known.lake_files, host, port), err=True)
         run(
             known.kafka,
             known.catalog,
@@ -121,6 +129,20 @@ def lake(
         )
     if not as_json:
         typer.echo(("\r" if sys.stdout.isatty() else "") + _line(total))
+
+
+def start_line(settings: Settings, kafka: str, files: str, host: str, port: int) -> str:
+    """What the sink is about to do."""
+    from schemas.topics import LAKE_INPUTS  # noqa: PLC0415
+
+    share = settings.share
+    which = "all partitions" if share.count == 1 else f"share {share} of the partitions"
+    page = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    served = f"serves {page}/metrics and /health" if port else "no /metrics and /health (--port)"
+    return (
+        f"sink: {which} of {len(LAKE_INPUTS)} topics at {kafka}, into {files}; stores every {settings.max_age_s:g} s, "
+        f"or at {settings.max_rows:,} rows or {size_told(settings.max_bytes)}; {served}"
+    )
 
 
 def _print_object(stored: Stored) -> None:

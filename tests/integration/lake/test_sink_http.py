@@ -17,7 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from deploy.topics import ensure_topics
 from schemas.errors import OutsideError
-from schemas.topics import SESSIONS_WASHER, TOPICS
+from schemas.topics import LAKE_INPUTS, SESSIONS_WASHER, TOPICS
 from tests.integration.lake.conftest import ROOT, Lake, a_cycle, wait_for
 from vaxel.observed import Health, observed
 
@@ -80,8 +80,17 @@ def test_a_sink_at_work_tells_its_health_and_its_numbers(lake: Lake) -> None:
         assert told["process_resident_memory_bytes"] > 0
         status, body = asked(port, "/health")
         assert (status, json.loads(body)["status"], json.loads(body)["sink"]["share"]) == (200, "green", "3/4")
+        # One partition of each topic; at its end, every one of them lags by nothing.
+        lag = json.loads(body)["lag_records"]
+        assert lag.keys() == set(LAKE_INPUTS)
+        assert lag[SESSIONS_WASHER] == 0
+        assert json.loads(body)["partitions"] == len(LAKE_INPUTS)
         process.terminate()
         assert process.wait(60) == 0
+        assert process.stderr is not None
+        started = process.stderr.readline().decode()
+        assert started.startswith("sink: share 3/4 of the partitions of ")
+        assert started.endswith(f"; serves http://{HOST}:{port}/metrics and /health\n")
 
 
 @pytest.fixture

@@ -72,3 +72,17 @@ def test_a_sink_is_red_once_nothing_could_be_stored_for_long_and_green_again_whe
     meters.watch.worked_s = now_s
     assert meters.health().problems == ()
     assert values(meters)["vaxel_lake_sink_healthy",] == 1
+
+
+def test_no_lag_no_partitions_and_not_yet_known_are_told_apart() -> None:
+    meters = SinkMeters(share_of("1/2"), "1.2.3")
+
+    def told() -> tuple[object, object]:
+        more = meters.health().more
+        return more["partitions"], more["lag_records"]
+
+    assert told() == (None, None)
+    meters.watch.partitions = 0
+    assert told() == (0, {})
+    meters.watch.partitions, meters.watch.lag = 3, {"uploads.v1": 0, "readings.washer.v1": 7}
+    assert told() == (3, {"readings.washer.v1": 7, "uploads.v1": 0})
