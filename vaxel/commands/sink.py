@@ -51,7 +51,7 @@ def lake(
             metavar="I/N",
             help=(
                 "Read the I-th of N shares of the partitions; N sinks, each with its own share, read everything. "
-                "Two whose shares overlap both run at first: the one that is second to store from a partition ends with code 3."
+                "Two whose shares overlap both run at first: the second to store from a partition ends with code 3."
             ),
         ),
     ] = "1/1",
