@@ -24,6 +24,16 @@ MAINTAIN_POINTS = (
     "maintain.orphans-removed",
 )
 
+PREPARE_POINTS = (
+    "prepare.in-transaction",
+    "prepare.tables-added",
+    "prepare.positions-inlined",
+    "prepare.values-in-transaction",
+    "prepare.values-moved",
+    "prepare.old-columns-in-transaction",
+    "prepare.old-columns-gone",
+)
+
 REBUILD_POINTS = (
     "rebuild.read-anew",
     "rebuild.stand-in-written",
@@ -37,6 +47,6 @@ REBUILD_POINTS = (
 
 def reached(point: str) -> None:
     """Ends the process without any clean-up if the environment names this point."""
-    assert point in POINTS + MAINTAIN_POINTS + REBUILD_POINTS, point
+    assert point in POINTS + MAINTAIN_POINTS + PREPARE_POINTS + REBUILD_POINTS, point
     if os.environ.get(VARIABLE) == point:
         os.kill(os.getpid(), signal.SIGKILL)

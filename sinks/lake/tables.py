@@ -15,6 +15,7 @@ from schemas.errors import OutsideError, UnreachableError
 from schemas.forms import Column, columns, duckdb_columns
 from schemas.lake import SINK_POSITION, Table, meaning, meanings
 from schemas.views import VIEWS, View
+from sinks.lake import crash_points
 from sinks.lake.connection import LAKE, lasting
 from sinks.lake.doubt import Way
 
@@ -65,8 +66,8 @@ def prepare(connection: duckdb.DuckDBPyConnection, tables: Sequence[Table], way:
     """Adds what is missing. Nothing changes, and no snapshot is made, when the lake is as declared.
 
     Three transactions, since DuckLake alters no table into which the same one has put few rows: 1 tables, columns and
-    views, 2 values into columns that take the place of others, 3 those others go. Killed between, the next call does
-    the rest. Call it inside `only_one`.
+    views, and whoever is at work reads bounds of columns anew that have another type, 2 values into columns that take
+    the place of others, 3 those others go. Killed between, the next call does the rest. Call it inside `only_one`.
 
     Args:
         way: Of the connection to the files.
@@ -83,22 +84,30 @@ def prepare(connection: duckdb.DuckDBPyConnection, tables: Sequence[Table], way:
         _arrange(connection, table, *arranged.get(table.name, (False, False)))
     for view in VIEWS:
         _replace(connection, view)
+    # In this transaction, for the next call would not know of it any more.
+    for table in tables:
+        if "TIMESTAMP_MS" in found.get(table.name, {}).values():
+            _have_bounds_read_again(connection, table)
+    crash_points.reached("prepare.in-transaction")
     way.commit(connection)
+    crash_points.reached("prepare.tables-added")
     _leave_positions_in_catalogue(connection)
+    crash_points.reached("prepare.positions-inlined")
     # 2 values into columns that take the place of others
     old = [(table, column) for table in tables for column in _replaced(table, found.get(table.name, {}))]
     connection.execute("BEGIN")
     for table, column in old:
         connection.execute(f'UPDATE "{table.name}" SET "{column.lake_name}" = epoch_ms("{column.name}")')
-    for table in tables:
-        if "TIMESTAMP_MS" in found.get(table.name, {}).values():
-            _have_bounds_read_again(connection, table)
+    crash_points.reached("prepare.values-in-transaction")
     way.commit(connection)
+    crash_points.reached("prepare.values-moved")
     # 3 those others go
     connection.execute("BEGIN")
     for table, column in old:
         connection.execute(f'ALTER TABLE "{table.name}" DROP COLUMN "{column.name}"')
+    crash_points.reached("prepare.old-columns-in-transaction")
     way.commit(connection)
+    crash_points.reached("prepare.old-columns-gone")
 
 
 def columns_in_lake(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, str]]:
