@@ -15,10 +15,10 @@ from contextlib import ExitStack, closing, contextmanager
 
 import psycopg
 
-from schemas.errors import OutsideError, UnreachableError
+from schemas.errors import OutsideError
 from sinks.lake import care_steps, crash_points
 from sinks.lake.care_plan import Done, Plan
-from sinks.lake.connection import ANSWER_WITHIN_S, exists, open_writer, outside
+from sinks.lake.connection import ANSWER_WITHIN_S, answering, exists, open_writer, outside
 from sinks.lake.doubt import Way
 from sinks.lake.files import catalogue, next_file
 from sinks.lake.transactions import closed
@@ -94,11 +94,9 @@ def only_maintainer(catalog: str) -> Iterator[None]:
         UnreachableError: the catalogue does not answer.
         OutsideError: somebody else holds it.
     """
-    try:
+    with answering(catalog):
         connection = psycopg.connect(catalog, autocommit=True, connect_timeout=ANSWER_WITHIN_S)
         row = connection.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK]).fetchone()
-    except psycopg.OperationalError as error:
-        raise UnreachableError(f"The lake's catalogue does not answer: {' '.join(str(error).split())}") from error
     with connection:
         if row is None or not row[0]:
             raise OutsideError("Another `vaxel lake maintain` or `vaxel lake rebuild` is at work here. Let it finish.")

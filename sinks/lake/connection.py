@@ -132,17 +132,11 @@ def lasting(catalog: str, limits: str = _LEFT_ALONE) -> str:
 
 def _place_in_catalogue(catalog: str) -> str | None:
     """Where the files are as the catalogue says; None when it holds no lake yet."""
-    address, _ = catalogue_parts(catalog)
-    try:
-        with psycopg.connect(catalog, connect_timeout=ANSWER_WITHIN_S) as connection:
-            row = connection.execute("SELECT to_regclass('ducklake_metadata') IS NOT NULL").fetchone()
-            if row is None or not row[0]:
-                return None
-            row = connection.execute("SELECT value FROM ducklake_metadata WHERE key = 'data_path'").fetchone()
-    except psycopg.OperationalError as error:
-        raise UnreachableError(
-            f"The lake's catalogue {address!r} does not answer: {' '.join(str(error).split())}"
-        ) from error
+    with answering(catalog), psycopg.connect(catalog, connect_timeout=ANSWER_WITHIN_S) as connection:
+        row = connection.execute("SELECT to_regclass('ducklake_metadata') IS NOT NULL").fetchone()
+        if row is None or not row[0]:
+            return None
+        row = connection.execute("SELECT value FROM ducklake_metadata WHERE key = 'data_path'").fetchone()
     return None if row is None else str(row[0])
 
 
@@ -166,6 +160,18 @@ def _place(known: str | None, files: str) -> str:
 
 def _spelled(place: str) -> str:
     return place.rstrip("/") if storage.is_remote(place) else str(Path(place).resolve())
+
+
+@contextmanager
+def answering(catalog: str) -> Iterator[None]:
+    """Turns what PostgreSQL's client says inside, when the catalogue does not answer, into the error that it is."""
+    address, _ = catalogue_parts(catalog)
+    try:
+        yield
+    except psycopg.OperationalError as error:
+        raise UnreachableError(
+            f"The lake's catalogue {address!r} does not answer: {' '.join(str(error).split())}"
+        ) from error
 
 
 @contextmanager

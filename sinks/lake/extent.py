@@ -8,8 +8,6 @@ On failure: raises an UnreachableError.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import LiteralString
@@ -17,8 +15,7 @@ from typing import LiteralString
 import psycopg
 from psycopg import sql
 
-from schemas.errors import UnreachableError
-from sinks.lake.connection import ANSWER_WITHIN_S
+from sinks.lake.connection import ANSWER_WITHIN_S, answering
 from sinks.lake.expiry import Snapshot
 
 LARGE_BYTES = 512 * 1024 * 1024
@@ -91,13 +88,13 @@ def holding(catalog: str) -> Holding:
     Raises:
         UnreachableError: the catalogue does not answer.
     """
-    with _reading(catalog) as connection:
+    with answering(catalog), psycopg.connect(catalog, connect_timeout=ANSWER_WITHIN_S) as connection:
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         inlined = {
             int(table): _inlined(connection, int(table), parts)
             for table, parts in connection.execute(_INLINED).fetchall()
         }
-        small = dict(connection.execute(_SMALL, [LARGE_BYTES]).fetchall())
+        small: dict[int, Decimal] = dict(connection.execute(_SMALL, [LARGE_BYTES]).fetchall())
         tables = {}
         for number, name, rows, files, size, smallest, median, deleted, old_files, old_bytes in connection.execute(
             _TABLES
@@ -133,15 +130,6 @@ def holding(catalog: str) -> Holding:
 
 def _whole(value: Decimal | int | None) -> int | None:
     return None if value is None else int(value)
-
-
-@contextmanager
-def _reading(catalog: str) -> Iterator[psycopg.Connection]:
-    try:
-        with psycopg.connect(catalog, connect_timeout=ANSWER_WITHIN_S) as connection:
-            yield connection
-    except psycopg.OperationalError as error:
-        raise UnreachableError(f"The lake's catalogue does not answer: {' '.join(str(error).split())}") from error
 
 
 def _inlined(connection: psycopg.Connection, table: int, parts: list[str]) -> tuple[int, int]:

@@ -11,8 +11,7 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from schemas.errors import UnreachableError
-from sinks.lake.connection import ANSWER_WITHIN_S, catalogue_parts
+from sinks.lake.connection import ANSWER_WITHIN_S, answering
 
 Kind = Literal["data", "delete"]
 """data: rows of a table; delete: which rows of a data file count no more."""
@@ -71,13 +70,11 @@ def catalogue(address: str) -> Iterator[psycopg.Connection[dict[str, Any]]]:
     Raises:
         UnreachableError: it does not answer.
     """
-    try:
-        with psycopg.connect(address, connect_timeout=ANSWER_WITHIN_S, row_factory=dict_row) as connection:
-            yield connection
-    except psycopg.OperationalError as error:
-        raise UnreachableError(
-            f"The lake's catalogue {catalogue_parts(address)[0]!r} does not answer: {' '.join(str(error).split())}"
-        ) from error
+    with (
+        answering(address),
+        psycopg.connect(address, connect_timeout=ANSWER_WITHIN_S, row_factory=dict_row) as connection,
+    ):
+        yield connection
 
 
 def needed(connection: psycopg.Connection[dict[str, Any]], *, by_all_snapshots: bool = False) -> list[LakeFile]:

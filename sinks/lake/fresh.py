@@ -12,9 +12,8 @@ from contextlib import suppress
 import psycopg
 from psycopg.rows import dict_row
 
-from schemas.errors import UnreachableError
 from sinks.lake import digests
-from sinks.lake.connection import lasting
+from sinks.lake.connection import answering, lasting
 from sinks.lake.files import next_file
 
 
@@ -27,12 +26,10 @@ class Fresh:
         Raises:
             UnreachableError: it does not answer.
         """
-        try:
+        with answering(catalog):
             self._connection = psycopg.connect(lasting(catalog), autocommit=True, row_factory=dict_row)
             digests.make(self._connection)
             self._first_file = next_file(self._connection)
-        except psycopg.OperationalError as error:
-            raise UnreachableError(f"The lake's catalogue does not answer: {' '.join(str(error).split())}") from error
 
     def take(self) -> None:
         """Takes them, of files that sinks beside have committed too; without a word if it cannot."""

@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 
 import psycopg
 
-from schemas.errors import OutsideError, UnreachableError
-from sinks.lake.connection import ANSWER_WITHIN_S, catalogue_parts
+from schemas.errors import OutsideError
+from sinks.lake.connection import ANSWER_WITHIN_S, answering, catalogue_parts
 
 _READ = "SELECT snapshot_id, floor(extract(epoch FROM snapshot_time::timestamptz) * 1000) FROM ducklake_snapshot"
 
@@ -40,12 +40,8 @@ def snapshots(catalog: str) -> list[Snapshot]:
     """
     address, _ = catalogue_parts(catalog)
     try:
-        with psycopg.connect(catalog, connect_timeout=ANSWER_WITHIN_S) as connection:
+        with answering(catalog), psycopg.connect(catalog, connect_timeout=ANSWER_WITHIN_S) as connection:
             rows = connection.execute(_READ).fetchall()
-    except psycopg.OperationalError as error:
-        raise UnreachableError(
-            f"The lake's catalogue {address!r} does not answer: {' '.join(str(error).split())}"
-        ) from error
     except psycopg.errors.UndefinedTable:
         raise OutsideError(
             f"The catalogue {address!r} holds no lake yet: `vaxel run` or `vaxel sink lake` makes one."

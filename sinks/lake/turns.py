@@ -14,8 +14,7 @@ from contextlib import contextmanager, suppress
 
 import psycopg
 
-from schemas.errors import UnreachableError
-from sinks.lake.connection import lasting
+from sinks.lake.connection import answering, lasting
 
 LOCK = 0x7661_7865_6C02
 """Key of the PostgreSQL advisory lock in the catalogue's database."""
@@ -34,7 +33,8 @@ class Turns:
         Raises:
             UnreachableError: it does not answer.
         """
-        with _answering():
+        self._catalog = catalog
+        with answering(catalog):
             self._connection = psycopg.connect(lasting(catalog), autocommit=True)
             self._connection.execute(f"SET lock_timeout = '{int(wait_s * 1000)}ms'".encode())
 
@@ -61,7 +61,7 @@ class Turns:
         Raises:
             UnreachableError: it gives none.
         """
-        with _answering():
+        with answering(self._catalog):
             self._connection.execute("SELECT 1")
 
     def close(self) -> None:
@@ -69,17 +69,9 @@ class Turns:
         self._connection.close()
 
     def _has_lock(self) -> bool:
-        with _answering():
+        with answering(self._catalog):
             try:
                 self._connection.execute("SELECT pg_advisory_lock(%s)", [LOCK])
             except psycopg.errors.LockNotAvailable:
                 return False
         return True
-
-
-@contextmanager
-def _answering() -> Iterator[None]:
-    try:
-        yield
-    except psycopg.OperationalError as error:
-        raise UnreachableError(f"The lake's catalogue does not answer: {' '.join(str(error).split())}") from error
