@@ -31,7 +31,10 @@ def maintain(
         list[str] | None,
         typer.Option(
             metavar="[TABLE.]CLASS=DURATION",
-            help="How long values of a data class stay: health=30d, readings_shoe.location=12h. May be repeated.",
+            help=(
+                "How long values of a data class stay, 1h or longer: health=30d, readings_shoe.location=12h. "
+                "May be repeated."
+            ),
         ),
     ] = None,
     rules: Annotated[

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from vaxel.commands.lake_status import counted, files_told, size_told, waiting_lines
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from sinks.lake.extent import Holding
     from sinks.lake.waits import Waits
 
+WIDTH = 110
+"""Longest line: what is longer is wrapped."""
 _TITLES: dict[StepName, str] = {
     "flush": "rows that waited in the catalogue, into files",
     "retention": "what may no longer stay, out of the tables",
@@ -42,7 +45,10 @@ def step_lines(step: Done) -> list[str]:
     for change in step.changes:
         number, things = counted(change.count, "file" if step.name == "merge" else "row").split(" ")
         more = {"merge": " fewer", "retention": f", {change.what}"}.get(step.name, "")
-        lines.append(f"    {change.table:<{width}}  {number:>{digits}} {things}{more}")
+        line = f"    {change.table:<{width}}  {number:>{digits}} {things}{more}"
+        lines += (
+            wrap(line.strip(), WIDTH, initial_indent="    ", subsequent_indent=" " * 8) if len(line) > WIDTH else [line]
+        )
     return [f"{head}{_TITLES[step.name]}", *lines, *left]
 
 
@@ -51,18 +57,30 @@ def outcome(steps: Sequence[Done], before: Holding, after: Holding, plan: Plan, 
     lines = []
     for name, extent in after.tables.items():
         was = before.tables.get(name, extent)
-        if (was.files, was.bytes) != (extent.files, extent.bytes):
-            lines.append(f"    {name}: {files_told(was.files, was.bytes)} -> {files_told(extent.files, extent.bytes)}")
-    if lines:
-        lines.insert(0, "files of what readers see:")
-    was_told, is_told = files_told(before.files, before.bytes), files_told(after.files, after.bytes)
-    lines.append(
-        f"lake with time travel: {f'{is_told}, as before' if was_told == is_told else f'{was_told} -> {is_told}'}"
-    )
+        was_told, is_told = files_told(was.files, was.bytes), files_told(extent.files, extent.bytes)
+        if was_told != is_told:
+            lines.append(f"    {name}: {was_told} -> {is_told}")
+    lines.insert(0, f"readers open: {_change([_read(before), _read(after)])}")
+    lines.append(f"time travel needs besides: {_change([_old(before), _old(after)])}")
     removed = sum(_sum(step) for step in steps if _OF_THE_LAKE.get(step.name) == "file")
     size = sum(step.removed_bytes for step in steps)
     lines.append(f"removed from storage: {files_told(removed, size) if removed else 'nothing'}")
     return lines + waiting_lines(after, plan, waits)
+
+
+def _read(held: Holding) -> str:
+    extents = held.tables.values()
+    return files_told(sum(extent.files for extent in extents), sum(extent.bytes for extent in extents))
+
+
+def _old(held: Holding) -> str:
+    extents = held.tables.values()
+    return files_told(sum(extent.old_files for extent in extents), sum(extent.old_bytes for extent in extents))
+
+
+def _change(states: list[str]) -> str:
+    """Of two: before and after."""
+    return " -> ".join(states) if states[0] != states[1] else f"{states[0]}, as before"
 
 
 def _sum(step: Done) -> int:

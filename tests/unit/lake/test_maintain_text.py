@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from schemas.forms import columns
+from schemas.lake import RUN_VERSIONS
 from schemas.retention import DAY_MS, HOUR_MS
 from sinks.lake.care_plan import STEPS, Change, Done, Plan
 from sinks.lake.extent import Extent, Holding
 from sinks.lake.waits import Waits
-from vaxel.commands.lake_maintain_text import outcome, step_lines
+from vaxel.commands.lake_maintain_text import WIDTH, outcome, step_lines
 from vaxel.commands.lake_status import counted, span_told
 
 NOON_MS = 1_767_268_800_000
@@ -30,6 +32,17 @@ def test_a_step_is_a_line_and_one_more_for_each_table() -> None:
         "    run_versions  1 row, health: rows gone",
     ]
     assert step_lines(Done(5, "merge", (Change("uploads", "files fewer", 1),)))[1] == "    uploads  1 file fewer"
+
+
+def test_a_line_that_would_be_long_goes_on_below() -> None:
+    names = [column.lake_name for column in columns(RUN_VERSIONS.contract)]
+    change = Change("run_versions", f"health: rows without {', '.join(names)}", 60)
+    _, first, *rest = step_lines(Done(2, "retention", (change,)))
+    assert first.startswith("    run_versions  60 rows, health: rows without ")
+    assert rest
+    for line in [first, *rest]:
+        assert len(line) <= WIDTH
+    assert " ".join(line.strip() for line in [first, *rest]).endswith(", ".join(names))
 
 
 def test_a_step_that_had_nothing_to_do_says_so_and_one_that_was_kept_from_it_says_why() -> None:
@@ -60,9 +73,9 @@ def test_the_end_says_what_was_saved_what_waits_until_when_and_by_which_rule() -
     steps = [Done(8, "orphans", (Change("", "files no snapshot ever needed", 2),), removed_bytes=700)]
     told = outcome(steps, held(3), held(1, old_files=3, scheduled=1), Plan(), Waits(NOON_MS, NOON_MS + DAY_MS))
     assert told == [
-        "files of what readers see:",
+        "readers open: 3 files, 3.0 kB -> 1 file, 1.0 kB",
         "    uploads: 3 files, 3.0 kB -> 1 file, 1.0 kB",
-        "lake with time travel: 3 files, 3.0 kB -> 4 files, 4.0 kB",
+        "time travel needs besides: 0 files, 0 B -> 3 files, 3.0 kB",
         "removed from storage: 2 files, 700 B",
         "not removed yet: 3 files, 3.0 kB that time travel needs, 1 file in its grace period",
         "    time travel reaches 7d back (--snapshots-for); after it a file stays 1d more (--grace)",
@@ -71,8 +84,11 @@ def test_the_end_says_what_was_saved_what_waits_until_when_and_by_which_rule() -
 
 
 def test_where_nothing_waits_nothing_is_said_of_it() -> None:
-    told = outcome([], held(1), held(1), Plan(), Waits(None, None))
-    assert told == ["lake with time travel: 1 file, 1.0 kB, as before", "removed from storage: nothing"]
+    assert outcome([], held(1), held(1), Plan(), Waits(None, None)) == [
+        "readers open: 1 file, 1.0 kB, as before",
+        "time travel needs besides: 0 files, 0 B, as before",
+        "removed from storage: nothing",
+    ]
 
 
 def test_numbers_of_things_and_durations() -> None:
