@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -125,3 +126,10 @@ def can_be_carried_out(plan: Plan) -> None:
         assert instant(NOW_MS - span_ms) < instant(NOW_MS)
     if plan.roll_up_after_days is not None:
         assert instant(before_ms(NOW_MS, plan.roll_up_after_days)) < instant(NOW_MS)
+
+
+def test_the_rules_in_the_documentation_are_rules() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "lake-care.md").read_text()
+    plan = planned(page.split("```toml\n")[1].split("```")[0])
+    assert plan.policy.by_table == {"readings_shoe": {"location": 12 * HOUR_MS}}
+    assert (plan.roll_up_after_days, plan.snapshots_for_ms, plan.grace_ms) == (365, 7 * DAY_MS, DAY_MS)
