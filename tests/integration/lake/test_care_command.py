@@ -83,6 +83,16 @@ def test_status_says_what_the_lake_holds(addressed: Lake, capsys: pytest.Capture
     assert told["tables"]["readings_washer"]["small_files"] == 1
 
 
+def test_status_says_why_the_lag_is_not_known(
+    addressed: Lake, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("VAXEL_KAFKA", "127.0.0.1:1")
+    assert run(["lake", "status", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["partitions_behind"] is None
+    assert told["partitions_behind_unknown"].startswith("Kafka at '127.0.0.1:1' does not answer")
+
+
 def test_status_says_why_maintain_is_due_until_it_ran(addressed: Lake, capsys: pytest.CaptureFixture[str]) -> None:
     with closed(open_writer(addressed.catalog, addressed.files)) as lake:
         lake.execute("DELETE FROM readings_washer WHERE seq IN (1, 2)")
