@@ -38,8 +38,9 @@ check: setup  ## format, lint, import contracts, types
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 
-bench: setup  ## measure the engine against others and write benchmarks/RESULTS.md; half an hour
+bench: setup  ## measure engine and lake against others and write benchmarks/RESULTS.md; an hour
 	$(BIN)/vaxel bench engine --workers 2 --latency-s 20 --write
+	$(BIN)/vaxel bench lake --write
 
 bench-smoke: setup  ## every contender starts and answers rightly; no figures
 	$(BIN)/python -m pytest -m bench

@@ -14,11 +14,12 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,7 @@ from streams.step import step
 MACHINES, DAYS, AT_ONCE = 30, 14, 2_000
 COPIES_AT_ONCE = 20
 """Copies stored in one transaction: as many rows as a sink stores at once, some millions."""
+STOP_S = 30.0
 _NAMED = ("device_id", "session_id")
 
 
@@ -93,6 +95,7 @@ def measure(readings: int, say: Callable[[str], None] = lambda _line: None) -> R
         servers = stack.up(folder / "stack", bound=True, say=say)
         try:
             stored, sessions = fill(servers, readings, say)
+            say(f"telling {sessions:,} sessions anew from {stored:,} readings")
             return dry_run(servers, stored, sessions)
         finally:
             stack.down(folder / "stack")
@@ -166,11 +169,37 @@ def dry_run(servers: Stack, readings: int, sessions: int, processes: int | None 
     count = processes if processes is not None else os.cpu_count() or 1
     words = "backfill --from 2026-01-01 --to 2027-01-01 --dry-run --unsettled --json --processes"
     asked = [sys.executable, "-m", "vaxel", *words.split(), str(count)]
-    done = subprocess.run(asked, env={**os.environ, **_addresses(servers)}, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise OutsideError(f"vaxel backfill failed: {done.stderr.strip()[-500:]}")
-    told = json.loads(done.stdout)
+    environment = {**os.environ, **_addresses(servers)}
+    with subprocess.Popen(asked, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            printed, complained = process.communicate()
+        finally:
+            _end(process)
+    told = told_by(process.returncode, printed, complained)
     return Retold(readings, sessions, count, told["seconds"], _wrong(told["products"], readings, sessions))
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """It has ended when this returns. Killed at once, it would leave its own processes behind."""
+    process.send_signal(signal.SIGINT)
+    try:
+        process.wait(STOP_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+
+
+def told_by(exit_code: int, printed: str, complained: str) -> Mapping[str, Any]:
+    """What the command told.
+
+    Raises:
+        OutsideError: it failed, or told something else than a report.
+    """
+    with suppress(json.JSONDecodeError):
+        if exit_code == 0:
+            told: Mapping[str, Any] = json.loads(printed)
+            return told
+    said = " ".join((complained.strip() or printed.strip() or "nothing").split())[-500:]
+    raise OutsideError(f"vaxel backfill ended with exit code {exit_code} and no report; it said: {said}")
 
 
 def _wrong(products: Mapping[str, Mapping[str, Any]], readings: int, sessions: int) -> str:

@@ -237,7 +237,7 @@ def _in_processes(
         while running:
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 yield running.pop(future), future.result()
-    except BrokenProcessPool as error:
+    except (BrokenProcessPool, BrokenPipeError) as error:  # the latter while it was being begun
         raise OutsideError(
             "a process of the backfill ended before its work was done, most likely for want of memory. Nothing was "
             "written; --processes 1 takes less."
