@@ -205,6 +205,11 @@ def catalogue_parts(catalog: str) -> tuple[str, str]:
     return make_conninfo("", **parts), secrets["password"]
 
 
+def key_password_of(catalog: str) -> str:
+    """The password of the client's key that the address gives; empty without one."""
+    return _parts(catalog).get("sslpassword", "")
+
+
 def _parts(catalog: str) -> dict[str, str]:
     try:
         return {key: str(value) for key, value in conninfo_to_dict(catalog).items()}

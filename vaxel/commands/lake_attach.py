@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 PATHS_ARE_HERE = (
     "The LOAD lines name files of this installation, for its version of DuckDB; elsewhere take --python --offline."
 )
+KEY_LEFT_OUT = (
+    "The password of the client's key (sslpassword) is left out, and DuckDB looks for it nowhere: --with-password."
+)
 PACKAGES_NEEDED = "Needs duckdb and its extensions as Python packages of one version: docs/analyst.md."
 _LOADED_IN_PYTHON = """\
 for name in {names!r}:
@@ -53,7 +56,13 @@ def attach(
     """
     from schemas.errors import UnreachableError  # noqa: PLC0415
     from sinks.lake import storage  # noqa: PLC0415
-    from sinks.lake.connection import EXTENSIONS, REMOTE_EXTENSION, catalogue_parts, exists  # noqa: PLC0415
+    from sinks.lake.connection import (  # noqa: PLC0415
+        EXTENSIONS,
+        REMOTE_EXTENSION,
+        catalogue_parts,
+        exists,
+        key_password_of,
+    )
     from vaxel.settings import addresses  # noqa: PLC0415
 
     known = addresses(os.environ, data_dir)
@@ -61,9 +70,12 @@ def attach(
     if not exists(known.catalog):
         raise UnreachableError(f"the catalogue {address!r} holds no lake yet. Fill it: vaxel run --until-idle")
     remote = storage.from_env(known.lake_files, os.environ) if storage.is_remote(known.lake_files) else None
-    told = statements(address, password, remote, with_password=with_password)
+    key_password = key_password_of(known.catalog)
+    told = statements(address, password, remote, with_password=with_password, key_password=key_password)
     extensions = [*EXTENSIONS, *([REMOTE_EXTENSION] if remote else [])] if offline else []
     comments = [] if with_password else [where_secrets_are(address, password, data_dir, is_remote=remote is not None)]
+    if key_password and not with_password:
+        comments.append(KEY_LEFT_OUT)
     if offline:
         comments.append(PACKAGES_NEEDED if for_python else PATHS_ARE_HERE)
     for comment in comments:
@@ -74,17 +86,21 @@ def attach(
         typer.echo(sql_text(told, {name: _file_here(name) for name in extensions}))
 
 
-def statements(address: str, password: str, remote: Storage | None, *, with_password: bool) -> list[str]:
+def statements(
+    address: str, password: str, remote: Storage | None, *, with_password: bool, key_password: str = ""
+) -> list[str]:
     """The SQL that attaches the lake as `lake`, and makes it the default, in order.
 
     Args:
         address: Of the catalogue, without its password.
         remote: How to reach the files, if they are on S3.
-        with_password: Whether password and keys are in it; else DuckDB finds them in the environment.
+        with_password: Whether passwords and keys are in it; else DuckDB finds them in the environment.
+        key_password: Of the key by which this client shows who it is (libpq's `sslpassword`); empty without one.
     """
     told, options = [], "READ_ONLY"
     if with_password:
-        told.append(f"CREATE SECRET vaxel_catalogue (TYPE postgres, PASSWORD {_quoted(password)})")
+        of_key = f", SSLPASSWORD {_quoted(key_password)}" if key_password else ""
+        told.append(f"CREATE SECRET vaxel_catalogue (TYPE postgres, PASSWORD {_quoted(password)}{of_key})")
         options = f"META_SECRET vaxel_catalogue, {options}"
     if remote is not None:
         told += _of_files(remote, with_password=with_password)

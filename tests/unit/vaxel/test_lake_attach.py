@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from sinks.lake.connection import key_password_of
 from sinks.lake.storage import Storage
 from vaxel.commands.lake_attach import python_text, sql_text, statements, where_secrets_are
 
@@ -20,6 +21,14 @@ def test_a_password_goes_into_a_secret_with_its_quotes() -> None:
     told = statements(ADDRESS, "it's", None, with_password=True)
     assert told[0] == "CREATE SECRET vaxel_catalogue (TYPE postgres, PASSWORD 'it''s')"
     assert told[1].endswith("(META_SECRET vaxel_catalogue, READ_ONLY)")
+
+
+def test_the_password_of_the_clients_key_goes_the_same_way() -> None:
+    told = statements(ADDRESS, "geheim", None, with_password=True, key_password="it's")
+    assert told[0] == "CREATE SECRET vaxel_catalogue (TYPE postgres, PASSWORD 'geheim', SSLPASSWORD 'it''s')"
+    assert "it" not in " ".join(statements(ADDRESS, "geheim", None, with_password=False, key_password="it's"))
+    assert key_password_of("host=db sslpassword='it\\'s' password=geheim") == "it's"
+    assert key_password_of(ADDRESS) == ""
 
 
 def test_files_on_s3_are_told_without_keys_unless_asked_for() -> None:
