@@ -13,10 +13,13 @@ def is_conflict(error: duckdb.Error) -> bool:
     """Whether another transaction was in the way, so that another try may do.
 
     DuckLake tells of it, or PostgreSQL, where both delete rows that lie in the catalogue: then it is no
-    TransactionException.
+    TransactionException. A flush (DuckLake 1.5.5) may go on after PostgreSQL has told, and say only that it cannot.
     """
     told = str(error).lower()
-    return (isinstance(error, duckdb.TransactionException) and "conflict" in told) or "could not serialize" in told
+    if "could not serialize" in told:
+        return True
+    says_so = "conflict" in told or ("delete flushed inlined data" in told and "transaction is aborted" in told)
+    return isinstance(error, duckdb.TransactionException) and says_so
 
 
 def roll_back(connection: duckdb.DuckDBPyConnection) -> None:
