@@ -19,7 +19,7 @@ import pyarrow as pa
 from streams.texts import padded, trimmed
 
 PAGES = 64
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 FIELDS_SINCE = {
     "received_ms": 2,
     "bodies": 3,
@@ -46,8 +46,11 @@ FIELDS_SINCE = {
     "within_ms": 4,
     "course_highest": 4,
     "course_said": 4,
+    "became_known_ms": 5,
+    "event_known_ms": 5,
 }
-"""Fields that came after schema version 1, and with which. In state written before they are zero: not known."""
+"""Fields that came after schema version 1, within others too, and with which. In state written before they are zero:
+not known."""
 PART_ROWS = 25_000
 PART_BYTES = 8_000_000
 """Rows, and bytes of them before compression, in one record at most, so that Kafka takes it."""
@@ -212,7 +215,8 @@ def from_frame(table: pa.Table, dtype: np.dtype[np.void]) -> Slice:
     for name in names:
         column = table.column(name)
         if dtype[name].shape or dtype[name].names:
-            values[name] = _unpacked(column.combine_chunks(), dtype[name])
+            as_it_was = _known_in(dtype[name], heading.schema_version)
+            _fill(values[name], _unpacked(column.combine_chunks(), as_it_was))
             continue
         is_text = dtype[name].kind == "S"
         values[name] = padded(column.combine_chunks(), dtype[name].itemsize) if is_text else column.to_numpy()
@@ -229,6 +233,24 @@ def _packed(values: npt.NDArray[Any]) -> pa.Array:
     raw = values.astype(values.dtype.newbyteorder("<"), copy=False).tobytes()
     row_bytes = values.dtype.itemsize * int(np.prod(values.shape[1:]))
     return pa.Array.from_buffers(pa.binary(row_bytes), len(values), [None, pa.py_buffer(raw)])
+
+
+def _known_in(field: np.dtype[Any], schema_version: int) -> np.dtype[Any]:
+    """The field as that version had it: without what came later, if it is of several fields."""
+    base, shape = field.subdtype or (field, ())
+    if base.names is None:
+        return field
+    known = [(name, base[name]) for name in base.names if FIELDS_SINCE.get(name, 1) <= schema_version]
+    return np.dtype((np.dtype(known), shape))
+
+
+def _fill(values: npt.NDArray[Any], known: npt.NDArray[Any]) -> None:
+    """Put in what is known, field by field where there are several; the rest stays zero."""
+    if known.dtype.names is None:
+        values[...] = known
+        return
+    for name in known.dtype.names:
+        values[name] = known[name]
 
 
 def _unpacked(column: pa.Array, field: np.dtype[Any]) -> npt.NDArray[Any]:

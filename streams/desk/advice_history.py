@@ -1,9 +1,10 @@
 """The sessions of a device that advice goes by: the newest, and a few of each month of a year before. Pure.
 
 Which sessions are kept, and what of them, follows from the set of versions seen, not from their order: a version
-replaces a lower one of its session; a withdrawn session keeps its place and does not count; what has to go has so many
-later ones, and so many earlier ones in its month, which can only become more. (A session whose start moves between
-versions, as one found in a power curve may, can be an exception at the edges.)
+replaces an older one of its session, known sooner or, known at once, of a lower number, as in the lake; a withdrawn
+session keeps its place and does not count; what has to go has so many later ones, and so many earlier ones in its
+month, which can only become more. (A session whose start moves between versions, as one found in a power curve may, can
+be an exception at the edges.)
 """
 
 from __future__ import annotations
@@ -30,11 +31,12 @@ MONTHS, EARLIEST_OF_MONTH = 12, 2
 PLACES = NEWEST + MONTHS * EARLIEST_OF_MONTH
 
 _SHARED: list[tuple[str, str]] = [("key", "u8"), ("started_ms", "i8"), ("version", "i4"), ("counts", "?")]
+_ORDER: list[tuple[str, str]] = [("became_known_ms", "i8")]
 _CYCLE_FIGURES = ("energy_wh", "water_l", "heat_energy_wh", "heater_w", "heating_k_per_min", "drain_s")
 _RUN_FIGURES = ("moving_s", "cadence_spm", "contact_ms", "asymmetry_pct", "load", "heart_s", "hard_s")
 
-CYCLE = np.dtype([*_SHARED, ("programme", "i1"), ("intact", "?"), *((name, "f4") for name in _CYCLE_FIGURES)])
-RUN = np.dtype([*_SHARED, ("distance_mm", "i4"), *((name, "f4") for name in _RUN_FIGURES)])
+CYCLE = np.dtype([*_SHARED, ("programme", "i1"), ("intact", "?"), *((name, "f4") for name in _CYCLE_FIGURES), *_ORDER])
+RUN = np.dtype([*_SHARED, ("distance_mm", "i4"), *((name, "f4") for name in _RUN_FIGURES), *_ORDER])
 """`programme` counts from 1 in PROGRAMMES; figures not known are NaN; a key of 0 is a free place."""
 
 MOST_FIGURE, MOST_M, MOST_VERSION = 1e9, 1e6, 2**31 - 1
@@ -125,7 +127,7 @@ class Kept:
     """What became of a version.
 
     Attributes:
-        is_news: False for a lower version than the one known.
+        is_news: False for an older version than the one known.
         gone: The entries that had to go: the new one too if it lies between the others.
     """
 
@@ -138,10 +140,13 @@ class Kept:
 
 
 def keep(entries: Records, new: np.void) -> Kept:
-    """Take a version in, in place of a lower one of the same session; the entries are changed."""
+    """Take a version in, in place of an older one of the same session; the entries are changed.
+
+    One that a backfill wrote may have a number that the stream, which knows nothing of it, gives away again.
+    """
     same = np.flatnonzero(entries["key"] == new["key"])
     if same.size:
-        is_news = bool(entries["version"][same[0]] <= new["version"])
+        is_news = _age(entries[same[0]]) <= _age(new)
         if is_news:
             entries[same[0]] = new
         return Kept(is_news, entries[:0])
@@ -154,6 +159,11 @@ def keep(entries: Records, new: np.void) -> Kept:
     return Kept(True, everyone[~is_kept])
 
 
+def _age(entry: np.void) -> tuple[int, int]:
+    """The greater, the newer a version is among those of its session."""
+    return int(entry["became_known_ms"]), int(entry["version"])
+
+
 def complete_since_ms(entries: Records) -> int:
     """From when on all sessions of a device are among those kept; there is one at least."""
     starts = np.sort(entries["started_ms"][entries["key"] != 0])
@@ -164,7 +174,7 @@ def past_cycles(entries: Records, from_ms: int, until_ms: int) -> list[PastCycle
     """Cycles that count and began in [from_ms, until_ms], oldest first."""
     return [
         PastCycle(started_ms, PROGRAMMES[programme - 1] if programme else None, is_intact, *map(_known, figures))
-        for _, started_ms, _, _, programme, is_intact, *figures in _counting(entries, from_ms, until_ms)
+        for _, started_ms, _, _, programme, is_intact, *figures, _ in _counting(entries, from_ms, until_ms)
     ]
 
 
@@ -172,7 +182,7 @@ def past_runs(entries: Records, from_ms: int, until_ms: int) -> list[PastRun]:
     """Runs that count and began in [from_ms, until_ms], oldest first."""
     return [
         PastRun(started_ms, distance_mm / 1e6, *map(_known, figures))
-        for _, started_ms, _, _, distance_mm, *figures in _counting(entries, from_ms, until_ms)
+        for _, started_ms, _, _, distance_mm, *figures, _ in _counting(entries, from_ms, until_ms)
     ]
 
 
@@ -195,6 +205,7 @@ def _entry(dtype: np.dtype[np.void], session: Session, own: Mapping[str, Any], f
         "key": session_key(session.session_id),
         "started_ms": session.started_at_ms,
         "version": min(session.version, MOST_VERSION),
+        "became_known_ms": session.known_at_ms,
         "counts": session.status in ("closed", "corrected"),
         **own,
         **{name: np.nan if value is None or abs(value) > MOST_FIGURE else value for name, value in figures.items()},

@@ -18,6 +18,9 @@ WEEKS = 4
 
 _KINDS: tuple[InsightKind, ...] = get_args(InsightKind)
 
+Version = tuple[int, int]
+"""When a version of a session became known, in ms, and its number: versions count in this order, as in the lake."""
+
 TOLD = np.dtype(
     [
         ("slot", "i8"),
@@ -27,12 +30,13 @@ TOLD = np.dtype(
         ("week", "i4", WEEKS),
         ("week_custody_ms", "i8", WEEKS),
         ("week_count", "i4", WEEKS),
+        ("event_known_ms", "i8", len(_KINDS)),
     ]
 )
 """Of each kind the newest event told; of the newest weeks how much, per custody (by its begin)."""
 
 
-def may_speak(told: np.void, kind: InsightKind, event: int, version: int, at_ms: int, custody: Custody) -> bool:
+def may_speak(told: np.void, kind: InsightKind, event: int, version: Version, at_ms: int, custody: Custody) -> bool:
     """Whether something of this kind may be said of an event by now, whatever else is said in its week.
 
     Of an event that was told, a later version may be told again. Of another one only if it is later by the kind's
@@ -40,7 +44,7 @@ def may_speak(told: np.void, kind: InsightKind, event: int, version: int, at_ms:
     """
     at = _KINDS.index(kind)
     if told["event"][at] == event:
-        return bool(told["event_version"][at] < version)
+        return (int(told["event_known_ms"][at]), int(told["event_version"][at])) < version
     last_ms = int(told["event_at_ms"][at])
     return last_ms < custody.from_ms or at_ms > last_ms + COOLDOWN_DAYS[kind] * DAY_MS
 
@@ -59,11 +63,12 @@ def fits_week(told: np.void, kind: InsightKind, event: int, at_ms: int, custody:
     return (0 if row is None else int(told["week_count"][row])) < wanted
 
 
-def note(told: np.void, kind: InsightKind, event: int, version: int, at_ms: int, custody: Custody) -> None:
+def note(told: np.void, kind: InsightKind, event: int, version: Version, at_ms: int, custody: Custody) -> None:
     """Remember that it was said; `told` is changed."""
     at = _KINDS.index(kind)
     is_again = told["event"][at] == event
-    told["event"][at], told["event_version"][at], told["event_at_ms"][at] = event, version, at_ms
+    told["event"][at], told["event_at_ms"][at] = event, at_ms
+    told["event_known_ms"][at], told["event_version"][at] = version
     if is_again:
         return
     week = local_week(at_ms, custody.time_zone)

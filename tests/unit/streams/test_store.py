@@ -187,6 +187,20 @@ def test_state_of_another_schema_version_is_refused() -> None:
         from_frame(table.replace_schema_metadata(None), THING)
 
 
+def test_a_field_of_fields_is_read_as_an_older_version_had_it_and_what_came_later_is_zero() -> None:
+    old = np.dtype([("slot", "i8"), ("own", [("key", "u8"), ("figure", "f4")], 2)])
+    new = np.dtype([("slot", "i8"), ("own", [("key", "u8"), ("figure", "f4"), ("became_known_ms", "i8")], 2)])
+    store = Store(old)
+    rows = store.take(1)
+    store.values[rows] = [(7, [(1, 0.5), (2, 1.5)])]
+    table = to_frame(Slice(1, store.rows(), store.used[:1].copy(), store.values[:1].copy()))
+    back = from_frame(table.replace_schema_metadata({"checkpoint": "1", "schema_version": "4"}), new)
+    assert back.values["slot"].tolist() == [7]
+    assert back.values["own"].tolist() == [[(1, 0.5, 0), (2, 1.5, 0)]]
+    with pytest.raises(ValueError, match="bytes are known"):
+        from_frame(table, new)
+
+
 def test_state_of_other_fields_is_refused() -> None:
     store = a_store()
     store.take(1)

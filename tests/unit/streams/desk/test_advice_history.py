@@ -116,6 +116,16 @@ def test_a_lower_version_is_old_news() -> None:
     assert [run.distance_km for run in past_runs(entries, 0, NOON_MS)] == [5.0]
 
 
+def test_versions_count_by_when_they_became_known_and_then_by_number_as_in_the_lake() -> None:
+    stream = a_run(version=2, known_at_ms=NOON_MS + 100, distance_m=5_000.0)
+    backfilled = a_run(version=3, known_at_ms=NOON_MS + 100, distance_m=6_000.0)
+    after_it = [a_run(version=version, known_at_ms=NOON_MS + 200, distance_m=7_000.0) for version in (2, 3)]
+    for last in after_it:
+        for order in ([stream, backfilled, last], [last, backfilled, stream], [backfilled, last, stream]):
+            assert [run.distance_km for run in past_runs(kept_of(order), 0, NOON_MS)] == [7.0]
+    assert not keep(kept_of([after_it[0]]), run_entry(backfilled)).is_news
+
+
 def test_a_session_that_is_open_or_withdrawn_does_not_count() -> None:
     entries = kept_of([a_run(), a_run(NOON_MS + DAY_MS, status="open"), a_run(NOON_MS + 1, status="withdrawn")])
     assert newest_ms(entries) == NOON_MS

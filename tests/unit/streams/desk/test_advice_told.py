@@ -15,11 +15,14 @@ from tests.unit.streams.desk.building import DAY_MS, NOON_MS
 SUNDAY_MS = NOON_MS + 6 * DAY_MS
 
 
-def say(told: np.void, kind: InsightKind, event: int, at_ms: int, custody: Custody, version: int = 1) -> bool:
+def say(
+    told: np.void, kind: InsightKind, event: int, at_ms: int, custody: Custody, version: int = 1, known_ms: int = 0
+) -> bool:
     """Whether it was said."""
-    may = may_speak(told, kind, event, version, at_ms, custody) and fits_week(told, kind, event, at_ms, custody)
+    order = known_ms, version
+    may = may_speak(told, kind, event, order, at_ms, custody) and fits_week(told, kind, event, at_ms, custody)
     if may:
-        note(told, kind, event, version, at_ms, custody)
+        note(told, kind, event, order, at_ms, custody)
     return may
 
 
@@ -62,6 +65,18 @@ def test_a_correction_is_told_once_again_and_does_not_count_twice() -> None:
     assert not say(told, "next_session", 1, NOON_MS, custody, version=3)
     assert say(told, "next_session", 1, NOON_MS, custody, version=4)
     assert say(told, "fatigue", 1, NOON_MS, custody)
+
+
+def test_what_a_backfill_corrected_is_told_again_and_so_is_what_the_stream_learns_after_it_whatever_their_numbers() -> (
+    None
+):
+    told, custody = np.zeros(1, TOLD)[0], a_custody(insights_per_week=2)
+    assert say(told, "next_session", 1, NOON_MS, custody, version=2, known_ms=100)
+    assert say(told, "next_session", 1, NOON_MS, custody, version=3, known_ms=200)
+    assert say(told, "next_session", 1, NOON_MS, custody, version=3, known_ms=300)
+    assert say(told, "next_session", 1, NOON_MS, custody, version=2, known_ms=400)
+    assert not say(told, "next_session", 1, NOON_MS, custody, version=2, known_ms=400)
+    assert not say(told, "next_session", 1, NOON_MS, custody, version=9, known_ms=200)
 
 
 def test_each_owner_has_a_week_of_their_own() -> None:
