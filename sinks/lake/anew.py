@@ -100,12 +100,13 @@ def opened(kafka: str, address: str, place: str, table: str, inputs: Sequence[In
         raise DecisionError(
             f"Table {table!r} is not fed by a topic, so Kafka cannot give it back: put its files back from a backup."
         )
-    extents = Topics(kafka).extents([entry.topic])
     # A deletion that goes into the catalogue leaves its file, broken as it is, for readers to open.
     with closing(Way()) as way, closed(open_writer(address, place, inlined_rows=0, way=way)) as writer:
         with outside("read the lake's snapshots"):
             without_cache(writer)
             rows = writer.execute(f"SELECT snapshot_id FROM ducklake_snapshots('{LAKE}')").fetchall()
+        # After the snapshots: a sink at work moves on, and what it has read by now, Kafka has by then.
+        extents = Topics(kafka).extents([entry.topic])
         yield Lake(kafka, address, place, writer, way, entry, extents, sorted(number for (number,) in rows))
 
 

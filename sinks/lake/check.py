@@ -1,4 +1,6 @@
-"""Whether the lake is whole: its files, its positions, its rows. Changes nothing but the list of digests.
+"""Whether the lake is whole: its files, its positions, its rows.
+
+Changes nothing but the list of digests, and the size of a file that is back from a backup (`sinks.lake.stand_in`).
 
 In:         catalogue, files, and what Kafka says of the topics.
 Out:        a `Report`; digests of files that had none (see `sinks.lake.digests`).
@@ -25,6 +27,7 @@ from sinks.lake.connection import open_reader, outside
 from sinks.lake.damage import Examined, examine, glance, without_cache
 from sinks.lake.files import LakeFile, all_paths, catalogue, needed
 from sinks.lake.row_keys import KEYS, repeated
+from sinks.lake.stand_in import settle
 from sinks.lake.storage import is_remote
 from sinks.lake.tables import columns_in_lake
 from sinks.lake.topics import Topics
@@ -108,6 +111,7 @@ def check(
         OutsideError: it holds no lake.
     """
     report = Report()
+    settle(address)
     with closing(open_reader(address, place)) as reader:
         with outside("read the lake"):
             without_cache(reader)
@@ -168,14 +172,15 @@ def _still_needed(address: str, faults: list[FileFault], *, by_all_snapshots: bo
 def _misfits(kafka: str, reader: duckdb.DuckDBPyConnection, inputs: Sequence[Input]) -> list[str]:
     """What is wrong between positions and topics, a line for each topic."""
     try:
-        extents = Topics(kafka).extents([entry.topic for entry in inputs])
-    except OutsideError as error:
-        return [f"The positions were not compared with the topics: {error}"]
-    try:
+        # Before the topics: a sink at work moves on, and what it has read by now, Kafka has by then.
         with outside("read the lake's positions"):
             kept = positions.read(reader, [entry.topic for entry in inputs])
     except OutsideError as error:
         return [str(error)]
+    try:
+        extents = Topics(kafka).extents([entry.topic for entry in inputs])
+    except OutsideError as error:
+        return [f"The positions were not compared with the topics: {error}"]
     lines = []
     for entry in inputs:
         ours = {place: position for place, position in kept.items() if place[0] == entry.topic}

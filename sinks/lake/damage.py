@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,6 +71,43 @@ def glance(reader: duckdb.DuckDBPyConnection, file: LakeFile) -> Examined:
     if size_bytes != file.size_bytes:
         return Examined(f"the file has {size_bytes:,} bytes, the catalogue says {file.size_bytes:,}", opens=opens)
     return Examined("" if opens else "its footer cannot be read", opens=opens)
+
+
+def empty_columns(files: Sequence[LakeFile]) -> list[str]:
+    """Columns without any value in all of these files, as the catalogue knows it."""
+    return [
+        name
+        for name in files[0].bounds
+        if all(name in file.bounds and file.bounds[name].nulls == file.row_count for file in files)
+    ]
+
+
+def other_values(
+    connection: duckdb.DuckDBPyConnection, table: str, names: Collection[str], files: Sequence[LakeFile]
+) -> str:
+    """In which of these columns the table has values that none of the files can have had, in words; or empty.
+
+    Files without deleted rows had their least and greatest values: the table must have them too.
+    """
+    shape = connection.execute(f"DESCRIBE {table}").fetchall()
+    types = {str(name): str(kind) for name, kind, *_ in shape if name in names and kind in EXACTLY_BOUNDED}
+    for name, kind in types.items():
+        bounds = [(file.bounds[name].least, file.bounds[name].greatest) for file in files if name in file.bounds]
+        if len(bounds) < len(files) or any(None in pair for pair in bounds):
+            continue
+        row = connection.execute(
+            f"SELECT min(t.{_name(name)}), max(t.{_name(name)}), min(b.least::{kind}), max(b.greatest::{kind}) "
+            f"FROM {table} AS t, (SELECT unnest(?) AS least, unnest(?) AS greatest) AS b",
+            [[least for least, _ in bounds], [greatest for _, greatest in bounds]],
+        ).fetchone()
+        assert row is not None, "an aggregate has a row"
+        least, greatest, known_least, known_greatest = row
+        is_exact = not any(file.deleted for file in files)
+        if least < known_least or greatest > known_greatest or (is_exact and row[:2] != row[2:]):
+            return (
+                f"{name} goes from {least} to {greatest}, in the files it went from {known_least} to {known_greatest}"
+            )
+    return ""
 
 
 def _size(reader: duckdb.DuckDBPyConnection, path: str) -> int | None:

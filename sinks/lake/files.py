@@ -34,6 +34,7 @@ class LakeFile:
         since: First snapshot that needs it.
         until: First snapshot that needs it no more; None: the newest does.
         newest: Youngest snapshot whose rows are in it; a merged file holds rows of several.
+        data_file_id: Of a file of deletions, the file that they are of; of any other, its own.
         row_count: As it was written.
         deleted: Rows of it that count no more.
         bounds: By column, as far as the catalogue has any.
@@ -51,6 +52,7 @@ class LakeFile:
     size_bytes: int
     footer_bytes: int
     bounds: Mapping[str, ColumnBounds]
+    data_file_id: int
 
     @property
     def is_current(self) -> bool:
@@ -101,14 +103,14 @@ def needed(connection: psycopg.Connection[dict[str, Any]], *, by_all_snapshots: 
             size_bytes=row["file_size_bytes"],
             footer_bytes=row["footer_size"],
             bounds=bounds.get(row["file_id"], {}),
+            data_file_id=row["data_file_id"],
         )
         for row in found
     ]
     if by_all_snapshots:
         return files
     opened = {file.file_id for file in files if file.kind == "data" and file.is_current}
-    of_data = {row["file_id"]: row["data_file_id"] for row in found}
-    return [file for file in files if of_data[file.file_id] in opened]
+    return [file for file in files if file.data_file_id in opened]
 
 
 def all_paths(connection: psycopg.Connection[dict[str, Any]]) -> set[str]:

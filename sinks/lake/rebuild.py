@@ -15,16 +15,17 @@ from datetime import date
 
 from schemas.errors import DecisionError, OutsideError
 from schemas.lake import INPUTS, Input
-from sinks.lake import stand_in
 from sinks.lake.anew import Lake, Made, Progress, keep_digests, opened, require_needed
 from sinks.lake.care import only_maintainer
 from sinks.lake.check import FileFault
 from sinks.lake.connection import LAKE, open_reader, outside
 from sinks.lake.exchange import Exchanged, changed_rows, exchange
-from sinks.lake.files import catalogue
+from sinks.lake.files import LakeFile, catalogue, needed
 from sinks.lake.reread import BATCH_ROWS, READ_ANEW
 from sinks.lake.roll_up import lies_on, rolled_days
+from sinks.lake.row_keys import key_columns
 from sinks.lake.spans import Moment, is_held, spans
+from sinks.lake.stand_in import standing_in
 
 _APPENDS = ("tables_inserted_into", "inlined_insert")
 """Changes of a snapshot that leave the rows of older ones, and their snapshots' numbers, as they are."""
@@ -54,10 +55,10 @@ def rebuild(
 
     Args:
         faults: Damaged files of the table, that the snapshot must not need.
-        accept_fewer: Commit even if the table has fewer rows then.
+        accept_fewer: Commit even if the table loses rows by it, or nobody can tell.
     Raises:
-        DecisionError: Kafka does not hold what is needed, or has fewer rows, or a damaged file is of a day that was
-            rolled up. Nothing has changed.
+        DecisionError: Kafka does not hold what is needed, or rows that the table has would be lost, or a damaged file
+            is of a day that was rolled up. Nothing has changed.
         OutsideError: another system stands in the way.
     """
     if any(entry.table.name == table and entry.is_compacted for entry in inputs):
@@ -90,52 +91,86 @@ def rebuild(
         paths = [fault.file.path for fault in faults]
         if dry_run:
             return Made(table, since.name, offsets, files=paths, rolled_up=rolled)
+        if paths and since.snapshot is None and not accept_fewer:
+            _require_the_beginning(lake, table, paths)
         # 1 read anew
         lake.read_anew(since, until, progress)
-        try:
-            # 2 put stand-ins in the place of damaged files
-            for fault in faults:
-                stand_in.put(address, fault.file)
+        files = _unreadable(address, faults)
+        # 2 put stand-ins in the place of damaged files
+        with standing_in(address, files):
             # 3 take all rows out and the others in
             done = exchange(
                 lake.writer,
                 lake.way,
                 address,
                 table,
-                lambda: _replace(lake, since, until, paths, rolled, accept_fewer=accept_fewer),
+                lambda: _replace(lake, since, until, files, rolled, accept_fewer=accept_fewer),
             )
-        except BaseException:
-            for fault in faults:
-                stand_in.take_away(address, fault.file)
-            raise
         # 4 take digests of the new files
         keep_digests(address, place, table)
         return Made(table, since.name, offsets, done.removed, done.added, paths, rolled)
 
 
+def _unreadable(address: str, faults: Sequence[FileFault]) -> list[LakeFile]:
+    """Damaged files, and those of which the deletions cannot be read, before them: no row of these counts any more."""
+    files = [fault.file for fault in faults]
+    of_lists = {file.data_file_id for file in files if file.kind == "delete"} - {file.file_id for file in files}
+    with catalogue(address) as connection:
+        return [file for file in needed(connection) if file.kind == "data" and file.file_id in of_lists] + files
+
+
+def _require_the_beginning(lake: Lake, table: str, paths: Sequence[str]) -> None:
+    """Nothing, where Kafka has all that it ever had: what was in files that cannot be read, nobody can compare."""
+    for (topic, partition), extent in lake.extents.items():
+        if extent.start_offset > 0:
+            raise DecisionError(
+                f"Table {table!r}: nobody can tell whether Kafka has the rows of {', '.join(paths)}: partition "
+                f"{partition} of topic {topic!r} begins at offset {extent.start_offset}. Put back what is damaged from "
+                "a backup, or take a snapshot: --from-snapshot. To go on with what Kafka has: --accept-fewer."
+            )
+
+
 def _replace(
-    lake: Lake, since: Moment, until: Moment, damaged: Sequence[str], rolled: Sequence[date], *, accept_fewer: bool
+    lake: Lake, since: Moment, until: Moment, damaged: Sequence[LakeFile], rolled: Sequence[date], *, accept_fewer: bool
 ) -> Exchanged:
     table = lake.entry.table.name
     _refuse_disturbed(lake, until)
     # Damaged files first: no value of them can be read, the number of its snapshot neither.
-    removed = changed_rows(
+    changed_rows(
         lake.writer,
         f'DELETE FROM "{table}" WHERE filename IN (SELECT unnest(?::VARCHAR[]))',
-        [[lake.way.path(path) for path in damaged]],
+        [[lake.way.path(file.path) for file in damaged if file.kind == "data"]],
     )
+    removed = sum(file.live_rows for file in damaged if file.kind == "data")
     days = ", ".join(f"DATE '{day}'" for day in rolled)
     is_open = f"{lake.entry.table.by_day}::DATE NOT IN ({days})" if rolled else "true"
-    removed += changed_rows(lake.writer, f'DELETE FROM "{table}" WHERE snapshot_id <= {until.snapshot:d} AND {is_open}')
+    anew = f"snapshot_id <= {until.snapshot:d} AND {is_open}"
+    key = key_columns(table)
+    lake.writer.execute(f'CREATE OR REPLACE TEMP TABLE had AS SELECT {key} FROM "{table}" WHERE {anew}')
+    removed += changed_rows(lake.writer, f'DELETE FROM "{table}" WHERE {anew}')
     added = changed_rows(lake.writer, f'INSERT INTO "{table}" SELECT * FROM {READ_ANEW} WHERE {is_open}')
     if since.snapshot is not None:
         added += _insert_as_of(lake, since.snapshot, is_open)
-    if added < removed and not accept_fewer:
+    if not accept_fewer:
+        _refuse_loss(lake, key, removed, added)
+    return Exchanged(removed, added)
+
+
+def _refuse_loss(lake: Lake, key: str, removed: int, added: int) -> None:
+    """Rows are compared, not only counted: others may have come in their place, deleted ones say."""
+    table = lake.entry.table.name
+    row = lake.writer.execute(
+        f"SELECT count(*), any_value(CAST(lost AS VARCHAR)) "
+        f'FROM (FROM had EXCEPT ALL SELECT {key} FROM "{table}") AS lost'
+    ).fetchone()
+    assert row is not None, "an aggregate has a row"
+    lost = max(int(row[0]), removed - added)
+    if lost > 0:
+        which = f" (one of them: {row[1]})" if row[0] else ""
         raise DecisionError(
-            f"Table {table!r} would have {added:,} rows instead of {removed:,}: the others are not in Kafka, or were "
+            f"Table {table!r} would lose {lost:,} of its {removed:,} rows{which}: they are not in Kafka, or were "
             "stored twice. Nothing has changed. To go on with that: --accept-fewer."
         )
-    return Exchanged(removed, added)
 
 
 def _insert_as_of(lake: Lake, snapshot: int, condition: str) -> int:

@@ -13,17 +13,19 @@ from contextlib import closing, nullcontext
 
 from schemas.errors import DecisionError
 from schemas.lake import INPUTS, Input
-from sinks.lake import digests, stand_in
+from sinks.lake import digests
 from sinks.lake.anew import Lake, Made, Progress, keep_digests, opened, require_needed
 from sinks.lake.care import only_maintainer
 from sinks.lake.check import FileFault, look_at
 from sinks.lake.connection import open_reader
-from sinks.lake.damage import without_cache
+from sinks.lake.damage import empty_columns, other_values, without_cache
 from sinks.lake.exchange import Exchanged, changed_rows, exchange
 from sinks.lake.files import LakeFile, catalogue, needed
 from sinks.lake.reread import READ_ANEW
 from sinks.lake.roll_up import lies_on, rolled_days
+from sinks.lake.row_keys import KEYS
 from sinks.lake.spans import Moment, oldest_since, spans, youngest_before
+from sinks.lake.stand_in import settle, standing_in
 
 
 def damaged(
@@ -34,6 +36,7 @@ def damaged(
     Raises:
         UnreachableError: the catalogue does not answer.
     """
+    settle(address)
     with closing(open_reader(address, place)) as reader, catalogue(address) as connection:
         without_cache(reader)
         files = [file for file in needed(connection) if not tables or file.table in tables]
@@ -58,12 +61,13 @@ def restore(
     """Puts the rows of damaged files of one table back, all others are left alone.
 
     What Kafka has since the youngest kept snapshot before the files, less what the whole files have of it, must be as
-    many rows as the damaged files had; else, all that Kafka has is tried.
+    many rows as the damaged files had, with keys between the same bounds; else, all that Kafka has is tried. Columns
+    that were empty in all of the files stay empty: retention may have seen to that.
 
     Args:
         faults: Of `damaged`, all of one table.
     Raises:
-        DecisionError: Kafka does not hold what is needed, or gives another number of rows. Nothing has changed.
+        DecisionError: Kafka does not hold what is needed, or gives other rows. Nothing has changed.
         OutsideError: another system stands in the way.
     """
     files = [fault.file for fault in faults]
@@ -71,7 +75,8 @@ def restore(
     if any(file.kind == "delete" for file in files):
         raise DecisionError(
             f"Table {table!r}: which of its rows are deleted cannot be read, and Kafka does not know it. Put "
-            f"{next(file.path for file in files if file.kind == 'delete')} back from a backup."
+            f"{next(file.path for file in files if file.kind == 'delete')} back from a backup, or make the table anew, "
+            f"deleted rows too: `vaxel lake rebuild --from-kafka --table {table}`."
         )
     alone = nullcontext() if dry_run else only_maintainer(address)
     with alone, opened(kafka, address, place, table, inputs) as lake:
@@ -94,10 +99,10 @@ def restore(
                 return Made(table, moment.name, offsets, files=paths)
             try:
                 done = _attempt(lake, files, moment, until, progress)
-            except _OtherNumberError as other:
-                if other.found < wanted and since is not None:
+            except _OtherRowsError as other:
+                if other.found <= wanted and since is not None:
                     continue
-                raise DecisionError(_unequal(table, wanted, other.found, paths)) from other
+                raise DecisionError(_unequal(table, wanted, other, paths)) from other
             # 4 take digests of the new files
             keep_digests(address, place, table)
             return Made(table, moment.name, offsets, done.removed, done.added, paths)
@@ -116,26 +121,20 @@ def _attempt(lake: Lake, files: Sequence[LakeFile], since: Moment, until: Moment
     """
     # 1 read anew
     lake.read_anew(since, until, progress)
-    try:
-        # 2 put stand-ins in the place of the files
-        for file in files:
-            stand_in.put(lake.address, file)
+    # 2 put stand-ins in the place of the files
+    with standing_in(lake.address, files):
         # 3 take the files out and the rows in
         return exchange(
             lake.writer, lake.way, lake.address, lake.entry.table.name, lambda: _replace(lake, files, since)
         )
-    except BaseException:
-        for file in files:
-            stand_in.take_away(lake.address, file)
-        raise
 
 
-class _OtherNumberError(Exception):
-    """Kafka gives another number of rows than the damaged files had."""
+class _OtherRowsError(Exception):
+    """Kafka gives other rows than the damaged files had: another number, or with values that none of those had."""
 
-    def __init__(self, found: int) -> None:
-        super().__init__(found)
-        self.found = found
+    def __init__(self, found: int, difference: str = "") -> None:
+        super().__init__(found, difference)
+        self.found, self.difference = found, difference
 
 
 def _replace(lake: Lake, files: Sequence[LakeFile], since: Moment) -> Exchanged:
@@ -147,12 +146,19 @@ def _replace(lake: Lake, files: Sequence[LakeFile], since: Moment) -> Exchanged:
     )
     # What was rewritten since has a younger number, so there is no upper end.
     younger = "" if since.snapshot is None else f"WHERE snapshot_id > {since.snapshot:d}"
-    added = changed_rows(
-        lake.writer,
-        f'INSERT INTO "{table}" SELECT * FROM {READ_ANEW} EXCEPT ALL SELECT * FROM "{table}" {younger}',
+    key = ", ".join(KEYS[table])
+    # What retention has emptied since stays empty; what it emptied in whole files too, so rows are told by their keys.
+    emptied = ", ".join(f'NULL AS "{name}"' for name in empty_columns(files))
+    lake.writer.execute(
+        f"CREATE OR REPLACE TEMP TABLE put_back AS SELECT * {f'REPLACE ({emptied})' if emptied else ''} "
+        f'FROM {READ_ANEW} AS anew WHERE NOT EXISTS (SELECT 1 FROM (SELECT {key} FROM "{table}" {younger}) AS whole '
+        f"WHERE {' AND '.join(f'whole.{name} IS NOT DISTINCT FROM anew.{name}' for name in KEYS[table])})"
     )
+    added = changed_rows(lake.writer, f'INSERT INTO "{table}" SELECT * FROM put_back')
     if not removed == added == sum(file.live_rows for file in files):
-        raise _OtherNumberError(added)
+        raise _OtherRowsError(added)
+    if difference := other_values(lake.writer, "put_back", KEYS[table], files):
+        raise _OtherRowsError(added, difference)
     return Exchanged(removed, added)
 
 
@@ -163,14 +169,15 @@ def _unknown(table: str, paths: Sequence[str]) -> str:
     )
 
 
-def _unequal(table: str, wanted: int, found: int, paths: Sequence[str]) -> str:
-    why = (
-        "Kafka no longer has the rest, or others than the sink had stored it"
-        if found < wanted
-        else "some were deleted since, and would come back"
-    )
+def _unequal(table: str, wanted: int, other: _OtherRowsError, paths: Sequence[str]) -> str:
+    if other.difference:
+        why = f"but they are others: {other.difference}"
+    elif other.found < wanted:
+        why = "Kafka no longer has the rest, or others than the sink had stored it"
+    else:
+        why = "some were deleted since, and would come back"
     return (
-        f"Cannot restore table {table!r}: its damaged files had {wanted:,} rows, Kafka has {found:,} that are in no "
-        f"other file: {why}. Nothing has changed. Put {', '.join(paths)} back from a backup, or make the table anew: "
-        f"`vaxel lake rebuild --from-kafka --table {table}`."
+        f"Cannot restore table {table!r}: its damaged files had {wanted:,} rows, Kafka has {other.found:,} that are "
+        f"in no other file: {why}. Nothing has changed. Put {', '.join(paths)} back from a backup, or make the table "
+        f"anew: `vaxel lake rebuild --from-kafka --table {table}`."
     )

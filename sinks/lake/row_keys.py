@@ -30,9 +30,14 @@ KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 """Tables that record systems tell are left out: they may tell the same revision again."""
 
 
+def key_columns(table: str) -> str:
+    """The columns, as in SQL; where none are named, all."""
+    return ", ".join(f'"{name}"' for name in KEYS.get(table, ())) or "*"
+
+
 def repeated(table: Table) -> str:
     """SQL for the number of keys that have more than one row, and one of them as text."""
-    key = ", ".join(f'"{name}"' for name in KEYS[table.name])
+    key = key_columns(table.name)
     return (
         f"SELECT count(*), any_value(CAST(row({key}) AS VARCHAR)) FROM "
         f'(SELECT {key} FROM "{table.name}" GROUP BY {key} HAVING count(*) > 1)'

@@ -39,7 +39,8 @@ def rebuild(
         str | None, typer.Option(metavar="TIME", help="As --from-snapshot, with the one of that time (UTC).")
     ] = None,
     accept_fewer: Annotated[
-        bool, typer.Option("--accept-fewer", help="Go on even where the table has fewer rows then.")
+        bool,
+        typer.Option("--accept-fewer", help="With --from-... or --as-of: go on even where the table loses rows by it."),
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be read anew.")] = False,
     data_dir: DataDir = DEFAULT_DATA_DIR,
@@ -48,7 +49,7 @@ def rebuild(
     """Make tables anew from Kafka. Without --from-...: only the rows of files that `vaxel lake check` finds damaged.
 
     Readers see a table as it was, and then as it is. Sinks go on meanwhile; their positions stay where they are. Rows
-    are counted before anything is committed: where Kafka no longer holds all of them, nothing changes and exit code 4
+    are compared before anything is committed: where Kafka no longer holds all of them, nothing changes and exit code 4
     tells it. Older snapshots keep what they had, damaged files too: time travel into them fails at those.
 
     Days that `vaxel lake maintain` has rolled up stay as they are. Rows and values that it has deleted by age come back
@@ -61,6 +62,11 @@ def rebuild(
 
     if sum((from_kafka, from_snapshot is not None, as_of is not None)) > 1:
         raise UsageError("give one of --from-kafka, --from-snapshot and --as-of")
+    if accept_fewer and not from_kafka and from_snapshot is None and as_of is None:
+        raise UsageError(
+            "--accept-fewer goes with --from-kafka, --from-snapshot or --as-of: damaged files alone get back "
+            "all of their rows, or none"
+        )
     fed = [entry.table.name for entry in INPUTS]
     unknown = [name for name in table or [] if name not in fed]
     if unknown:

@@ -17,8 +17,8 @@ from schemas.retention import DAY_MS, HOUR_MS
 from sinks.lake.connection import open_writer
 from sinks.lake.flushing import take_positions_back
 from tests.integration.lake.conftest import ROOT, ROWS_IN_A_FRAME, Lake
+from tests.integration.lake.rebuilding import assert_same, rows_of
 from tests.integration.lake.test_check import checked, files_of, flip
-from tests.integration.lake.test_rebuild import assert_same, rows_of
 from tests.integration.lake.wire import wire_to
 
 pytestmark = [pytest.mark.kafka, pytest.mark.postgres]

@@ -22,12 +22,11 @@ from sinks.lake.exchange import Exchanged, changed_rows, exchange
 from sinks.lake.rebuild import rebuild
 from sinks.lake.restore import damaged, restore
 from tests.integration.lake.conftest import ROWS_IN_A_FRAME, Lake, a_frame
-from tests.integration.lake.test_check import checked, files_of
-from tests.integration.lake.test_rebuild import (
+from tests.integration.lake.rebuilding import (
     CYCLES,
     READINGS,
     assert_same,
-    filled,
+    fill,
     footer,
     page,
     rebuilt,
@@ -35,13 +34,17 @@ from tests.integration.lake.test_rebuild import (
     rows_of,
     snapshots,
 )
-
-__all__ = ["filled"]
+from tests.integration.lake.test_check import checked, files_of
 
 pytestmark = [pytest.mark.kafka, pytest.mark.postgres]
 
 LATER_MS = 1_767_225_600_000 + 2 * DAY_MS
 HOURS = "SELECT hour_at::DATE, sum(readings)::BIGINT, sum(span_ms)::BIGINT FROM washer_hours GROUP BY 1 ORDER BY 1"
+
+
+@pytest.fixture
+def filled(lake: Lake) -> Lake:
+    return fill(lake)
 
 
 def rolled_up(lake: Lake) -> None:

@@ -10,8 +10,8 @@ from pyarrow.fs import LocalFileSystem, S3FileSystem, copy_files
 
 from schemas.errors import OutsideError
 from tests.integration.lake.conftest import ROWS_IN_A_FRAME, Lake
+from tests.integration.lake.rebuilding import assert_same, page, rebuilt, restored, rows_of
 from tests.integration.lake.test_check import checked, files_of
-from tests.integration.lake.test_rebuild import assert_same, page, rebuilt, restored, rows_of
 from tests.integration.lake.test_s3 import remote, server
 from tests.s3 import KEY_ID, SECRET, S3Server
 

@@ -1,0 +1,175 @@
+"""Rebuild and restore lose no row silently, also where as many others come in their place, and harm no file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from schemas.errors import DecisionError, OutsideError
+from sinks.lake.connection import open_writer
+from sinks.lake.crash_points import VARIABLE
+from sinks.lake.topics import Topics
+from tests.integration.lake.conftest import ROWS_IN_A_FRAME, Lake
+from tests.integration.lake.rebuilding import (
+    HARMS,
+    assert_same,
+    delete_below,
+    fill,
+    page,
+    rebuilt,
+    restored,
+    restoring,
+    rows_of,
+    snapshots,
+)
+from tests.integration.lake.test_check import checked, files_of
+
+pytestmark = [pytest.mark.kafka, pytest.mark.postgres]
+
+DEVICES = "SELECT DISTINCT device_id FROM readings_washer"
+
+
+@pytest.fixture
+def filled(lake: Lake) -> Lake:
+    return fill(lake)
+
+
+def delete(lake: Lake, condition: str) -> None:
+    with open_writer(lake.catalog, lake.files, inlined_rows=0) as writer:
+        writer.execute(f"DELETE FROM readings_washer WHERE {condition}")
+
+
+def forget_all_but_the_newest(lake: Lake) -> None:
+    with open_writer(lake.catalog, lake.files) as writer:
+        older = snapshots(lake)[:-1]
+        writer.execute(f"CALL ducklake_expire_snapshots('lake', versions => {older})")
+
+
+def test_rows_that_only_the_lake_has_are_not_exchanged_for_as_many_others(filled: Lake) -> None:
+    delete(filled, "device_id IN ('w-2', 'w-3', 'w-4', 'w-5')")
+    before = rows_of(filled)
+    delete_below(filled, 2)  # w-0 and w-1 are in the lake only
+    with pytest.raises(DecisionError, match=r"would lose 600 of its 1,200 rows \(one of them: .*w-[01]"):
+        rebuilt(filled)
+    assert_same(rows_of(filled), before)
+    made = rebuilt(filled, accept_fewer=True)
+    assert (made.removed, made.added) == (4 * ROWS_IN_A_FRAME, 6 * ROWS_IN_A_FRAME)
+    assert filled.ask(f"SELECT count(*) FROM ({DEVICES}) WHERE device_id IN ('w-0', 'w-1')") == [(0,)]
+
+
+def test_rows_of_a_damaged_file_are_not_exchanged_for_as_many_others(filled: Lake) -> None:
+    first, other, *_ = files_of(filled)
+    assert first.row_count == other.row_count
+    delete(filled, f"filename = '{other.path}'")
+    forget_all_but_the_newest(filled)
+    page(Path(first.path))
+    delete_below(filled, 2)
+    content = Path(first.path).read_bytes()
+    with pytest.raises(DecisionError, match=r"but they are others: seq goes from \d+ to \d+, in the files it"):
+        restored(filled)
+    assert Path(first.path).read_bytes() == content
+    with pytest.raises(DecisionError, match=r"nobody can tell whether Kafka has the rows .* begins at offset 2"):
+        rebuilt(filled)
+    assert Path(first.path).read_bytes() == content
+
+
+def test_what_retention_has_emptied_stays_empty_in_a_restored_file(lake: Lake) -> None:
+    lake.produce(range(2))
+    lake.sink(2 * ROWS_IN_A_FRAME)
+    with open_writer(lake.catalog, lake.files) as writer:
+        writer.execute("UPDATE readings_washer SET energy_wh = NULL")
+        forget_all_but_the_newest(lake)
+        writer.execute("CALL ducklake_rewrite_data_files('lake', delete_threshold => 0.0)")
+    assert checked(lake).is_whole
+    before = lake.ask("SELECT * EXCLUDE energy_wh FROM readings_washer ORDER BY seq, measured_at")
+    (file,) = files_of(lake)
+    page(Path(file.path))
+    restored(lake)
+    assert lake.ask("SELECT count(*), count(energy_wh) FROM readings_washer") == [(2 * ROWS_IN_A_FRAME, 0)]
+    assert lake.ask("SELECT * EXCLUDE energy_wh FROM readings_washer ORDER BY seq, measured_at") == before
+
+
+@pytest.mark.parametrize("failing", ["fsync", "rename", "replace"])
+def test_a_stand_in_that_cannot_be_put_leaves_the_damaged_file_where_it_was(
+    filled: Lake, failing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = rows_of(filled)
+    file = files_of(filled)[1]
+    page(Path(file.path))
+    content = Path(file.path).read_bytes()
+
+    place, full = os if failing == "fsync" else Path, True
+    works = getattr(place, failing)
+
+    def fails_once(*arguments: object) -> object:
+        nonlocal full
+        if full:
+            full = False
+            raise OSError(28, "No space left on device")
+        return works(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(place, failing, fails_once)
+        with pytest.raises(OutsideError, match="No space left"):
+            restored(filled)
+    assert Path(file.path).read_bytes() == content
+    assert not [name for name in os.listdir(Path(file.path).parent) if not name.endswith(".parquet")]
+    restored(filled)
+    assert_same(rows_of(filled), before)
+
+
+@pytest.mark.parametrize("harm", [page, Path.unlink])
+def test_a_backup_put_back_after_a_killed_restore_is_known_again(filled: Lake, harm: Callable[[Path], None]) -> None:
+    before = rows_of(filled)
+    file = files_of(filled)[1]
+    backup = Path(file.path).read_bytes()
+    harm(Path(file.path))
+    assert restoring(filled, **{VARIABLE: "rebuild.stand-in-told"}) < 0
+    delete_below(filled, 5)
+    with pytest.raises(DecisionError, match="backup"):
+        restored(filled)
+    Path(file.path).write_bytes(backup)
+    assert checked(filled).is_whole
+    assert_same(rows_of(filled), before)
+
+
+@pytest.mark.parametrize("harm", HARMS)
+def test_a_table_whose_deletions_cannot_be_read_is_made_anew(filled: Lake, harm: Callable[[Path], None]) -> None:
+    before = rows_of(filled)
+    delete(filled, "seq % 7 = 1")
+    checked(filled)
+    (deletions, *_) = [file for file in files_of(filled) if file.kind == "delete"]
+    harm(Path(deletions.path))
+    with pytest.raises(DecisionError, match="make the table anew, deleted rows too"):
+        restored(filled)
+    with pytest.raises(duckdb.Error):
+        filled.ask("SELECT sum(seq) FROM readings_washer")
+    rebuilt(filled)
+    assert_same(rows_of(filled), before)
+    assert checked(filled).is_whole
+
+
+def test_a_sink_that_works_on_makes_neither_check_nor_rebuild_doubt_kafka(
+    filled: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, extents = 8, Topics.extents
+
+    def meanwhile(self: Topics, names: list[str]) -> object:
+        nonlocal asked
+        found = extents(self, names)
+        with monkeypatch.context() as patch:
+            patch.setattr(Topics, "extents", extents)
+            filled.produce(range(asked, asked + 1))
+            filled.sink(ROWS_IN_A_FRAME)
+        asked += 1
+        return found
+
+    monkeypatch.setattr(Topics, "extents", meanwhile)
+    assert checked(filled).topics == []
+    rebuilt(filled)
+    assert asked == 10
+    assert filled.ask("SELECT count(*), count(DISTINCT seq) FROM readings_washer") == [(10 * ROWS_IN_A_FRAME,) * 2]
