@@ -63,28 +63,36 @@ def late(rows: list[Row]) -> Chart:
 
 
 COMPLETENESS = """
-SELECT product, month, verdict, count(*) AS device_months, count(DISTINCT device_id) AS devices
-FROM completeness
-WHERE ($since IS NULL OR month >= $since) AND ($until IS NULL OR month < $until)
-GROUP BY ALL
+WITH chosen AS (
+  SELECT * FROM completeness
+  WHERE ($since IS NULL OR month >= $since) AND ($until IS NULL OR month < $until)
+), of_month AS (
+  -- A device that changed hands within a month has several rows of it.
+  SELECT product, month, count(DISTINCT device_id) AS devices FROM chosen GROUP BY ALL
+)
+SELECT product, month, verdict, count(*) AS device_months, any_value(devices) AS devices
+FROM chosen JOIN of_month USING (product, month)
+GROUP BY product, month, verdict
 ORDER BY product DESC, month DESC, verdict
 """
 
 
 def completeness(rows: list[Row]) -> Chart:
-    """Rows: product, month, verdict, device-months, devices."""
+    """Rows: product, month, verdict, months of devices with it, devices of the month whatever their verdict."""
     panels = []
     verdicts = [verdict for verdict in get_args(CompletenessVerdict) if any(row[2] == verdict for row in rows)]
     for product, of_product in groupby(rows, itemgetter(0)):
         counts: dict[str, dict[str, int]] = {}
-        for _, month, verdict, device_months, _ in of_product:
+        devices: dict[str, int] = {}
+        for _, month, verdict, device_months, of_month in of_product:
             counts.setdefault(f"{month:%b %Y}", {})[verdict] = device_months
+            devices[f"{month:%b %Y}"] = of_month
         sums = {month: sum(found.values()) for month, found in counts.items()}
         parts = [
             (verdict, [100 * counts[month].get(verdict, 0) / sums[month] for month in counts]) for verdict in verdicts
         ]
-        notes = [counted(sums[month], PRODUCTS[product]) for month in counts]
-        panels.append(Bars(f"{PRODUCTS[product].capitalize()}s", "% of devices that month", list(counts), parts, notes))
+        notes = [counted(devices[month], PRODUCTS[product]) for month in counts]
+        panels.append(Bars(f"{PRODUCTS[product].capitalize()}s", "% of months of devices", list(counts), parts, notes))
     return Chart(
         "Has everything arrived that devices counted?",
         f"{counted(sum(row[3] for row in rows), 'month of a device', 'months of devices')} (UTC): the device's own "

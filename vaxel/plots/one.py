@@ -10,6 +10,9 @@ PACE_OVER_S = 30
 SLOWEST_S_PER_KM = 900
 """Slower than that is a pause, and a hole in the line."""
 
+FASTEST_M_PER_S = 12
+"""Nobody runs faster: a first reading that tells more metres tells those of readings before it, too."""
+
 LONGEST_GAP_S = 1
 """A reading speaks for the time since the one before; where it does not reach back to it, nobody knows what was."""
 
@@ -109,14 +112,20 @@ def _without_pauses(rows: list[Row]) -> list[Row]:
 def _pace(rows: list[Row]) -> tuple[list[float], list[float | None]]:
     """Minutes since the start, and the pace there in min/km: the mean of windows that do not overlap.
 
-    Distance is what was run since the run began, so a window's own is the difference of its ends.
+    Distance is what was run since the run began, so a window's own is the difference of its ends. Where a
+    lost upload had the begin, the first window begins at the first reading: nobody knows how long the metres before it
+    took.
     """
     places: list[float] = []
     paces: list[float | None] = []
-    from_ms, from_m = rows[0][8] - rows[0][9], 0.0
-    for row in rows:
-        at_ms, at_m = row[8], row[10]
-        if at_m is None or at_ms - from_ms < PACE_OVER_S * 1000:
+    told = [(row[8], row[10]) for row in rows if row[10] is not None]
+    if not told:
+        return places, paces
+    first_ms, span_ms, first_m = next((row[8], row[9], row[10]) for row in rows if row[10] is not None)
+    is_begin_lost = first_ms - span_ms > LONGEST_GAP_S * 1000 or first_m * 1000 > FASTEST_M_PER_S * span_ms
+    from_ms, from_m = (first_ms, first_m) if is_begin_lost else (first_ms - span_ms, 0.0)
+    for at_ms, at_m in told:
+        if at_ms - from_ms < PACE_OVER_S * 1000:
             continue
         seconds, metres = (at_ms - from_ms) / 1000, at_m - from_m
         slow = metres <= 0 or seconds / metres * 1000 > SLOWEST_S_PER_KM
