@@ -54,9 +54,7 @@ def test_the_guide_says_which_commands_make_its_fleet() -> None:
 
 
 def test_the_two_lines_of_the_guide_are_what_the_command_prints() -> None:
-    told = statements(
-        "host=pg.example port=5432 dbname=lake_catalog user=analyst", "geheim", None, with_password=False
-    )
+    told = statements("host=pg.example dbname=lake_catalog user=analyst", "geheim", None, with_password=False)
     assert f"```sql\n{sql_text(told, {})}\n```" in GUIDE.read_text()
     assert python_text(told, []).replace("'USE lake'", '"USE lake"') in GUIDE.read_text()
 
