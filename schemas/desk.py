@@ -87,9 +87,9 @@ class Insight(Contract):
     session_id: SessionId
     at_ms: Annotated[int, described("The event it follows from", "usage", "ms since 1970 UTC")]
     language: Annotated[str, described("Language of the texts: ISO 639 code", "usage")]
-    title: Annotated[str, described("What to do, in a few words", "usage")]
-    text: Annotated[str, described("What to do and why, with the numbers", "usage")]
-    reason: Annotated[str, described("The rule that speaks, in English, for whoever asks why", "usage")]
+    title: Annotated[str, described("What to do, in a few words", "personal")]
+    text: Annotated[str, described("What to do and why, with the numbers", "personal")]
+    reason: Annotated[str, described("The rule that speaks, in English, for whoever asks why", "personal")]
     evidence: Annotated[str, described("The numbers behind it, units in their names: a JSON object", "health")]
     uses_health: Annotated[bool, described("Whether heart rate or contact times are behind it")]
     version: Annotated[int, described("Version of the session it follows from; the newest counts", unit="1", ge=1)]

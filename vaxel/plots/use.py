@@ -16,7 +16,8 @@ USAGE = f"""
 SELECT product, material, date_trunc('week', coalesce(local_day, started_at::DATE))::DATE AS week,
        CASE product WHEN 'washer' THEN count(*) ELSE sum(distance_m) / 1000 END AS amount,
        (SELECT count(DISTINCT device_id) FROM usage WHERE {within("usage", country="usage.country")}) AS all_devices,
-       min(coalesce(local_day, started_at::DATE)) AS first_day, max(coalesce(local_day, started_at::DATE)) AS last_day
+       min(coalesce(local_day, started_at::DATE)) AS first_day, max(coalesce(local_day, started_at::DATE)) AS last_day,
+       material IN (SELECT material FROM devices WHERE material IS NOT NULL) AS is_registered
 FROM usage
 WHERE {within("usage", country="usage.country")}
 GROUP BY product, material, week
@@ -25,22 +26,25 @@ ORDER BY product DESC, material, week
 
 
 def usage(rows: list[Row]) -> Chart:
-    """Rows: product, material, week, amount, devices of all rows, first and last day seen in the week.
+    """Rows: product, material, week, amount, devices of all rows, first and last day seen in the week, registered.
 
-    A week of which only a part is seen looks like a fall: it is marked so. A week without a row is one without use.
+    A week of which only a part is seen looks like a fall: it is marked so. A week without a row is one without use,
+    from a model's first use on; of one that record systems do not know, a recording say, until its last.
     """
     first, last = min(row[5] for row in rows), max(row[6] for row in rows)
-    weeks = _weeks(min(row[2] for row in rows), max(row[2] for row in rows))
-    are_partial = [week < first or week + timedelta(days=6) > last for week in weeks]
-    hollow = "; hollow: a week of which the lake has seen a part only" if any(are_partial) else ""
-    panels = []
+    newest, has_partial, panels = max(row[2] for row in rows), False, []
     for product, of_product in groupby(rows, itemgetter(0)):
         lines = []
-        for material, of_model in groupby(of_product, itemgetter(1)):
+        for material, found in groupby(of_product, itemgetter(1)):
+            of_model = list(found)
             amounts = {row[2]: float(row[3]) for row in of_model}
+            weeks = _weeks(min(amounts), newest if of_model[0][7] else max(amounts))
+            are_partial = [week < first or week + timedelta(days=6) > last for week in weeks]
+            has_partial = has_partial or any(are_partial)
             lines.append(Line(material, weeks, [amounts.get(week, 0.0) for week in weeks], are_partial))
         title, unit = _UNITS[product]
         panels.append(Lines(f"{title}, by model", "week (Monday)", unit, lines))
+    hollow = "; hollow: a week of which the lake has seen a part only" if has_partial else ""
     return Chart(
         "How much products are used",
         f"{counted(rows[0][4], 'device')} in use, {from_to(first, last)}, days where the device stood{hollow}",
@@ -86,35 +90,46 @@ WITH hours AS (
   WHERE ($since IS NULL OR hour_at >= $since::TIMESTAMP) AND ($until IS NULL OR hour_at < $until::TIMESTAMP)
   GROUP BY ALL
 ), placed AS (
-  SELECT hours.device_id, hours.energy_wh, timezone(usage.time_zone, timezone('UTC', hour_at::TIMESTAMP)) AS local
+  SELECT hours.device_id, hour_at, usage.time_zone, hours.energy_wh,
+         timezone(usage.time_zone, timezone('UTC', hour_at::TIMESTAMP)) AS local
   FROM hours ASOF JOIN usage ON hours.device_id = usage.device_id AND hour_at + INTERVAL '1 hour' > usage.started_at
   WHERE usage.time_zone IS NOT NULL AND ($material IS NULL OR usage.material = $material)
     AND ($country IS NULL OR usage.country = $country)
+), zones AS (
+  SELECT device_id, arg_max(time_zone, hour_at) AS time_zone FROM placed GROUP BY device_id
+), days AS (  -- of each zone those that lie between the two wholly: of the others only some hours were asked for
+  SELECT time_zone, day
+  FROM (SELECT DISTINCT time_zone FROM placed), (SELECT DISTINCT local::DATE AS day FROM placed)
+  WHERE ($since IS NULL OR timezone(time_zone, day::TIMESTAMP) >= timezone('UTC', $since::TIMESTAMP))
+    AND ($until IS NULL OR timezone(time_zone, (day + 1)::TIMESTAMP) <= timezone('UTC', $until::TIMESTAMP))
+), device_days AS (
+  SELECT isodow(day) > 5 AS is_weekend, count(*) AS device_days, list(DISTINCT day) AS days
+  FROM zones JOIN days USING (time_zone) GROUP BY is_weekend
+), energies AS (
+  SELECT isodow(local) > 5 AS is_weekend, hour(local) AS hour, sum(energy_wh) AS energy_wh
+  FROM placed SEMI JOIN days ON days.time_zone = placed.time_zone AND days.day = placed.local::DATE
+  GROUP BY ALL
 )
-SELECT isodow(local) > 5 AS is_weekend, hour(local) AS hour, sum(energy_wh) AS energy_wh,
-       (SELECT count(DISTINCT device_id) FROM placed) AS devices, min(local)::DATE AS first, max(local)::DATE AS last,
-       (SELECT list(DISTINCT local::DATE) FROM placed) AS days
-FROM placed
-GROUP BY is_weekend, hour
+SELECT is_weekend, hour, energy_wh, device_days, days, (SELECT count(*) FROM zones) AS devices
+FROM device_days LEFT JOIN energies USING (is_weekend)
 ORDER BY is_weekend, hour
 """
 
 
 def load_curve(rows: list[Row]) -> Chart:
-    """Rows: is it a weekend, local hour, energy in Wh, devices in all, first and last local day, all local days."""
-    devices, days = rows[0][3], rows[0][6]
-    lines = []
+    """Rows: is it a weekend, local hour, energy in Wh, days of all devices together, local days, devices in all."""
+    lines, devices = [], rows[0][5]
     for is_weekend, name in ((False, "Monday to Friday"), (True, "Saturday and Sunday")):
-        such_days = sum((day.isoweekday() > 5) == is_weekend for day in days)
-        if such_days == 0:
+        such = [row for row in rows if row[0] == is_weekend]
+        if not such:
             continue
-        energy_wh = {row[1]: float(row[2]) for row in rows if row[0] == is_weekend}
-        watts = [energy_wh.get(hour, 0.0) / such_days / devices for hour in range(24)]
-        lines.append(Line(f"{name} ({counted(such_days, 'day')})", list(range(24)), watts))
-    first, last = min(row[4] for row in rows), max(row[5] for row in rows)
+        energy_wh = {row[1]: float(row[2]) for row in such if row[1] is not None}
+        watts = [energy_wh.get(hour, 0.0) / such[0][3] for hour in range(24)]
+        lines.append(Line(f"{name} ({counted(len(such[0][4]), 'day')})", list(range(24)), watts))
+    days = [day for row in rows for day in row[4]]
     return Chart(
         "When washing machines draw power",
-        f"{counted(devices, PRODUCTS['washer'])} in use, {from_to(first, last)}; hours of the day where each stood",
+        f"{counted(devices, PRODUCTS['washer'])} in use, {from_to(min(days), max(days))}; whole days where each stood",
         [Lines("Mean power of a washing machine, by hour of its day", "hour of the local day", "W each", lines)],
     )
 
@@ -246,7 +261,7 @@ PLOTS = (
     Plot("programmes", "Programme mix by country", PROGRAMMES, programmes, "has no wash cycles of known use"),
     Plot(
         "load-curve", "Power by hour of the local day", LOAD_CURVE, load_curve,
-        "has no readings of washing machines whose place is known",
+        "has no whole day of a washing machine whose place is known",
     ),
     Plot(
         "retention", "Share of the units sold in a month that are in use, month by month", RETENTION, retention,

@@ -7,8 +7,8 @@ from datetime import date, datetime, timedelta
 import duckdb
 import pytest
 
-from vaxel.plots import flow, one, product
-from vaxel.plots.chart import Bars
+from vaxel.plots import flow, one, product, use
+from vaxel.plots.chart import Bars, Lines
 from vaxel.plots.plot import Row
 
 MAY = date(2026, 5, 1)
@@ -62,3 +62,26 @@ def test_completeness_names_as_many_devices_as_there_are() -> None:
     assert isinstance(panel, Bars)
     assert panel.notes == ["2 shoes"]
     assert dict(panel.parts) == {"complete": [75.0], "gap": [25.0]}
+
+
+def test_the_load_curve_divides_by_days_that_were_asked_for_wholly() -> None:
+    """A kilowatt at every hour is one all day, though what was asked for begins at 02:00 in Berlin."""
+    lake = duckdb.connect()
+    lake.execute(
+        "CREATE TABLE washer_hours AS SELECT device_id, unnest(generate_series(TIMESTAMP '2026-05-01', "
+        "TIMESTAMP '2026-05-31', INTERVAL '1 hour')) AS hour_at, 1000.0 AS energy_wh "
+        "FROM (VALUES ('w-1'), ('w-2')) AS d(device_id)"
+    )
+    lake.execute(
+        "CREATE TABLE usage AS SELECT device_id, TIMESTAMP '2026-04-30' AS started_at, time_zone, 'WM' AS material, "
+        "'DE' AS country FROM (VALUES ('w-1', 'Europe/Berlin'), ('w-2', 'America/New_York')) AS d(device_id, time_zone)"
+    )
+    monday = datetime(2026, 5, 11)  # noqa: DTZ001
+    asked = {"since": monday, "until": monday + timedelta(days=7), "material": None, "country": None}
+    rows: list[Row] = list(lake.execute(use.LOAD_CURVE, asked).fetchall())
+    chart = use.load_curve(rows)
+    (panel,) = chart.panels
+    assert isinstance(panel, Lines)
+    assert [line.name for line in panel.lines] == ["Monday to Friday (5 days)", "Saturday and Sunday (2 days)"]
+    assert {value for line in panel.lines for value in line.values} == {1000.0}
+    assert chart.told.startswith("2 washing machines in use, 11 May 2026 to 17 May 2026; whole days")

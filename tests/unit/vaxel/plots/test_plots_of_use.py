@@ -26,7 +26,6 @@ def test_usage_counts_cycles_by_model_and_whole_week(lake: KnownLake) -> None:
     assert panel.numbers()[1] == [
         ("WM-1", date(2026, 5, 4), 2.0),
         ("WM-1", date(2026, 5, 11), 2.0),
-        ("WM-2", date(2026, 5, 4), 0.0),
         ("WM-2", date(2026, 5, 11), 1.0),
     ]
     assert chart.told.startswith("2 devices in use, 4 May 2026 to 17 May 2026")
@@ -52,6 +51,19 @@ def test_a_week_without_use_is_a_zero_and_no_hole(lake: KnownLake) -> None:
     for day in (0, 14, 20):
         lake.wash("w-1", days(day))
     assert [row[2] for row in lake.chart("usage").panels[0].numbers()[1]] == [1.0, 0.0, 2.0]
+
+
+def test_a_model_of_the_record_systems_has_zeros_up_to_now_and_a_recording_of_2011_has_none(lake: KnownLake) -> None:
+    lake.add("device_versions", device_id="w-1", revision=1, product="washer", material="WM-1", plant="P")
+    lake.wash("w-1", days(0))
+    lake.wash("w-2", days(13), material="WM-2")
+    lake.wash("plug", datetime(2011, 9, 19, 9), material="plug")  # noqa: DTZ001
+    assert lake.chart("usage").panels[0].numbers()[1] == [
+        ("WM-1", date(2026, 5, 4), 1.0),
+        ("WM-1", date(2026, 5, 11), 0.0),
+        ("WM-2", date(2026, 5, 11), 1.0),
+        ("plug", date(2011, 9, 19), 1.0),
+    ]
 
 
 def test_shoes_are_told_in_kilometres(lake: KnownLake) -> None:
