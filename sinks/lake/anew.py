@@ -123,6 +123,23 @@ def require_needed(address: str, faults: Sequence[FileFault]) -> None:
             raise OutsideError(f"Table {fault.file.table!r} was under maintenance meanwhile: try again.")
 
 
+def require_the_beginning(lake: Lake, paths: Sequence[str]) -> None:
+    """Nothing, where Kafka has all that it ever had: what was in files that cannot be read, nobody can compare.
+
+    Raises:
+        DecisionError: it has not.
+    """
+    for (topic, partition), extent in lake.extents.items():
+        if extent.start_offset > 0:
+            raise DecisionError(
+                f"Table {lake.entry.table.name!r}: nobody can tell whether Kafka has the rows of {', '.join(paths)}: "
+                f"partition {partition} of topic {topic!r} begins at offset {extent.start_offset}. Put back what is "
+                "damaged from a backup, or make the whole table anew: from a snapshot, `vaxel lake rebuild "
+                f"--from-snapshot N --table {lake.entry.table.name}`, or from what Kafka has, with --from-kafka and "
+                "--accept-fewer."
+            )
+
+
 def keep_digests(address: str, place: str, table: str) -> None:
     """Takes the digest of each file of the table that has none, if it reads as the catalogue says."""
     with closing(open_reader(address, place)) as reader, catalogue(address) as connection:

@@ -15,7 +15,7 @@ from datetime import date
 
 from schemas.errors import DecisionError, OutsideError
 from schemas.lake import INPUTS, Input
-from sinks.lake.anew import Lake, Made, Progress, keep_digests, opened, require_needed
+from sinks.lake.anew import Lake, Made, Progress, keep_digests, opened, require_needed, require_the_beginning
 from sinks.lake.care import only_maintainer
 from sinks.lake.check import FileFault
 from sinks.lake.connection import LAKE, open_reader, outside
@@ -92,7 +92,7 @@ def rebuild(
         if dry_run:
             return Made(table, since.name, offsets, files=paths, rolled_up=rolled)
         if paths and since.snapshot is None and not accept_fewer:
-            _require_the_beginning(lake, table, paths)
+            require_the_beginning(lake, paths)
         # 1 read anew
         lake.read_anew(since, until, progress)
         files = _unreadable(address, faults)
@@ -117,17 +117,6 @@ def _unreadable(address: str, faults: Sequence[FileFault]) -> list[LakeFile]:
     of_lists = {file.data_file_id for file in files if file.kind == "delete"} - {file.file_id for file in files}
     with catalogue(address) as connection:
         return [file for file in needed(connection) if file.kind == "data" and file.file_id in of_lists] + files
-
-
-def _require_the_beginning(lake: Lake, table: str, paths: Sequence[str]) -> None:
-    """Nothing, where Kafka has all that it ever had: what was in files that cannot be read, nobody can compare."""
-    for (topic, partition), extent in lake.extents.items():
-        if extent.start_offset > 0:
-            raise DecisionError(
-                f"Table {table!r}: nobody can tell whether Kafka has the rows of {', '.join(paths)}: partition "
-                f"{partition} of topic {topic!r} begins at offset {extent.start_offset}. Put back what is damaged from "
-                "a backup, or take a snapshot: --from-snapshot. To go on with what Kafka has: --accept-fewer."
-            )
 
 
 def _replace(

@@ -14,7 +14,7 @@ from contextlib import closing, nullcontext
 from schemas.errors import DecisionError
 from schemas.lake import INPUTS, Input
 from sinks.lake import digests
-from sinks.lake.anew import Lake, Made, Progress, keep_digests, opened, require_needed
+from sinks.lake.anew import Lake, Made, Progress, keep_digests, opened, require_needed, require_the_beginning
 from sinks.lake.care import only_maintainer
 from sinks.lake.check import FileFault, look_at
 from sinks.lake.connection import open_reader
@@ -23,7 +23,7 @@ from sinks.lake.exchange import Exchanged, changed_rows, exchange
 from sinks.lake.files import LakeFile, catalogue, needed
 from sinks.lake.reread import READ_ANEW
 from sinks.lake.roll_up import lies_on, rolled_days
-from sinks.lake.row_keys import KEYS
+from sinks.lake.row_keys import KEYS, key_columns
 from sinks.lake.spans import Moment, oldest_since, spans, youngest_before
 from sinks.lake.stand_in import settle, standing_in
 
@@ -93,8 +93,12 @@ def restore(
                     f"Cannot restore {wanted:,} rows of table {table!r} from Kafka: {error} Put {', '.join(paths)} "
                     "back from a backup."
                 ) from error
-            if since is None and any(lies_on(file, day) for day in rolled for file in files):
-                raise DecisionError(_unknown(table, paths))
+            if since is None:
+                if any(lies_on(file, day) for day in rolled for file in files):
+                    raise DecisionError(_unknown(table, paths))
+                # Then the bounds of the files are not those of their rows any more, and others may lie within.
+                if any(file.deleted for file in files):
+                    require_the_beginning(lake, paths)
             if dry_run:
                 return Made(table, moment.name, offsets, files=paths)
             try:
@@ -117,7 +121,7 @@ def _attempt(lake: Lake, files: Sequence[LakeFile], since: Moment, until: Moment
     it, they are needed no more. The caller does 4, take digests of the new files: killed before it, `check` does.
 
     Raises:
-        _OtherNumberError: other rows than those of the files; they are as they were.
+        _OtherRowsError: other rows than those of the files; they are as they were.
     """
     # 1 read anew
     lake.read_anew(since, until, progress)
@@ -144,22 +148,32 @@ def _replace(lake: Lake, files: Sequence[LakeFile], since: Moment) -> Exchanged:
         f'DELETE FROM "{table}" WHERE filename IN (SELECT unnest(?))',
         [[lake.way.path(file.path) for file in files]],
     )
-    # What was rewritten since has a younger number, so there is no upper end.
-    younger = "" if since.snapshot is None else f"WHERE snapshot_id > {since.snapshot:d}"
-    key = ", ".join(KEYS[table])
-    # What retention has emptied since stays empty; what it emptied in whole files too, so rows are told by their keys.
-    emptied = ", ".join(f'NULL AS "{name}"' for name in empty_columns(files))
-    lake.writer.execute(
-        f"CREATE OR REPLACE TEMP TABLE put_back AS SELECT * {f'REPLACE ({emptied})' if emptied else ''} "
-        f'FROM {READ_ANEW} AS anew WHERE NOT EXISTS (SELECT 1 FROM (SELECT {key} FROM "{table}" {younger}) AS whole '
-        f"WHERE {' AND '.join(f'whole.{name} IS NOT DISTINCT FROM anew.{name}' for name in KEYS[table])})"
-    )
+    lake.writer.execute(f"CREATE OR REPLACE TEMP TABLE put_back AS {_only_in_kafka(table, files, since)}")
     added = changed_rows(lake.writer, f'INSERT INTO "{table}" SELECT * FROM put_back')
     if not removed == added == sum(file.live_rows for file in files):
         raise _OtherRowsError(added)
-    if difference := other_values(lake.writer, "put_back", KEYS[table], files):
+    if difference := other_values(lake.writer, "put_back", KEYS.get(table, ()), files):
         raise _OtherRowsError(added, difference)
     return Exchanged(removed, added)
+
+
+def _only_in_kafka(table: str, files: Sequence[LakeFile], since: Moment) -> str:
+    """SQL for the rows that were read anew and are in no whole file.
+
+    They are told by their keys: what retention has emptied in whole files, it has not in Kafka. What it has emptied in
+    all of the damaged files stays empty.
+    """
+    # What was rewritten since has a younger number, so there is no upper end.
+    whole = f'FROM "{table}"' + ("" if since.snapshot is None else f" WHERE snapshot_id > {since.snapshot:d}")
+    key = KEYS.get(table)
+    if key is None:  # record systems may tell the same again, and retention takes nothing of it
+        return f"SELECT * FROM {READ_ANEW} EXCEPT ALL SELECT * {whole}"
+    emptied = ", ".join(f'NULL AS "{name}"' for name in empty_columns(files))
+    same = " AND ".join(f'whole."{name}" IS NOT DISTINCT FROM anew."{name}"' for name in key)
+    return (
+        f"SELECT * {f'REPLACE ({emptied})' if emptied else ''} FROM {READ_ANEW} AS anew "
+        f"WHERE NOT EXISTS (SELECT 1 FROM (SELECT {key_columns(table)} {whole}) AS whole WHERE {same})"
+    )
 
 
 def _unknown(table: str, paths: Sequence[str]) -> str:

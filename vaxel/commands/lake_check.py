@@ -137,7 +137,11 @@ def _fault_lines(fault: FileFault, data_dir: Path) -> list[str]:
     if not file.is_current:
         told.append("  Only time travel needs it; it goes when its snapshots expire (`vaxel lake maintain`).")
     elif file.kind == "delete":
-        told.append("  Kafka does not know what was deleted: put the file back from a backup.")
+        anew = command("lake", "rebuild", "--from-kafka", "--table", file.table, data_dir=data_dir)
+        told.append(
+            "  Kafka does not know what was deleted: put the file back from a backup, or make the table anew, deleted "
+            f"rows too: {anew}"
+        )
     else:
         told.append("  Restore it from Kafka: " + command("lake", "rebuild", "--table", file.table, data_dir=data_dir))
     return told

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
 import pytest
+from confluent_kafka import Producer
 
 from schemas.errors import DecisionError, OutsideError
 from sinks.lake.connection import open_writer
@@ -75,6 +77,40 @@ def test_rows_of_a_damaged_file_are_not_exchanged_for_as_many_others(filled: Lak
     with pytest.raises(DecisionError, match=r"nobody can tell whether Kafka has the rows .* begins at offset 2"):
         rebuilt(filled)
     assert Path(first.path).read_bytes() == content
+
+
+def test_rows_of_a_damaged_file_with_deletions_are_not_guessed_where_kafka_has_lost_records(filled: Lake) -> None:
+    first, *_ = files_of(filled)
+    delete(filled, f"filename = '{first.path}' AND file_row_number < 5")
+    forget_all_but_the_newest(filled)
+    page(Path(first.path))
+    content = Path(first.path).read_bytes()
+    delete_below(filled, 1)
+    with pytest.raises(DecisionError, match="nobody can tell whether Kafka has the rows of"):
+        restored(filled)
+    assert Path(first.path).read_bytes() == content
+
+
+def test_what_record_systems_told_is_restored_although_no_key_tells_its_rows_apart(lake: Lake) -> None:
+    table = "device_versions"
+    told = {
+        "device_id": "w-1", "revision": 1, "product": "washer", "material": "WM-1", "plant": "P-1",
+        "sold_on": "2026-01-02", "registered_at_ms": 1_767_225_600_000,
+    }  # fmt: skip
+    producer = Producer({"bootstrap.servers": lake.kafka})
+    for revision in (1, 1, 2):
+        producer.produce(lake.topic(table), json.dumps(told | {"revision": revision}).encode(), key="w-1")
+    producer.flush()
+    lake.sink(3)
+    with open_writer(lake.catalog, lake.files) as writer:
+        writer.execute(f"CALL ducklake_flush_inlined_data('lake', table_name => '{table}')")
+    before = rows_of(lake)
+    assert checked(lake).is_whole
+    (file,) = files_of(lake, table)
+    page(Path(file.path))
+    restored(lake)
+    assert before[table].num_rows == 3
+    assert_same(rows_of(lake), before)
 
 
 def test_what_retention_has_emptied_stays_empty_in_a_restored_file(lake: Lake) -> None:
