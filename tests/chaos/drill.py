@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from random import Random
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, ConsumerGroupState, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from tests.chaos.broker import Broker
@@ -129,12 +129,16 @@ class Drill:
         return AdminClient({"bootstrap.servers": self.stream.settings.kafka, "log_level": 0})
 
     def partitions(self) -> dict[int, set[int]]:
-        """The partitions of each slot as the group's coordinator has them; none while it does not answer."""
+        """The partitions of each slot as the group's coordinator has them; none while it does not answer or shares out.
+
+        While it shares out, it names those who come with no partitions yet and those who are there with their former
+        ones: as if all were done, and the workers commit only then.
+        """
         app, held = self.stream.settings.app, dict[int, set[int]]()
         with suppress(KafkaException):
             admin = self._admin()
             group = admin.describe_consumer_groups([app], request_timeout=5)[app].result()
-            for member in group.members:
+            for member in group.members if group.state is ConsumerGroupState.STABLE else ():
                 slot = int(str(member.group_instance_id).removeprefix(f"{app}-"))
                 held[slot] = {place.partition for place in member.assignment.topic_partitions}
         return held
