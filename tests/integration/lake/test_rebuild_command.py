@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from confluent_kafka import Producer
 
-from deploy.topics import ensure_topics
+from deploy import stack
 from schemas.lake import INPUTS
-from schemas.topics import SESSIONS_WASHER, TOPICS
+from schemas.topics import SESSIONS_WASHER
 from sinks.lake.connection import exists, open_writer
 from tests.integration.lake.conftest import Lake, a_cycle, wait_for
 from tests.integration.lake.rebuilding import (
     CYCLES,
     assert_same,
-    fill,
     page,
     rows_of,
 )
@@ -30,25 +29,23 @@ pytestmark = [pytest.mark.kafka, pytest.mark.postgres]
 
 
 @pytest.fixture
-def filled(lake: Lake) -> Lake:
-    return fill(lake)
-
-
-@pytest.fixture
-def listed(lake: Lake, kafka_bootstrap: str, monkeypatch: pytest.MonkeyPatch) -> Lake:
-    """A lake of the listed topics, which the command reads, with a file of wash cycles."""
-    ensure_topics(kafka_bootstrap, TOPICS, 4)
-    producer = Producer({"bootstrap.servers": kafka_bootstrap})
-    producer.produce(SESSIONS_WASHER, a_cycle("w-9:1", 1))
-    producer.flush()
-    ours = replace(lake, inputs=INPUTS)
-    with running(ours):
-        wait_for(lambda: exists(ours.catalog) and ours.lag() == 0)
-    with open_writer(ours.catalog, ours.files) as writer:
-        writer.execute("CALL ducklake_flush_inlined_data('lake', table_name => 'wash_cycle_versions')")
-    for name, value in variables(ours).items():
-        monkeypatch.setenv(name, value)
-    return ours
+def listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lake]:
+    """A stack of its own, for the command reads the listed topics, with a lake that holds a file of wash cycles."""
+    servers = stack.up(tmp_path / "stack", bound=True)
+    try:
+        producer = Producer({"bootstrap.servers": servers.kafka})
+        producer.produce(SESSIONS_WASHER, a_cycle("w-9:1", 1))
+        producer.flush()
+        lake = Lake(servers.kafka, servers.catalog, servers.lake_files, INPUTS)
+        with running(lake):
+            wait_for(lambda: exists(lake.catalog) and lake.lag() == 0)
+        with open_writer(lake.catalog, lake.files) as writer:
+            writer.execute("CALL ducklake_flush_inlined_data('lake', table_name => 'wash_cycle_versions')")
+        for name, value in variables(lake).items():
+            monkeypatch.setenv(name, value)
+        yield lake
+    finally:
+        stack.down(tmp_path / "stack")
 
 
 def test_the_command_restores_what_check_names(listed: Lake, capsys: pytest.CaptureFixture[str]) -> None:

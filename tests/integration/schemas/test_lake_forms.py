@@ -89,7 +89,9 @@ def test_parquet_files_and_answers_have_the_columns_of_the_contract_and_hold_eve
         for file in files:
             held = pq.read_schema(file)
             assert (held.names, held.types) == (wanted.names, wanted.types), entry.table.name
-        rows = filled(entry.table.contract, ROWS).rename_columns(wanted.names).cast(wanted)
+        told = filled(entry.table.contract, ROWS).rename_columns(wanted.names)
+        in_ms = [pa.timestamp("ms") if pa.types.is_timestamp(field.type) else field.type for field in wanted]
+        rows = told.cast(pa.schema(zip(wanted.names, in_ms, strict=True))).cast(wanted)
         in_files = pa.concat_tables([pq.read_table(file, partitioning=None) for file in files])
         answer = lake.connection.execute(f'from "{entry.table.name}"').to_arrow_table()
         assert answer.schema.types == wanted.types, entry.table.name

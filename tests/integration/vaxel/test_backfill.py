@@ -7,7 +7,9 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from threading import Event
@@ -23,7 +25,7 @@ from schemas.topics import RECEIPTS, SESSIONS_WASHER
 from sinks.lake.connection import open_reader
 from sinks.lake.lag import lag
 from sinks.lake.sink import Settings, run
-from sinks.lake.storing import Stored
+from sinks.lake.watch import Watch
 from streams.frames import frames
 from streams.product import SHOE, WASHER
 from tests.unit.history.kept import Kept, simulated
@@ -67,16 +69,17 @@ def publish_history(servers: Stack) -> None:
 
 def follow(servers: Stack) -> None:
     """The sink, until the lake holds all that Kafka does."""
-    stop = Event()
-
-    def look(stored: Stored) -> None:
-        if stored.caught_up:
-            stop.set()
-
-    while lag(servers.kafka, servers.catalog, servers.lake_files):
-        stop.clear()
-        quick = Settings(max_age_s=0.2, max_idle_s=1.0)
-        run(servers.kafka, servers.catalog, servers.lake_files, stop=stop, settings=quick, report=look)
+    stop, watch = Event(), Watch()
+    quick = Settings(max_age_s=0.2, max_idle_s=1.0)
+    with ThreadPoolExecutor(1) as beside:
+        sink = beside.submit(
+            run, servers.kafka, servers.catalog, servers.lake_files, stop=stop, settings=quick, watch=watch
+        )
+        while not watch.caught_up and not sink.done():
+            time.sleep(0.05)
+        stop.set()
+        sink.result()
+    assert not lag(servers.kafka, servers.catalog, servers.lake_files)
 
 
 def backfill(servers: Stack, rules: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
