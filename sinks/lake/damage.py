@@ -96,8 +96,8 @@ def other_values(
         if len(bounds) < len(files) or any(None in pair for pair in bounds):
             continue
         row = connection.execute(
-            f"SELECT min(t.{_name(name)}), max(t.{_name(name)}), min(b.least::{kind}), max(b.greatest::{kind}) "
-            f"FROM {table} AS t, (SELECT unnest(?) AS least, unnest(?) AS greatest) AS b",
+            f"FROM (SELECT min({_name(name)}), max({_name(name)}) FROM {table}), "
+            f"(SELECT min(least::{kind}), max(greatest::{kind}) FROM (SELECT unnest(?) least, unnest(?) greatest))",
             [[least for least, _ in bounds], [greatest for _, greatest in bounds]],
         ).fetchone()
         assert row is not None, "an aggregate has a row"
