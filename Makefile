@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
+# Each has a Kafka and a PostgreSQL of its own. What is killed at instants, and what uses the usual ports, runs alone.
+TESTS_AT_ONCE ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test chaos check bench bench-smoke lock clean
@@ -25,7 +27,8 @@ demo: setup  ## the whole way once, from device to ledger; starts and stops ever
 	$(BIN)/vaxel demo
 
 test: setup  ## all tests: unit, integration (real Kafka, PostgreSQL, DuckLake), end to end
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(TESTS_AT_ONCE) --dist loadfile tests/unit tests/integration
+	$(BIN)/python -m pytest tests/chaos tests/e2e
 
 chaos: export VAXEL_CHAOS_SECONDS ?= 900
 chaos: export VAXEL_CHAOS_SEED ?= $(shell date +%s)

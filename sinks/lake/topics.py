@@ -17,8 +17,10 @@ from sinks.lake.positions import Extent, Place, Position
 
 ANSWER_WITHIN_S = 10.0
 FETCH_BYTES = 8 * 1024 * 1024
-QUEUED_KB = 64 * 1024
-"""Most that waits in memory between Kafka and the batch; one record more may come on top."""
+ANSWER_BYTES = 2 * FETCH_BYTES
+"""Most that one answer of a broker holds."""
+QUEUED_KB = 32 * 1024
+"""Most that waits in memory between Kafka and the batch; one answer more may come on top."""
 
 _LOG = logging.getLogger(__name__)
 _UNKNOWN = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError.UNKNOWN_TOPIC_ID)
@@ -115,6 +117,7 @@ class Reader:
                 "auto.offset.reset": "error",
                 "fetch.message.max.bytes": FETCH_BYTES,
                 "fetch.wait.max.ms": 100,
+                "fetch.max.bytes": ANSWER_BYTES,
                 "queued.max.messages.kbytes": QUEUED_KB,
             },
             logger=_LOG,
