@@ -29,6 +29,10 @@ _LOCK = 0x7661_7865_6C03
 """Key of the PostgreSQL advisory lock: of two that delete the same rows at once, DuckLake does not always tell."""
 
 
+class AtWorkError(OutsideError):
+    """Somebody else looks after the tables, or puts their rows back."""
+
+
 def maintain(
     catalog: str,
     files: str,
@@ -92,12 +96,12 @@ def only_maintainer(catalog: str) -> Iterator[None]:
 
     Raises:
         UnreachableError: the catalogue does not answer.
-        OutsideError: somebody else holds it.
+        AtWorkError: somebody else holds it.
     """
     with answering(catalog):
         connection = psycopg.connect(catalog, autocommit=True, connect_timeout=ANSWER_WITHIN_S)
         row = connection.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK]).fetchone()
     with connection:
         if row is None or not row[0]:
-            raise OutsideError("Another `vaxel lake maintain` or `vaxel lake rebuild` is at work here. Let it finish.")
+            raise AtWorkError("Another `vaxel lake maintain` or `vaxel lake rebuild` is at work here. Let it finish.")
         yield

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from sinks.lake.connection import outside
 from sinks.lake.doubt import Way
 from sinks.lake.store import CONFLICTS
 from sinks.lake.transactions import is_conflict, roll_back
-from sinks.lake.turns import Turns
+from sinks.lake.turns import WAIT_S, Turns
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ def exchange(
     """Does `work` in a transaction, and commits it. An error of `work` leaves the lake as it was.
 
     DuckLake lets nobody delete from a table into which a sink has inserted meanwhile: the sinks wait while it lasts, by
-    courtesy and for ten seconds, so a long one may lose to them.
+    courtesy and for ten seconds, so a long one may lose to them, and is then not tried again.
 
     Args:
         way: Of the connection to the files.
@@ -42,13 +43,17 @@ def exchange(
     with closing(Turns(address)) as turns, outside(f"exchange rows of table {table!r}"):
         for _ in range(CONFLICTS):
             with turns.mine():
+                begun_s = time.monotonic()
                 done = _attempt(connection, way, work)
+                took_s = time.monotonic() - begun_s
             if done is not None:
                 crash_points.reached("rebuild.committed")
                 return done
+            if took_s > WAIT_S:  # longer than sinks wait: the next would lose, too, and leave as many files
+                break
     raise OutsideError(
-        f"Cannot exchange rows of table {table!r}: {CONFLICTS} times others stored into it meanwhile. Stop the sinks "
-        "(`vaxel run`, `vaxel sink lake`) for this, and try again."
+        f"Cannot exchange rows of table {table!r}: others stored into it in the {took_s:.0f} s that it took. Stop the "
+        "sinks (`vaxel run`, `vaxel sink lake`) for this, and try again."
     )
 
 

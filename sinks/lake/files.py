@@ -37,7 +37,7 @@ class LakeFile:
         data_file_id: Of a file of deletions, the file that they are of; of any other, its own.
         row_count: As it was written.
         deleted: Rows of it that count no more.
-        bounds: By column, as far as the catalogue has any.
+        bounds: By column, as far as the catalogue has any; of a file of deletions, those of the file that they are of.
     """
 
     file_id: int
@@ -102,7 +102,7 @@ def needed(connection: psycopg.Connection[dict[str, Any]], *, by_all_snapshots: 
             deleted=row["deleted"] + inlined.get(row["file_id"], 0),
             size_bytes=row["file_size_bytes"],
             footer_bytes=row["footer_size"],
-            bounds=bounds.get(row["file_id"], {}),
+            bounds=bounds.get(row["data_file_id"], {}),
             data_file_id=row["data_file_id"],
         )
         for row in found
@@ -173,9 +173,11 @@ SELECT files.data_file_id AS file_id, files.data_file_id, 'data' AS kind, tables
        files.begin_snapshot, files.end_snapshot,
        greatest(files.begin_snapshot, coalesce(files.partial_max, 0)) AS newest,
        files.record_count AS row_count, files.file_size_bytes, files.footer_size,
-       coalesce((SELECT sum(delete_count) FROM ducklake_delete_file AS of_it
-                 WHERE of_it.data_file_id = files.data_file_id AND of_it.end_snapshot IS NULL), 0)::BIGINT AS deleted
-FROM ducklake_data_file AS files {_OF_TABLE} {{current}}
+       coalesce(lists.deleted, 0)::BIGINT AS deleted
+FROM ducklake_data_file AS files {_OF_TABLE}
+LEFT JOIN (SELECT data_file_id, sum(delete_count) AS deleted FROM ducklake_delete_file WHERE end_snapshot IS NULL
+           GROUP BY data_file_id) AS lists ON lists.data_file_id = files.data_file_id
+{{current}}
 UNION ALL
 SELECT files.delete_file_id, files.data_file_id, 'delete', tables.table_name, {_WHOLE_PATH},
        files.begin_snapshot, files.end_snapshot,

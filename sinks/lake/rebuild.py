@@ -3,7 +3,7 @@
 In:         the topic of the table, and rows of the snapshot.
 Out:        all rows of the table, in new files. Positions stay where they are, so sinks need not stop.
 Guarantee:  readers see the table as it was, then as it is: one transaction; what sinks store meanwhile stays.
-On failure: killed at any point, the table is as before or as after.
+On failure: killed at any point, the table is as before or as after; the next check or rebuild clears up.
 """
 
 from __future__ import annotations
@@ -23,10 +23,12 @@ from sinks.lake.exchange import Exchanged, changed_rows, exchange
 from sinks.lake.files import LakeFile, catalogue, needed
 from sinks.lake.reread import BATCH_ROWS, READ_ANEW
 from sinks.lake.roll_up import lies_on, rolled_days
-from sinks.lake.row_keys import key_columns
+from sinks.lake.row_keys import KEYS, key_columns
 from sinks.lake.spans import Moment, is_held, spans
 from sinks.lake.stand_in import standing_in
 
+AS_OF = "read_as_of"
+"""The temporary table with the rows of the snapshot."""
 _APPENDS = ("tables_inserted_into", "inlined_insert")
 """Changes of a snapshot that leave the rows of older ones, and their snapshots' numbers, as they are."""
 
@@ -50,8 +52,8 @@ def rebuild(
     Rows and values that retention has taken since come back, and go again when `vaxel lake maintain` runs.
 
     1 read anew, 2 put stand-ins in the place of damaged files, 3 take all rows out and the others in, in one
-    transaction, 4 take digests of the new files. Killed before 3 has happened, the table is as it was, after it as it
-    should be.
+    transaction, 4 give back what only time travel reads by then, 5 take digests of the new files. Killed before 3 has
+    happened, the table is as it was, after it as it should be.
 
     Args:
         faults: Damaged files of the table, that the snapshot must not need.
@@ -76,8 +78,9 @@ def rebuild(
             raise DecisionError(f"Snapshot {snapshot} needs {blocked[0]}, which is damaged. Take an older one.")
         rolled = rolled_days(lake.writer, table)
         for day in rolled:
-            if any(lies_on(fault.file, day) for fault in faults):
-                raise DecisionError(_hours_stay(table, day))
+            for fault in faults:
+                if lies_on(fault.file, day):
+                    raise DecisionError(_hours_stay(fault.file, day))
         since, until = lake.moment(snapshot), lake.moment(lake.snapshots[-1])
         try:
             wanted = spans(since, until.positions, lake.extents)
@@ -89,26 +92,29 @@ def rebuild(
             raise DecisionError(f"Cannot make table {table!r} anew: {error} {would_do}") from error
         offsets = sum(end - start for start, end in wanted.values())
         paths = [fault.file.path for fault in faults]
-        if dry_run:
-            return Made(table, since.name, offsets, files=paths, rolled_up=rolled)
         if paths and since.snapshot is None and not accept_fewer:
             require_the_beginning(lake, paths)
+        if dry_run:
+            return Made(table, since.name, offsets, files=paths, rolled_up=rolled)
         # 1 read anew
         lake.read_anew(since, until, progress)
+        _read_as_of(lake, since.snapshot)
+        lost = [fault.file for fault in faults if fault.file.kind == "data"]
         files = _unreadable(address, faults)
         # 2 put stand-ins in the place of damaged files
-        with standing_in(address, files):
+        # 4 give back what only time travel reads by then, behind 3: lists of deletions and the files that they are of
+        with standing_in(address, files, [file for file in files if file not in lost]):
             # 3 take all rows out and the others in
             done = exchange(
                 lake.writer,
                 lake.way,
                 address,
                 table,
-                lambda: _replace(lake, since, until, files, rolled, accept_fewer=accept_fewer),
+                lambda: _replace(lake, until, files, rolled, accept_fewer=accept_fewer),
             )
-        # 4 take digests of the new files
+        # 5 take digests of the new files
         keep_digests(address, place, table)
-        return Made(table, since.name, offsets, done.removed, done.added, paths, rolled)
+        return Made(table, since.name, offsets, done.removed, done.added, [file.path for file in lost], rolled)
 
 
 def _unreadable(address: str, faults: Sequence[FileFault]) -> list[LakeFile]:
@@ -120,7 +126,7 @@ def _unreadable(address: str, faults: Sequence[FileFault]) -> list[LakeFile]:
 
 
 def _replace(
-    lake: Lake, since: Moment, until: Moment, damaged: Sequence[LakeFile], rolled: Sequence[date], *, accept_fewer: bool
+    lake: Lake, until: Moment, damaged: Sequence[LakeFile], rolled: Sequence[date], *, accept_fewer: bool
 ) -> Exchanged:
     table = lake.entry.table.name
     _refuse_disturbed(lake, until)
@@ -138,43 +144,50 @@ def _replace(
     lake.writer.execute(f'CREATE OR REPLACE TEMP TABLE had AS SELECT {key} FROM "{table}" WHERE {anew}')
     removed += changed_rows(lake.writer, f'DELETE FROM "{table}" WHERE {anew}')
     added = changed_rows(lake.writer, f'INSERT INTO "{table}" SELECT * FROM {READ_ANEW} WHERE {is_open}')
-    if since.snapshot is not None:
-        added += _insert_as_of(lake, since.snapshot, is_open)
+    added += changed_rows(lake.writer, f'INSERT INTO "{table}" BY NAME SELECT * FROM {AS_OF} WHERE {is_open}')
     if not accept_fewer:
         _refuse_loss(lake, key, removed, added)
     return Exchanged(removed, added)
 
 
 def _refuse_loss(lake: Lake, key: str, removed: int, added: int) -> None:
-    """Rows are compared, not only counted: others may have come in their place, deleted ones say."""
-    table = lake.entry.table.name
-    row = lake.writer.execute(
-        f"SELECT count(*), any_value(CAST(lost AS VARCHAR)) "
-        f'FROM (FROM had EXCEPT ALL SELECT {key} FROM "{table}") AS lost'
-    ).fetchone()
-    assert row is not None, "an aggregate has a row"
-    lost = max(int(row[0]), removed - added)
-    if lost > 0:
-        which = f" (one of them: {row[1]})" if row[0] else ""
-        raise DecisionError(
-            f"Table {table!r} would lose {lost:,} of its {removed:,} rows{which}: they are not in Kafka, or were "
-            "stored twice. Nothing has changed. To go on with that: --accept-fewer."
-        )
+    """Rows are compared, not only counted: others may have come in their place, deleted ones say.
 
-
-def _insert_as_of(lake: Lake, snapshot: int, condition: str) -> int:
-    """Puts in those rows of the snapshot that meet the condition; how many.
-
-    Another connection reads them: in a transaction that has changed the table, `AT (VERSION => ...)` mixes in what it
-    has changed.
+    Of a row that was stored twice one is enough, where its key tells it.
     """
     table = lake.entry.table.name
-    with closing(open_reader(lake.address, lake.place, as_of=snapshot)) as then:
-        lake.writer.register(
-            "as_of", then.execute(f'SELECT * FROM "{table}" WHERE {condition}').to_arrow_reader(BATCH_ROWS)
+    once = table in KEYS
+    distinct, without = ("DISTINCT ", "EXCEPT") if once else ("", "EXCEPT ALL")
+    row = lake.writer.execute(
+        f"SELECT count(*), any_value(CAST(lost AS VARCHAR)), (SELECT count(*) FROM had), "
+        f"(SELECT count(*) FROM (SELECT {distinct}* FROM had)) "
+        f'FROM (SELECT * FROM had {without} SELECT {key} FROM "{table}") AS lost'
+    ).fetchone()
+    assert row is not None, "an aggregate has a row"
+    missing, one, had, had_once = row
+    lost = max(int(missing), removed - (had - had_once) - added)
+    if lost > 0:
+        which = f" (one of them: {one})" if missing else ""
+        raise DecisionError(
+            f"Table {table!r} would lose {lost:,} of its {removed:,} rows{which}: they are not in Kafka"
+            f"{'' if once else ', or were stored twice'}. Nothing has changed. To go on with that: --accept-fewer."
         )
+
+
+def _read_as_of(lake: Lake, snapshot: int | None) -> None:
+    """Lays down in `AS_OF` what the table held then; nothing without a snapshot.
+
+    Another connection reads it: in a transaction that has changed the table, `AT (VERSION => ...)` mixes in what it has
+    changed. And it reads before anything stands in the place of files that were whole then.
+    """
+    table = lake.entry.table.name
+    if snapshot is None:
+        lake.writer.execute(f'CREATE OR REPLACE TEMP TABLE {AS_OF} AS SELECT * FROM "{table}" LIMIT 0')
+        return
+    with closing(open_reader(lake.address, lake.place, as_of=snapshot)) as then, outside(f"read table {table!r}"):
+        lake.writer.register("as_of", then.execute(f'SELECT * FROM "{table}"').to_arrow_reader(BATCH_ROWS))
         try:
-            return changed_rows(lake.writer, f'INSERT INTO "{table}" BY NAME SELECT * FROM as_of')
+            lake.writer.execute(f"CREATE OR REPLACE TEMP TABLE {AS_OF} AS SELECT * FROM as_of")
         finally:
             lake.writer.unregister("as_of")
 
@@ -196,11 +209,13 @@ def _refuse_disturbed(lake: Lake, until: Moment) -> None:
             raise OutsideError(f"Table {lake.entry.table.name!r} was under maintenance meanwhile: try again.")
 
 
-def _hours_stay(table: str, day: date) -> str:
+def _hours_stay(file: LakeFile, day: date) -> str:
+    rolled = f"Cannot make table {file.table!r} anew: {day} was rolled up, so its hours stay, and "
+    if file.kind == "delete":
+        return f"{rolled}which of its readings are deleted cannot be read. Put {file.path} back from a backup."
     return (
-        f"Cannot make table {table!r} anew: {day} was rolled up, so its hours stay, and a damaged file has readings of "
-        "it that came late. First put these back alone: "
-        f"`vaxel lake rebuild --table {table}`."
+        f"{rolled}a damaged file has readings of it that came late. First put these back alone: "
+        f"`vaxel lake rebuild --table {file.table}`."
     )
 
 

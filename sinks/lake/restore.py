@@ -72,11 +72,14 @@ def restore(
     """
     files = [fault.file for fault in faults]
     table, paths, wanted = files[0].table, [file.path for file in files], sum(file.live_rows for file in files)
-    if any(file.kind == "delete" for file in files):
+    is_compacted = any(entry.table.name == table and entry.is_compacted for entry in inputs)
+    # The topic of a compacted one has only what was told last: nothing else can be made of it.
+    anew = "" if is_compacted else f"`vaxel lake rebuild --from-kafka --table {table}`"
+    lists = [file.path for file in files if file.kind == "delete"]
+    if lists:
         raise DecisionError(
             f"Table {table!r}: which of its rows are deleted cannot be read, and Kafka does not know it. Put "
-            f"{next(file.path for file in files if file.kind == 'delete')} back from a backup, or make the table anew, "
-            f"deleted rows too: `vaxel lake rebuild --from-kafka --table {table}`."
+            f"{lists[0]} back from a backup" + (f", or make the table anew, deleted rows too: {anew}." if anew else ".")
         )
     alone = nullcontext() if dry_run else only_maintainer(address)
     with alone, opened(kafka, address, place, table, inputs) as lake:
@@ -106,7 +109,7 @@ def restore(
             except _OtherRowsError as other:
                 if other.found <= wanted and since is not None:
                     continue
-                raise DecisionError(_unequal(table, wanted, other, paths)) from other
+                raise DecisionError(_unequal(table, wanted, other, paths, anew)) from other
             # 4 take digests of the new files
             keep_digests(address, place, table)
             return Made(table, moment.name, offsets, done.removed, done.added, paths)
@@ -183,7 +186,7 @@ def _unknown(table: str, paths: Sequence[str]) -> str:
     )
 
 
-def _unequal(table: str, wanted: int, other: _OtherRowsError, paths: Sequence[str]) -> str:
+def _unequal(table: str, wanted: int, other: _OtherRowsError, paths: Sequence[str], anew: str) -> str:
     if other.difference:
         why = f"but they are others: {other.difference}"
     elif other.found < wanted:
@@ -192,6 +195,6 @@ def _unequal(table: str, wanted: int, other: _OtherRowsError, paths: Sequence[st
         why = "some were deleted since, and would come back"
     return (
         f"Cannot restore table {table!r}: its damaged files had {wanted:,} rows, Kafka has {other.found:,} that are "
-        f"in no other file: {why}. Nothing has changed. Put {', '.join(paths)} back from a backup, or make the table "
-        f"anew: `vaxel lake rebuild --from-kafka --table {table}`."
+        f"in no other file: {why}. Nothing has changed. Put {', '.join(paths)} back from a backup"
+        + (f", or make the table anew: {anew}." if anew else ".")
     )

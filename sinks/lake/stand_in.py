@@ -2,8 +2,9 @@
 
 DuckLake opens each file of a table to delete from it. One that is missing, or whose footer is broken, so blocks every
 deletion. The stand-in opens and has as many rows, but all its pages are broken: whoever asks for a value of it, by time
-travel say, gets an error and never a wrong value. That of a list of deletions has none, so put one in the place of the
-file that they are of, first.
+travel say, gets an error and never a wrong value. That of a list of deletions has none. So that nobody reads deleted
+rows as if they were not, the file that they are of gets a stand-in, too, and first. Once the rows are out of the table,
+both are given back, the list first: time travel finds what it found before.
 
 The catalogue says a stand-in's size then. What it said before is kept beside it, so that the file itself, back from a
 backup one day, is known again (`settle`).
@@ -12,31 +13,29 @@ backup one day, is known again (`settle`).
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from glob import escape
 from pathlib import Path
 from typing import Any
 
 import psycopg
-import pyarrow as pa
-import pyarrow.parquet as pq
 from psycopg import sql
 
 from schemas.errors import OutsideError
 from sinks.lake import crash_points
+from sinks.lake.care import AtWorkError, only_maintainer
 from sinks.lake.files import LakeFile, catalogue
+from sinks.lake.stand_in_content import ROW_ID, SNAPSHOT_ID, is_stand_in, no_deletions, parquet
 from sinks.lake.storage import is_remote
 
-MAGIC_BYTES = 4
-"""`PAR1` at both ends; before the last one, four bytes tell how long the footer is."""
-ROW_ID = ("_ducklake_internal_row_id", 2_147_483_540)
-SNAPSHOT_ID = ("_ducklake_internal_snapshot_id", 2_147_483_539)
-"""Name and number of the columns that a merged file has besides its table's: DuckLake reads them to delete."""
-_DELETIONS = (("file_path", 2_147_483_546, pa.string()), ("pos", 2_147_483_545, pa.int64()))
+ASIDE = re.compile(r"\.damaged(?:-(\d+))?$")
+"""How the name of a file ends that was put aside."""
 _MAKE = """
 CREATE TABLE IF NOT EXISTS vaxel_stand_in (
   file_id bigint PRIMARY KEY, path text NOT NULL, kind text NOT NULL, file_size_bytes bigint NOT NULL,
-  footer_size bigint NOT NULL
+  footer_size bigint NOT NULL, is_lent boolean NOT NULL
 )
 """
 _TABLES = {
@@ -45,83 +44,41 @@ _TABLES = {
 }
 
 
-def parquet(
-    column_ids: Mapping[str, int], row_count: int, readable: Mapping[tuple[str, int], int]
-) -> tuple[bytes, int]:
-    """The file, and the length of its footer in bytes.
-
-    Args:
-        column_ids: Number of each column of the table, by which DuckLake finds it; none of them can be read.
-        readable: Columns that can, each with the value of its rows; row ids count up.
-    """
-    broken = [_field(name, number, pa.int8()) for name, number in column_ids.items()]
-    whole_columns = [_field(*column, pa.int64()) for column in readable]
-    schema = pa.schema([*broken, *whole_columns])
-    values = [pa.nulls(row_count, pa.int8()) for _ in broken]
-    values += [
-        pa.array(range(row_count), pa.int64()) if column == ROW_ID else pa.repeat(pa.scalar(value), row_count)
-        for column, value in readable.items()
-    ]
-    sink = pa.BufferOutputStream()
-    pq.write_table(
-        pa.table(values, schema=schema),
-        sink,
-        compression="none",
-        use_dictionary=False,
-        write_statistics=False,
-        row_group_size=max(row_count, 1),
-    )
-    content = bytearray(sink.getvalue())
-    metadata = pq.read_metadata(pa.BufferReader(bytes(content)))
-    for group in range(metadata.num_row_groups):
-        for index in range(len(broken)):
-            chunk = metadata.row_group(group).column(index)
-            start, length = chunk.data_page_offset, chunk.total_compressed_size
-            content[start : start + length] = b"\xff" * length
-    return bytes(content), _footer_bytes(bytes(content))
-
-
-def _field(name: str, number: int, kind: pa.DataType) -> pa.Field:
-    return pa.field(name, kind, metadata={b"PARQUET:field_id": str(number).encode()})
-
-
-def no_deletions() -> tuple[bytes, int]:
-    """A list of no deletions, and the length of its footer in bytes."""
-    schema = pa.schema([_field(*column) for column in _DELETIONS])
-    sink = pa.BufferOutputStream()
-    pq.write_table(schema.empty_table(), sink, compression="none")
-    content = sink.getvalue().to_pybytes()
-    return content, _footer_bytes(content)
-
-
 @contextmanager
-def standing_in(address: str, files: Sequence[LakeFile]) -> Iterator[None]:
+def standing_in(address: str, files: Sequence[LakeFile], lent: Collection[LakeFile] = ()) -> Iterator[None]:
     """Stand-ins in the place of these files; where that or what is done inside fails, the files are as they were.
 
+    Args:
+        files: In the order in which they get their stand-ins; they are given back in the opposite one.
+        lent: Those of them that are given back where it does not fail, too.
     Raises:
         OutsideError: see `put`.
     """
     done: list[LakeFile] = []
     try:
         for file in files:
-            put(address, file)
+            put(address, file, is_lent=file in lent)
             done.append(file)
         yield
     except BaseException:
-        for file in done:
-            take_away(address, file)
+        for file in reversed(done):
+            take_away(address, file.file_id, file.kind, file.path)
         raise
+    for file in reversed(done):
+        if file in lent:
+            take_away(address, file.file_id, file.kind, file.path)
 
 
-def put(address: str, file: LakeFile) -> None:
-    """Puts a stand-in where the file was, which stays beside it as `.damaged`, if it is there.
+def put(address: str, file: LakeFile, *, is_lent: bool = False) -> None:
+    """Puts a stand-in where the file was, which stays beside it (see `aside_of`), if it is there.
 
-    1 write the stand-in beside it, 2 put the damaged file aside, 3 put the stand-in in its place, 4 tell the catalogue
-    its size. Killed between any two, the file is still damaged, and doing it again does all of it. Where a step fails,
-    the file is where it was.
+    0 the catalogue keeps what it says of the file, 1 write the stand-in beside it, 2 put the file aside, 3 put the
+    stand-in in its place, 4 the catalogue says the stand-in's size. Killed between any two, the file is still damaged,
+    and doing it again does all of it. Where a step fails, the file is where it was.
 
     Args:
         address: Of the catalogue's database.
+        is_lent: `settle` takes it away, where this process dies before it does.
     Raises:
         OutsideError: the file is not in a directory of this machine, or the stand-in cannot be written.
         UnreachableError: the catalogue does not answer.
@@ -134,9 +91,15 @@ def put(address: str, file: LakeFile) -> None:
         )
     content, footer_bytes = no_deletions() if file.kind == "delete" else _rows_of(address, file)
     path = Path(file.path)
-    beside, aside = path.with_name(path.name + ".stand-in"), path.with_name(path.name + ".damaged")
-    is_new = path.exists() and not aside.exists()
+    beside = path.with_name(path.name + ".stand-in")
+    # What an earlier attempt put aside is the file, unless another one has come in the stand-in's place since.
+    is_new = path.exists() and not is_stand_in(path)
+    aside = _next_aside(path) if is_new else aside_of(path)
     try:
+        # 0 the catalogue keeps what it says of the file
+        with catalogue(address) as connection:
+            connection.execute(_MAKE)
+            _keep(connection, file, is_lent=is_lent)
         # 1 write the stand-in beside it
         path.parent.mkdir(parents=True, exist_ok=True)
         with beside.open("wb") as written:
@@ -144,50 +107,89 @@ def put(address: str, file: LakeFile) -> None:
             written.flush()
             os.fsync(written.fileno())
         crash_points.reached("rebuild.stand-in-written")
-        # 2 put the damaged file aside; what an earlier attempt put there is the damaged one
-        if is_new:
+        # 2 put the file aside
+        if is_new and aside is not None:
             path.rename(aside)
         crash_points.reached("rebuild.damaged-put-aside")
         # 3 put the stand-in in its place
         beside.replace(path)
         crash_points.reached("rebuild.stand-in-placed")
-        # 4 tell the catalogue its size
-        _tell(address, file, len(content), footer_bytes)
+        # 4 the catalogue says the stand-in's size
+        with catalogue(address) as connection:
+            _keep(connection, file, is_lent=is_lent)
+            _set_size(connection, file.file_id, file.kind, len(content), footer_bytes)
         crash_points.reached("rebuild.stand-in-told")
     except BaseException as error:
         with suppress(OSError):
             beside.unlink(missing_ok=True)
-            if aside.exists():
-                if is_new:
-                    aside.replace(path)
-            elif not is_new:  # the file was missing
-                path.unlink(missing_ok=True)
+            _put_back(path)
         if isinstance(error, OSError):
             raise OutsideError(f"Cannot put a stand-in in the place of {file.path}: {error}") from error
         raise
 
 
-def take_away(address: str, file: LakeFile) -> None:
-    """Puts the damaged file back, or nothing where it was missing, when it cannot be restored after all.
+def take_away(address: str, file_id: int, kind: str, path: str) -> None:
+    """Puts the file back, or nothing where it was missing. One that has come back in between is left alone.
 
-    Args:
-        file: In whose place `put` has put a stand-in.
+    Raises:
+        OutsideError: it cannot be put back.
     """
-    path = Path(file.path)
-    aside = path.with_name(path.name + ".damaged")
-    if aside.exists():
+    try:
+        _put_back(Path(path))
+    except OSError as error:
+        raise OutsideError(f"Cannot put {path} back in the place of its stand-in: {error}") from error
+    with catalogue(address) as connection:
+        _tell_again(connection, file_id, kind)
+
+
+def aside_of(path: Path) -> Path | None:
+    """Where the file lies in whose place a stand-in is: `.damaged`, or that with the highest number (`.damaged-2`)."""
+    found = _asides(path)
+    return found[max(found)] if found else None
+
+
+def _asides(path: Path) -> dict[int, Path]:
+    found = {}
+    for other in path.parent.glob(f"{escape(path.name)}.damaged*"):
+        if ended := ASIDE.fullmatch(other.name.removeprefix(path.name)):
+            found[int(ended[1] or 1)] = other
+    return found
+
+
+def _next_aside(path: Path) -> Path:
+    number = max(_asides(path), default=0) + 1
+    return path.with_name(f"{path.name}.damaged" + (f"-{number}" if number > 1 else ""))
+
+
+def _put_back(path: Path) -> None:
+    """Whatever is at hand: nothing is taken away that is not a stand-in."""
+    aside = aside_of(path)
+    if path.exists() and not is_stand_in(path):
+        return
+    if aside is not None:
         aside.replace(path)
     else:
         path.unlink(missing_ok=True)
-    with catalogue(address) as connection:
-        _tell_again(connection, file.file_id, file.kind)
+
+
+def _give_back(address: str) -> None:
+    """Takes away the stand-ins that only a rebuild needed which has died, unless somebody is at work here now."""
+    with suppress(AtWorkError), only_maintainer(address):
+        with catalogue(address) as connection:
+            # Lists first: nobody may read their file without them.
+            lent = connection.execute("SELECT * FROM vaxel_stand_in WHERE is_lent ORDER BY kind DESC").fetchall()
+        for row in lent:
+            take_away(address, row["file_id"], row["kind"], row["path"])
 
 
 def settle(address: str) -> None:
-    """Tells the catalogue the size of each file that is back in the place of its stand-in, from a backup say.
+    """Clears up behind a rebuild that has died, and behind whoever has put a file back in the place of its stand-in.
+
+    The catalogue is told the size of a file that is back, from a backup say.
 
     Raises:
         UnreachableError: the catalogue does not answer.
+        OutsideError: a file cannot be given back.
     """
     with catalogue(address) as connection:
         connection.execute(_MAKE)
@@ -199,6 +201,7 @@ def settle(address: str) -> None:
             with suppress(OSError):
                 if Path(row["path"]).stat().st_size == row["file_size_bytes"]:
                     _tell_again(connection, row["file_id"], row["kind"])
+    _give_back(address)
 
 
 def _rows_of(address: str, file: LakeFile) -> tuple[bytes, int]:
@@ -218,19 +221,13 @@ def _rows_of(address: str, file: LakeFile) -> tuple[bytes, int]:
     return parquet({row["column_name"]: row["column_id"] for row in rows}, file.row_count, readable)
 
 
-def _footer_bytes(content: bytes) -> int:
-    return int.from_bytes(content[-2 * MAGIC_BYTES : -MAGIC_BYTES], "little")
-
-
-def _tell(address: str, file: LakeFile, size_bytes: int, footer_bytes: int) -> None:
-    """Tells the stand-in's size. What is kept of the file itself stays where an earlier stand-in was not taken away."""
-    with catalogue(address) as connection:
-        connection.execute(_MAKE)
-        connection.execute(
-            "INSERT INTO vaxel_stand_in VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
-            [file.file_id, file.path, file.kind, file.size_bytes, file.footer_bytes],
-        )
-        _set_size(connection, file.file_id, file.kind, size_bytes, footer_bytes)
+def _keep(connection: psycopg.Connection[dict[str, Any]], file: LakeFile, *, is_lent: bool) -> None:
+    """What the catalogue says of the file itself; it stays where an earlier stand-in was not taken away."""
+    connection.execute(
+        "INSERT INTO vaxel_stand_in VALUES (%s, %s, %s, %s, %s, %s) "
+        "ON CONFLICT (file_id) DO UPDATE SET is_lent = excluded.is_lent",
+        [file.file_id, file.path, file.kind, file.size_bytes, file.footer_bytes, is_lent],
+    )
 
 
 def _tell_again(connection: psycopg.Connection[dict[str, Any]], file_id: int, kind: str) -> None:
@@ -247,10 +244,10 @@ def _set_size(
     if kind == "delete":
         # A stand-in is Parquet, whatever the list was; the list itself tells by its name.
         to += sql.SQL(", format = CASE WHEN path LIKE '%.puffin' AND {} THEN 'puffin' ELSE 'parquet' END").format(
-            not _is_stand_in(connection, file_id)
+            not _has_stand_in(connection, file_id)
         )
     connection.execute(_TABLES[kind].format(to, file_id))
 
 
-def _is_stand_in(connection: psycopg.Connection[dict[str, Any]], file_id: int) -> bool:
+def _has_stand_in(connection: psycopg.Connection[dict[str, Any]], file_id: int) -> bool:
     return connection.execute("SELECT 1 FROM vaxel_stand_in WHERE file_id = %s", [file_id]).fetchone() is not None

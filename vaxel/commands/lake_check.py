@@ -103,6 +103,8 @@ def as_object(report: Report) -> dict[str, Any]:
 
 def lines(report: Report, data_dir: Path) -> list[str]:
     """The report for people: what is wrong first, each with what to do."""
+    from sinks.lake.stand_in import ASIDE  # noqa: PLC0415
+
     told = [line for fault in report.faults for line in _fault_lines(fault, data_dir)]
     told += [*report.topics, *report.repeated]
     if report.repeated:
@@ -110,13 +112,16 @@ def lines(report: Report, data_dir: Path) -> list[str]:
             "Rows are stored twice where two writers did one's work; from Kafka, a table comes right: "
             + command("lake", "rebuild", "--from-kafka", "--table", "NAME", data_dir=data_dir)
         )
-    aside = [orphan for orphan in report.orphans if orphan.path.endswith(".damaged")]
-    stray = [orphan for orphan in report.orphans if orphan not in aside]
+    aside = [orphan for orphan in report.orphans if ASIDE.search(orphan.path)]
+    left = [orphan for orphan in report.orphans if orphan.path.endswith((".puffin", ".stand-in"))]
+    stray = [orphan for orphan in report.orphans if orphan not in aside + left]
     if stray:
         told.append(
             f"{_some(stray)}: no snapshot needs them. Their writers died, or are at work now; `vaxel lake maintain` "
             "removes old ones."
         )
+    if left:
+        told.append(f"{_some(left)}: no snapshot needs them, and maintenance leaves them. Remove them by hand.")
     if aside:
         told.append(
             f"{_some(aside)}: put aside by a rebuild. Remove them when nobody wants to look into them any more."
@@ -130,7 +135,10 @@ def lines(report: Report, data_dir: Path) -> list[str]:
 
 
 def _fault_lines(fault: FileFault, data_dir: Path) -> list[str]:
+    from schemas.lake import INPUTS  # noqa: PLC0415
+
     file = fault.file
+    is_compacted = any(entry.table.name == file.table and entry.is_compacted for entry in INPUTS)
     seen_by = f"since snapshot {file.since}" + ("" if file.until is None else f" until {file.until}")
     rows = f"{file.live_rows:,} rows" if file.kind == "data" else f"which {file.row_count:,} rows are deleted"
     told = [f"Table {file.table!r}: {rows} in {file.path}, {seen_by}: {fault.fault}."]
@@ -139,8 +147,8 @@ def _fault_lines(fault: FileFault, data_dir: Path) -> list[str]:
     elif file.kind == "delete":
         anew = command("lake", "rebuild", "--from-kafka", "--table", file.table, data_dir=data_dir)
         told.append(
-            "  Kafka does not know what was deleted: put the file back from a backup, or make the table anew, deleted "
-            f"rows too: {anew}"
+            "  Kafka does not know what was deleted: put the file back from a backup"
+            + ("." if is_compacted else f", or make the table anew, deleted rows too: {anew}")
         )
     else:
         told.append("  Restore it from Kafka: " + command("lake", "rebuild", "--table", file.table, data_dir=data_dir))

@@ -50,7 +50,8 @@ def rebuild(
 
     Readers see a table as it was, and then as it is. Sinks go on meanwhile; their positions stay where they are. Rows
     are compared before anything is committed: where Kafka no longer holds all of them, nothing changes and exit code 4
-    tells it. Older snapshots keep what they had, damaged files too: time travel into them fails at those.
+    tells it. Of a large table that is made anew, the exchange may take longer than sinks wait, which is ten seconds:
+    stop them then, it says so. Older snapshots keep what they had, damaged files too: time travel fails at those.
 
     Days that `vaxel lake maintain` has rolled up stay as they are. Rows and values that it has deleted by age come back
     where they are read anew: run it again then, with the same --keep or --rules. Neither runs while the other does.

@@ -1,4 +1,7 @@
-"""Restores what is damaged, as a process that can be killed: KAFKA CATALOG FILES TOPICS (JSON, by table)."""
+"""Puts tables right, as a process that can be killed: KAFKA CATALOG FILES TOPICS TABLE.
+
+TOPICS is JSON, by table. TABLE is made anew from Kafka; where it is empty, what is damaged is restored.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,19 @@ import sys
 from dataclasses import replace
 
 from schemas.lake import INPUTS
+from sinks.lake.rebuild import rebuild
 from sinks.lake.restore import damaged, restore
 
 
-def main(kafka: str, catalog: str, files: str, topics: str) -> None:
+def main(kafka: str, catalog: str, files: str, topics: str, table: str) -> None:
     by_table = json.loads(topics)
     inputs = [replace(entry, topic=by_table[entry.table.name]) for entry in INPUTS]
-    for faults in damaged(catalog, files).values():
-        restore(kafka, catalog, files, faults, inputs=inputs)
+    faults = damaged(catalog, files)
+    if table:
+        rebuild(kafka, catalog, files, table, None, faults.get(table, []), inputs=inputs)
+        return
+    for found in faults.values():
+        restore(kafka, catalog, files, found, inputs=inputs)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -112,10 +112,18 @@ HARMS: tuple[Callable[[Path], None], ...] = (page, footer, Path.unlink)
 
 
 def restoring(lake: Lake, **environment: str) -> int:
+    return _process(lake, "", environment)
+
+
+def rebuilding(lake: Lake, table: str, **environment: str) -> int:
+    return _process(lake, table, environment)
+
+
+def _process(lake: Lake, table: str, environment: Mapping[str, str]) -> int:
     topics = {entry.table.name: entry.topic for entry in lake.inputs}
     program = Path(__file__).with_name("rebuild_process.py")
     return subprocess.run(
-        [sys.executable, str(program), lake.kafka, lake.catalog, lake.files, json.dumps(topics)],
+        [sys.executable, str(program), lake.kafka, lake.catalog, lake.files, json.dumps(topics), table],
         env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
         timeout=120,
         check=False,

@@ -11,7 +11,7 @@ import pytest
 
 from sinks.lake.damage import empty_columns, other_values
 from sinks.lake.files import ColumnBounds, LakeFile
-from sinks.lake.stand_in import no_deletions
+from sinks.lake.stand_in_content import no_deletions
 
 NAMES = ("measured_at", "energy_wh", "seq")
 
