@@ -11,7 +11,7 @@ On failure: a step that sinks keep getting in the way of is left to the next run
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 
 import psycopg
 
@@ -104,4 +104,9 @@ def only_maintainer(catalog: str) -> Iterator[None]:
     with connection:
         if row is None or not row[0]:
             raise AtWorkError("Another `vaxel lake maintain` or `vaxel lake rebuild` is at work here. Let it finish.")
-        yield
+        try:
+            yield
+        finally:
+            # The server notices a closed connection a moment later: until then, the next one would not get the lock.
+            with suppress(psycopg.OperationalError):
+                connection.execute("SELECT pg_advisory_unlock(%s)", [_LOCK])

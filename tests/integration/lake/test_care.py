@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 
 import duckdb
+import psycopg
 import pytest
 
 from schemas.errors import OutsideError
@@ -116,3 +117,15 @@ def test_positions_stay_in_the_catalogue_and_time_travel_finds_the_older_ones(ke
     newest = kept.newest()
     assert not kept.maintain()["flush"].changes
     assert kept.newest() == newest
+
+
+def test_who_comes_after_a_care_that_has_ended_is_let_in_at_once(fresh_database: FreshDatabase) -> None:
+    catalog = fresh_database()
+    with psycopg.connect(catalog, autocommit=True) as other:
+        for _ in range(100):
+            with only_maintainer(catalog):
+                pass
+            held = (
+                "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database "
+            )
+            assert other.execute(held + "WHERE datname = current_database())").fetchone() == (0,)
