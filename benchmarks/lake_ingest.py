@@ -272,7 +272,7 @@ def markdown(measured: Sequence[Ingested]) -> str:
 def main() -> None:
     """`python -m benchmarks.lake_ingest --readings 10000000`"""
     parser = argparse.ArgumentParser(description="Readings from Kafka into the lake, a second.")
-    parser.add_argument("--readings", type=int, default=10_000_000)
+    parser.add_argument("--readings", type=int, default=60_000_000)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     try:

@@ -150,7 +150,7 @@ def lake(
     Beside: pyarrow and COPY without guarantees, DuckDB on the same files, PostgreSQL on a part of the rows.
     Takes half an hour with the default sizes, and 10 GB of disk. Exit code 1 when any answer is wrong.
     """
-    sizes = Sizes(readings or 10_000_000, readings or 100_000_000, readings or 20_000_000, postgres, runs)
+    sizes = Sizes(readings or 60_000_000, readings or 100_000_000, readings or 20_000_000, postgres, runs)
     measure_lake(only, sizes, write=write, as_json=as_json, progress=_progress)
 
 
