@@ -109,7 +109,8 @@ def test_every_place_that_readme_links_to_is_there() -> None:
 
 def test_measured_figures_are_in_the_results() -> None:
     results = (ROOT / "benchmarks" / "RESULTS.md").read_text()
-    quoted = re.findall(r"[\d.,]*\d(?=\s+(?:uploads/s|readings/s|readings took|ms|s, at|s and|s, as|bytes of memory))", README)
+    units = "uploads/s|readings/s|readings took|ms|s, at|s and|s, as|bytes of memory"
+    quoted = re.findall(rf"[\d.,]*\d(?=\s+(?:{units}))", README)
     assert len(quoted) == 17
     assert [figure for figure in quoted if not re.search(rf"(?<![\d.,]){re.escape(figure)}(?![\d.,])", results)] == []
 
