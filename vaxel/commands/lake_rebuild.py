@@ -130,6 +130,8 @@ class _Told:
 
     def made(self, made: Made) -> None:
         """A table was made anew, or would be."""
+        from sinks.lake.stand_in import aside_of  # noqa: PLC0415
+
         self._tables.append(
             {
                 "table": made.table,
@@ -149,10 +151,10 @@ class _Told:
         if self._dry_run:
             self._say(f"{made.table}: would read {read}" + (f" for {', '.join(made.files)}" if made.files else ""))
         else:
-            aside = f"; what was there stays beside it as {', '.join(f'{path}.damaged' for path in made.files)}"
+            aside = [str(found) for path in made.files if (found := aside_of(Path(path)))]
             self._say(
                 f"{made.table}: {made.removed:,} rows out, {made.added:,} in, read from {read}"
-                + (aside if made.files else "")
+                + (f"; what was there stays beside it as {', '.join(aside)}" if aside else "")
             )
 
     def refused(self, name: str, error: DecisionError) -> None:
