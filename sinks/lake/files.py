@@ -180,10 +180,14 @@ LEFT JOIN (SELECT data_file_id, sum(delete_count) AS deleted FROM ducklake_delet
 {{current}}
 UNION ALL
 SELECT files.delete_file_id, files.data_file_id, 'delete', tables.table_name, {_WHOLE_PATH},
-       files.begin_snapshot, files.end_snapshot,
+       files.begin_snapshot, least(files.end_snapshot, owners.end_snapshot),
        greatest(files.begin_snapshot, coalesce(files.partial_max, 0)), files.delete_count, files.file_size_bytes,
        files.footer_size, 0
-FROM ducklake_delete_file AS files {_OF_TABLE} {{current}}
+FROM ducklake_delete_file AS files {_OF_TABLE}
+-- The list of a file that has ended has, too, though the catalogue may not say so.
+LEFT JOIN (SELECT data_file_id, end_snapshot FROM ducklake_data_file) AS owners
+  ON owners.data_file_id = files.data_file_id
+{{current}}
 ORDER BY file_id
 """
 _WRITTEN_SINCE = f"""

@@ -57,7 +57,7 @@ def check(
     if as_json:
         typer.echo(json.dumps(as_object(report)))
     else:
-        for line in lines(report, data_dir):
+        for line in lines(report, data_dir, is_quick=quick):
             typer.echo(line)
     if not report.is_whole:
         raise typer.Exit(FOUND_SOMETHING)
@@ -101,7 +101,7 @@ def as_object(report: Report) -> dict[str, Any]:
     }
 
 
-def lines(report: Report, data_dir: Path) -> list[str]:
+def lines(report: Report, data_dir: Path, *, is_quick: bool = False) -> list[str]:
     """The report for people: what is wrong first, each with what to do."""
     from sinks.lake.stand_in import ASIDE  # noqa: PLC0415
 
@@ -124,12 +124,13 @@ def lines(report: Report, data_dir: Path) -> list[str]:
         told.append(f"{_some(left)}: no snapshot needs them, and maintenance leaves them. Remove them by hand.")
     if aside:
         told.append(
-            f"{_some(aside)}: put aside by a rebuild. Remove them when nobody wants to look into them any more."
+            f"{_some(aside)}: put aside by a rebuild. To be removed when nobody wants to look into it any more."
         )
+    whole = "all there, whole in size, and open; bytes were not compared" if is_quick else "all whole"
     first_seen = f", {report.recorded:,} seen for the first time" if report.recorded else ""
     told.append(
         f"{report.files:,} files, {report.size_bytes / 1e6:,.1f} MB{first_seen}: "
-        + ("all whole" if report.is_whole else f"{len(report.faults):,} damaged" if report.faults else "all as written")
+        + (whole if report.is_whole else f"{len(report.faults):,} damaged" if report.faults else "all as written")
     )
     return told
 
@@ -146,9 +147,9 @@ def _fault_lines(fault: FileFault, data_dir: Path) -> list[str]:
         told.append("  Only time travel needs it; it goes when its snapshots expire (`vaxel lake maintain`).")
     elif file.kind == "delete":
         anew = command("lake", "rebuild", "--from-kafka", "--table", file.table, data_dir=data_dir)
+        ways = f", or make the table anew, deleted rows too: {anew} (or --from-snapshot N, one before {file.since})"
         told.append(
-            "  Kafka does not know what was deleted: put the file back from a backup"
-            + ("." if is_compacted else f", or make the table anew, deleted rows too: {anew}")
+            "  Kafka does not know what was deleted: put the file back from a backup" + ("." if is_compacted else ways)
         )
     else:
         told.append("  Restore it from Kafka: " + command("lake", "rebuild", "--table", file.table, data_dir=data_dir))

@@ -75,7 +75,7 @@ def rebuild(
     known = addresses(os.environ, data_dir)
     snapshot = from_snapshot if as_of is None else _snapshot_of(known, as_of)
     faults = damaged(known.catalog, known.lake_files, table or (), showing("looked at"))
-    told = _Told(as_json, dry_run)
+    told = _Told(as_json, dry_run, files_alone=not from_kafka and snapshot is None)
 
     def restored(name: str) -> Made:
         return restore(
@@ -122,8 +122,9 @@ def _each(names: Sequence[str], do: Callable[[str], Made], told: _Told) -> None:
 class _Told:
     """Says what becomes of each table, at once for people, at the end as one object for programs."""
 
-    def __init__(self, as_json: bool, dry_run: bool) -> None:
+    def __init__(self, as_json: bool, dry_run: bool, *, files_alone: bool) -> None:
         self._as_json = as_json
+        self._files_alone = files_alone
         self._dry_run = dry_run
         self._tables: list[dict[str, object]] = []
         self._refusals: list[str] = []
@@ -143,13 +144,16 @@ class _Told:
                 "rolled_up_days": [day.isoformat() for day in made.rolled_up],
             }
         )
-        read = f"{made.offsets:,} offsets of Kafka since {made.since}"
+        read = f"{made.offsets:,} records of Kafka since {made.since}"
         if made.rolled_up:
             few = ", ".join(day.isoformat() for day in made.rolled_up[:SHOWN_DAYS])
             more = len(made.rolled_up) - SHOWN_DAYS
             read += f"; days that were rolled up stay as they are: {few}" + (f" and {more:,} more" if more > 0 else "")
         if self._dry_run:
-            self._say(f"{made.table}: would read {read}" + (f" for {', '.join(made.files)}" if made.files else ""))
+            rest = " (or, where these are not enough, all that it holds)" if self._files_alone else ""
+            self._say(
+                f"{made.table}: would read {read}{rest}" + (f" for {', '.join(made.files)}" if made.files else "")
+            )
         else:
             aside = [str(found) for path in made.files if (found := aside_of(Path(path)))]
             self._say(
@@ -183,8 +187,8 @@ class _Told:
         elif ageing and not self._dry_run:
             again = command("lake", "maintain", data_dir=data_dir)
             self._say(
-                f"What maintenance had taken of {', '.join(ageing)} by age, rows or values, is back where it was read "
-                f"anew. To take it again, with the same --keep or --rules: {again}"
+                f"If maintenance had taken rows or values of {', '.join(ageing)} by age, they are back where they were "
+                f"read anew. To take them again, with the same --keep or --rules: {again}"
             )
         if self._refusals:
             raise DecisionError(" ".join(self._refusals))

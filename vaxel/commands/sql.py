@@ -20,6 +20,14 @@ if TYPE_CHECKING:
 CHUNK_ROWS = 10_000
 LONGEST_VALUE, LONGEST_MEANING = 80, 1_000
 """Characters of a cell in a table. A value may be a whole upload; half a meaning helps nobody."""
+_DAMAGED = (
+    "magic bytes",
+    "footer length",
+    "corrupt",
+    "decompression failure",
+    "invalid delete data",
+    "failed to read file",
+)
 _CATALOGUE_LOST = ("connect to postgres", "server closed the connection", "terminating connection", "no connection to")
 
 
@@ -159,10 +167,18 @@ def _rows(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
 
 def _explained(error: duckdb.Error) -> UsageError | OutsideError:
     """The error without the picture of the statement below it."""
+    import duckdb  # noqa: PLC0415
+
     text = str(error)
     told = " ".join(text.split("\n\nLINE ", maxsplit=1)[0].split())
     if any(sign in text.lower() for sign in _CATALOGUE_LOST):
         return UnreachableError(f"the lake's catalogue does not answer: {told}")
     if ("IO Error" in text or "HTTP Error" in text) and "ducklake-" in text:
         return OutsideError(f"a file of the lake cannot be read: {told}")
+    # What DuckDB's reader of Parquet meets in broken bytes has no class of its own, and often names no file.
+    if type(error) is duckdb.Error or any(sign in text.lower() for sign in _DAMAGED):
+        return OutsideError(
+            f"a file cannot be read: {told}. Of the lake's files, `vaxel lake check` finds the damaged one "
+            "(with --as-of: --all-snapshots)"
+        )
     return UsageError(told)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -200,10 +201,31 @@ def test_the_command_names_the_file_and_what_to_do_with_exit_code_1(
     assert run(["lake", "check", "--json"]) == 1
     told = json.loads(capsys.readouterr().out)
     assert [fault["path"] for fault in told["faults"]] == [file.path]
+    assert run(["lake", "check", "--quick"]) == 0
+    assert "bytes were not compared" in capsys.readouterr().out
     assert run(["lake", "check", "--quick", "--deep"]) == 2
     flip(file.path, file.size_bytes // 2)
     assert run(["lake", "check"]) == 0
     assert "all whole" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("byte", [lambda size: 50, lambda size: size - 6, lambda size: size - 100])
+def test_a_question_that_meets_broken_bytes_says_so_and_who_tells_where(
+    filled: Lake,
+    byte: Callable[[int], int],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in variables(filled).items():
+        monkeypatch.setenv(name, value)
+    file, *_ = files_of(filled)
+    flip(file.path, byte(file.size_bytes))
+    capsys.readouterr()
+    assert run(["sql", "select sum(hash(r)) from readings_washer as r"]) == 3
+    told = capsys.readouterr().err
+    assert "cannot be read" in told
+    assert "`vaxel lake check` finds the damaged one" in told
+    assert told.count("\n") == 1
 
 
 @pytest.fixture

@@ -67,6 +67,8 @@ def test_the_table_is_made_anew_and_time_travel_finds_what_it_found(filled: Lake
     assert Path(data.path).read_bytes() == whole
     assert not list(Path(filled.files).rglob("*.damaged*"))
     assert checked(filled).is_whole
+    (fault,) = checked(filled, by_all_snapshots=True).faults
+    assert (fault.file.path, fault.file.is_current) == (deletions.path, False)
 
 
 def test_the_table_is_made_anew_from_a_snapshot_that_reads_the_same_file(filled: Lake) -> None:
