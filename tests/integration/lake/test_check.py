@@ -209,17 +209,18 @@ def test_the_command_names_the_file_and_what_to_do_with_exit_code_1(
     assert "all whole" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("byte", [lambda size: 50, lambda size: size - 6, lambda size: size - 100])
+# In a page, the footer's length, and where the footer begins.
+@pytest.mark.parametrize("byte", [lambda _: 50, lambda _: -6, lambda file: -8 - file.footer_bytes])
 def test_a_question_that_meets_broken_bytes_says_so_and_who_tells_where(
     filled: Lake,
-    byte: Callable[[int], int],
+    byte: Callable[[LakeFile], int],
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for name, value in variables(filled).items():
         monkeypatch.setenv(name, value)
     file, *_ = files_of(filled)
-    flip(file.path, byte(file.size_bytes))
+    flip(file.path, byte(file) % file.size_bytes)
     capsys.readouterr()
     assert run(["sql", "select sum(hash(r)) from readings_washer as r"]) == 3
     told = capsys.readouterr().err
