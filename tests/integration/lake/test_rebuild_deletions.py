@@ -10,6 +10,7 @@ import pytest
 
 from schemas.errors import DecisionError
 from schemas.lake import READING_HOURS_WASHER
+from sinks.lake import crash_points
 from sinks.lake.connection import open_writer
 from sinks.lake.crash_points import VARIABLE
 from sinks.lake.files import LakeFile
@@ -116,3 +117,48 @@ def test_a_day_that_was_rolled_up_is_in_the_way_of_its_own_lists_only(filled: La
         writer.execute(f"INSERT INTO {hours} (device_id, hour_at) VALUES ('w-1', TIMESTAMP '2026-01-01')")
     with pytest.raises(DecisionError, match=r"2026-01-01 was rolled up.*Put .*parquet|puffin back from a backup"):
         rebuilt(filled)
+
+
+@pytest.mark.parametrize("harm", [page, Path.unlink])
+def test_a_list_and_its_file_that_are_both_damaged_are_made_anew(filled: Lake, harm: Callable[[Path], None]) -> None:
+    before = rows_of(filled)
+    deletions, data = delete_some(filled)
+    page(Path(deletions.path))
+    harm(Path(data.path))
+    assert rebuilt(filled).files == [data.path]
+    assert_same(rows_of(filled), before)
+    assert checked(filled).is_whole
+
+
+def test_a_check_beside_a_rebuild_takes_nothing_away_that_is_lent(
+    filled: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, then = rows_of(filled), snapshots(filled)[-1]
+    deletions, data = delete_some(filled)
+    whole = Path(data.path).read_bytes()
+    page(Path(deletions.path))
+    seen: dict[str, bool] = {}
+
+    def reached(point: str) -> None:
+        if point.startswith("rebuild.") and point not in seen:
+            seen[point] = checked(filled).is_whole
+
+    monkeypatch.setattr(crash_points, "reached", reached)
+    rebuilt(filled)
+    assert seen == {point: point == "rebuild.committed" for point in crash_points.REBUILD_POINTS}
+    assert Path(data.path).read_bytes() == whole
+    assert_same(rows_of(filled), before)
+    assert_same(rows_of(filled, then), before)
+
+
+def test_where_the_exchange_is_refused_both_are_as_they_were(filled: Lake) -> None:
+    then = snapshots(filled)[-1]
+    deletions, data = delete_some(filled)
+    page(Path(deletions.path))
+    content = [Path(file.path).read_bytes() for file in (deletions, data)]
+    with open_writer(filled.catalog, filled.files, inlined_rows=0) as writer:
+        others = f"SELECT * REPLACE ('w-99' AS device_id) FROM {READINGS} AT (VERSION => {then})"
+        writer.execute(f"INSERT INTO {READINGS} {others}")
+    with pytest.raises(DecisionError, match="would lose"):
+        rebuilt(filled)
+    assert [Path(file.path).read_bytes() for file in (deletions, data)] == content
