@@ -1,6 +1,6 @@
-"""Puts tables right, as a process that can be killed: KAFKA CATALOG FILES TOPICS TABLE.
+"""Puts tables right, as a process that can be killed: KAFKA CATALOG FILES TOPICS [TABLE].
 
-TOPICS is JSON, by table. TABLE is made anew from Kafka; where it is empty, what is damaged is restored.
+TOPICS is JSON, by table. TABLE is made anew from Kafka; without it, what is damaged is restored.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from sinks.lake.rebuild import rebuild
 from sinks.lake.restore import damaged, restore
 
 
-def main(kafka: str, catalog: str, files: str, topics: str, table: str) -> None:
+def main(kafka: str, catalog: str, files: str, topics: str, table: str = "") -> None:
     by_table = json.loads(topics)
     inputs = [replace(entry, topic=by_table[entry.table.name]) for entry in INPUTS]
     faults = damaged(catalog, files)
