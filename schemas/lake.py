@@ -6,6 +6,7 @@ All times are UTC. Tables hold every version of a session.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -130,6 +131,11 @@ INPUTS = tuple(
 OWN_TABLES = (READING_HOURS_WASHER, READING_HOURS_SHOE, SINK_POSITION)
 """Tables that no topic feeds."""
 TABLES = (*(entry.table for entry in INPUTS), *OWN_TABLES)
+
+
+def is_compacted(table: str, inputs: Sequence[Input] = INPUTS) -> bool:
+    """Whether the topic of this table keeps only the newest record of each key."""
+    return any(entry.is_compacted for entry in inputs if entry.table.name == table)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from contextlib import closing, nullcontext
 from datetime import date
 
 from schemas.errors import DecisionError, OutsideError
-from schemas.lake import INPUTS, Input
+from schemas.lake import INPUTS, Input, is_compacted
 from sinks.lake.anew import Lake, Made, Progress, keep_digests, opened, require_needed, require_the_beginning
 from sinks.lake.care import only_maintainer
 from sinks.lake.check import FileFault
@@ -63,7 +63,7 @@ def rebuild(
             is of a day that was rolled up. Nothing has changed.
         OutsideError: another system stands in the way.
     """
-    if any(entry.table.name == table and entry.is_compacted for entry in inputs):
+    if is_compacted(table, inputs):
         raise DecisionError(
             f"Table {table!r} cannot be made anew: its topic keeps only what was told last of each device. "
             "Its rows stay."

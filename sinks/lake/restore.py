@@ -12,7 +12,7 @@ from collections.abc import Collection, Sequence
 from contextlib import closing, nullcontext
 
 from schemas.errors import DecisionError
-from schemas.lake import INPUTS, Input
+from schemas.lake import INPUTS, Input, is_compacted
 from sinks.lake import digests
 from sinks.lake.anew import Lake, Made, Progress, keep_digests, opened, require_needed, require_the_beginning
 from sinks.lake.care import only_maintainer
@@ -72,9 +72,8 @@ def restore(
     """
     files = [fault.file for fault in faults]
     table, paths, wanted = files[0].table, [file.path for file in files], sum(file.live_rows for file in files)
-    is_compacted = any(entry.table.name == table and entry.is_compacted for entry in inputs)
-    # The topic of a compacted one has only what was told last: nothing else can be made of it.
-    anew = "" if is_compacted else f"`vaxel lake rebuild --from-kafka --table {table}`"
+    # The topic of a compacted one has only what was told last: the table cannot be made anew of it.
+    anew = "" if is_compacted(table, inputs) else f"`vaxel lake rebuild --from-kafka --table {table}`"
     lists = [file.path for file in files if file.kind == "delete"]
     if lists:
         raise DecisionError(

@@ -94,7 +94,6 @@ def put(address: str, file: LakeFile, *, is_lent: bool = False) -> None:
     beside = path.with_name(path.name + ".stand-in")
     # What an earlier attempt put aside is the file, unless another one has come in the stand-in's place since.
     is_new = path.exists() and not is_stand_in(path)
-    aside = _next_aside(path) if is_new else aside_of(path)
     try:
         # 0 the catalogue keeps what it says of the file
         with catalogue(address) as connection:
@@ -108,8 +107,8 @@ def put(address: str, file: LakeFile, *, is_lent: bool = False) -> None:
             os.fsync(written.fileno())
         crash_points.reached("rebuild.stand-in-written")
         # 2 put the file aside
-        if is_new and aside is not None:
-            path.rename(aside)
+        if is_new:
+            path.rename(_next_aside(path))
         crash_points.reached("rebuild.damaged-put-aside")
         # 3 put the stand-in in its place
         beside.replace(path)
@@ -197,11 +196,13 @@ def settle(address: str) -> None:
             "DELETE FROM vaxel_stand_in WHERE file_id NOT IN (SELECT data_file_id FROM ducklake_data_file "
             "UNION ALL SELECT delete_file_id FROM ducklake_delete_file)"
         )
-        for row in connection.execute("SELECT * FROM vaxel_stand_in").fetchall():
+        stand_ins = connection.execute("SELECT * FROM vaxel_stand_in").fetchall()
+        for row in stand_ins:
             with suppress(OSError):
                 if Path(row["path"]).stat().st_size == row["file_size_bytes"]:
                     _tell_again(connection, row["file_id"], row["kind"])
-    _give_back(address)
+    if any(row["is_lent"] for row in stand_ins):  # not else: who wants to look after the tables now needs the lock
+        _give_back(address)
 
 
 def _rows_of(address: str, file: LakeFile) -> tuple[bytes, int]:

@@ -113,8 +113,8 @@ def lines(report: Report, data_dir: Path, *, is_quick: bool = False) -> list[str
             + command("lake", "rebuild", "--from-kafka", "--table", "NAME", data_dir=data_dir)
         )
     aside = [orphan for orphan in report.orphans if ASIDE.search(orphan.path)]
+    stray = [orphan for orphan in report.orphans if orphan.path.endswith(".parquet")]
     left = [orphan for orphan in report.orphans if orphan.path.endswith((".puffin", ".stand-in"))]
-    stray = [orphan for orphan in report.orphans if orphan not in aside + left]
     if stray:
         told.append(
             f"{_some(stray)}: no snapshot needs them. Their writers died, or are at work now; `vaxel lake maintain` "
@@ -136,10 +136,9 @@ def lines(report: Report, data_dir: Path, *, is_quick: bool = False) -> list[str
 
 
 def _fault_lines(fault: FileFault, data_dir: Path) -> list[str]:
-    from schemas.lake import INPUTS  # noqa: PLC0415
+    from schemas.lake import is_compacted  # noqa: PLC0415
 
     file = fault.file
-    is_compacted = any(entry.table.name == file.table and entry.is_compacted for entry in INPUTS)
     seen_by = f"since snapshot {file.since}" + ("" if file.until is None else f" until {file.until}")
     rows = f"{file.live_rows:,} rows" if file.kind == "data" else f"which {file.row_count:,} rows are deleted"
     told = [f"Table {file.table!r}: {rows} in {file.path}, {seen_by}: {fault.fault}."]
@@ -149,7 +148,8 @@ def _fault_lines(fault: FileFault, data_dir: Path) -> list[str]:
         anew = command("lake", "rebuild", "--from-kafka", "--table", file.table, data_dir=data_dir)
         ways = f", or make the table anew, deleted rows too: {anew} (or --from-snapshot N, one before {file.since})"
         told.append(
-            "  Kafka does not know what was deleted: put the file back from a backup" + ("." if is_compacted else ways)
+            "  Kafka does not know what was deleted: put the file back from a backup"
+            + ("." if is_compacted(file.table) else ways)
         )
     else:
         told.append("  Restore it from Kafka: " + command("lake", "rebuild", "--table", file.table, data_dir=data_dir))

@@ -144,7 +144,7 @@ class _Told:
                 "rolled_up_days": [day.isoformat() for day in made.rolled_up],
             }
         )
-        read = f"{made.offsets:,} records of Kafka since {made.since}"
+        read = f"{made.offsets:,} offsets of Kafka since {made.since}"
         if made.rolled_up:
             few = ", ".join(day.isoformat() for day in made.rolled_up[:SHOWN_DAYS])
             more = len(made.rolled_up) - SHOWN_DAYS

@@ -175,8 +175,9 @@ def _explained(error: duckdb.Error) -> UsageError | OutsideError:
         return UnreachableError(f"the lake's catalogue does not answer: {told}")
     if ("IO Error" in text or "HTTP Error" in text) and "ducklake-" in text:
         return OutsideError(f"a file of the lake cannot be read: {told}")
-    # What DuckDB's reader of Parquet meets in broken bytes has no class of its own, and often names no file.
-    if type(error) is duckdb.Error or any(sign in text.lower() for sign in _DAMAGED):
+    # What DuckDB's reader of Parquet meets in broken bytes often has no class of its own, and names no file.
+    reads = isinstance(error, duckdb.InvalidInputException | duckdb.IOException)
+    if type(error) is duckdb.Error or (reads and any(sign in text.lower() for sign in _DAMAGED)):
         return OutsideError(
             f"a file cannot be read: {told}. Of the lake's files, `vaxel lake check` finds the damaged one "
             "(with --as-of: --all-snapshots)"

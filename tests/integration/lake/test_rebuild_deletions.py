@@ -115,7 +115,7 @@ def test_a_day_that_was_rolled_up_is_in_the_way_of_its_own_lists_only(filled: La
     assert rebuilt(filled, dry_run=True).rolled_up
     with open_writer(filled.catalog, filled.files) as writer:
         writer.execute(f"INSERT INTO {hours} (device_id, hour_at) VALUES ('w-1', TIMESTAMP '2026-01-01')")
-    with pytest.raises(DecisionError, match=r"2026-01-01 was rolled up.*Put .*parquet|puffin back from a backup"):
+    with pytest.raises(DecisionError, match=r"2026-01-01 was rolled up.*Put .*\.(parquet|puffin) back from a backup"):
         rebuilt(filled)
 
 

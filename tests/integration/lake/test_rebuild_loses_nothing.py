@@ -212,7 +212,6 @@ def test_a_dry_run_refuses_what_the_run_would(filled: Lake) -> None:
 
 
 def test_what_an_earlier_rebuild_put_aside_never_takes_the_place_of_a_newer_file(filled: Lake) -> None:
-    before = rows_of(filled)
     path = Path(files_of(filled)[0].path)
     backup = path.read_bytes()
     path.write_bytes(backup[:100])
@@ -227,4 +226,5 @@ def test_what_an_earlier_rebuild_put_aside_never_takes_the_place_of_a_newer_file
     assert path.read_bytes() == harmed
     rebuilt(filled, accept_fewer=True)
     assert {Path(f"{path}.damaged").read_bytes(), Path(f"{path}.damaged-2").read_bytes()} == {backup[:100], harmed}
-    assert rows_of(filled).keys() == before.keys()
+    # Of eight frames, Kafka has let go of five.
+    assert filled.ask("SELECT count(*), count(DISTINCT seq) FROM readings_washer") == [(3 * ROWS_IN_A_FRAME,) * 2]

@@ -165,6 +165,7 @@ def test_an_instant_without_an_answer_is_one_line(asked: Lake, capsys: pytest.Ca
         (".colums", "there is no '.colums'; accepted are .tables"),
         ("selec 1", 'syntax error at or near "selec"'),
         ("select nothing from wash_cycles", 'column "nothing" not found'),
+        ("select corrupt from wash_cycles", 'column "corrupt" not found'),
         ("select * from 'no-such-file.csv'", "No files found"),
         ("delete from uploads", "read-only"),
         (";", "no SQL given"),

@@ -103,7 +103,7 @@ def test_what_is_acknowledged_is_on_disk_soon_however_slow_it_goes(
 def test_what_is_acknowledged_is_on_disk_soon_however_slowly_it_is_read(
     folder: RepairFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(readmission, "WRITTEN_DOWN_AFTER_S", 0.0)  # what is due is written, whatever the clock does
+    monkeypatch.setattr(readmission, "WRITTEN_DOWN_AFTER_S", 0.02)
     written = []
 
     def fits() -> Iterator[Fit]:
