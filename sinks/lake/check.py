@@ -27,7 +27,7 @@ from sinks.lake.connection import open_reader, outside
 from sinks.lake.damage import Examined, examine, glance, without_cache
 from sinks.lake.files import LakeFile, all_paths, catalogue, needed
 from sinks.lake.row_keys import KEYS, repeated
-from sinks.lake.stand_in import settle
+from sinks.lake.stand_in import ASIDE, settle
 from sinks.lake.storage import is_remote
 from sinks.lake.tables import columns_in_lake
 from sinks.lake.topics import Topics
@@ -236,4 +236,4 @@ def _listed(reader: duckdb.DuckDBPyConnection, place: str) -> list[Orphan]:
 
 
 def _is_ours(name: str) -> bool:
-    return name.endswith((".parquet", ".puffin", ".damaged", ".stand-in"))
+    return name.endswith((".parquet", ".puffin", ".stand-in")) or ASIDE.search(name) is not None
