@@ -5,7 +5,9 @@ VaxelError
 │   ├── RecordingError  a recording that cannot be read as what it says it is                     exit code 2
 │   └── SlotTakenError  another worker runs in this worker's slot                                 exit code 2
 ├── OutsideError        an outside system stands in the way                                       exit code 3
-│   └── UnreachableError  it does not answer; worth another try                                   exit code 3
+│   ├── UnreachableError  it does not answer; worth another try                                   exit code 3
+│   │   └── OutcomeUnknownError  it went away while it wrote: written or not, nobody knows yet    exit code 3
+│   └── RecordRefusedError  a record system refuses what it was to write                          exit code 3
 └── DecisionError       a person has to decide; starting again unchanged cannot work              exit code 4
     ├── PositionError     a kept position no longer fits its topic                                exit code 4
     └── RefusedShareError more uploads are refused than may be                                    exit code 4
@@ -44,6 +46,14 @@ class OutsideError(VaxelError):
 
 class UnreachableError(OutsideError):
     """An outside system does not answer; the same call may work later."""
+
+
+class OutcomeUnknownError(UnreachableError):
+    """An outside system went away while it wrote: ask it for the outcome before anything is sent again."""
+
+
+class RecordRefusedError(OutsideError):
+    """A record system refuses a value or a row by a rule of its own; the same call would be refused again."""
 
 
 class DecisionError(VaxelError):

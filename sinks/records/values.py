@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
@@ -41,3 +43,27 @@ def from_json(kind: Kind, value: Json) -> Value:
     if kind == "date":
         return date.fromisoformat(text)
     return datetime.fromisoformat(text) if kind == "instant" else text
+
+
+def json_text(value: Value) -> str:
+    """The value's canonical JSON text, as ledger and audit hold it.
+
+    >>> json_text(Decimal("12.50")), json_text(None), json_text("é")
+    ('"12.50"', 'null', '"é"')
+    """
+    return json.dumps(to_json(value), ensure_ascii=False)
+
+
+def from_text(kind: Kind, text: str) -> Value:
+    """The value that `json_text` was given."""
+    return from_json(kind, json.loads(text))
+
+
+def key_text(names: Sequence[str], key: Key) -> str:
+    """A key's canonical JSON text.
+
+    >>> key_text(("material", "month"), ("WM-8030", date(2026, 5, 1)))
+    '{"material":"WM-8030","month":"2026-05-01"}'
+    """
+    parts = {name: to_json(value) for name, value in zip(names, key, strict=True)}
+    return json.dumps(parts, ensure_ascii=False, separators=(",", ":"))
