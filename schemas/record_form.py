@@ -5,8 +5,11 @@
 | text    | text             | string                 | str      |
 | integer | bigint           | int64                  | int      |
 | decimal | numeric(14, 2)   | decimal128(14, 2)      | Decimal  |
+| precise | numeric(18, 6)   | decimal128(18, 6)      | Decimal  |
 | date    | date             | date32                 | date     |
 | instant | timestamptz      | timestamp[us, tz=UTC]  | datetime |
+
+`precise` is for prices and quantities that an amount is made of: nothing is rounded before the amount is.
 
 Every table has a `row_version`, one more with each update, kept by the record system's own trigger: whoever wants to
 change a row says which version was looked at.
@@ -21,15 +24,18 @@ import pyarrow as pa
 
 from schemas.fields import DataClass
 
-Kind = Literal["text", "integer", "decimal", "date", "instant"]
+Kind = Literal["text", "integer", "decimal", "precise", "date", "instant"]
 
 DECIMAL_DIGITS: Final = 14
 DECIMAL_PLACES: Final = 2
+PRECISE_DIGITS: Final = 18
+PRECISE_PLACES: Final = 6
 
 _POSTGRES: dict[Kind, str] = {
     "text": "text",
     "integer": "bigint",
     "decimal": f"numeric({DECIMAL_DIGITS}, {DECIMAL_PLACES})",
+    "precise": f"numeric({PRECISE_DIGITS}, {PRECISE_PLACES})",
     "date": "date",
     "instant": "timestamptz",
 }
@@ -37,6 +43,7 @@ _ARROW: dict[Kind, pa.DataType] = {
     "text": pa.string(),
     "integer": pa.int64(),
     "decimal": pa.decimal128(DECIMAL_DIGITS, DECIMAL_PLACES),
+    "precise": pa.decimal128(PRECISE_DIGITS, PRECISE_PLACES),
     "date": pa.date32(),
     "instant": pa.timestamp("us", tz="UTC"),
 }

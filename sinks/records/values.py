@@ -38,7 +38,7 @@ def from_json(kind: Kind, value: Json) -> Value:
     if kind == "integer":
         return int(value)
     text = str(value)
-    if kind == "decimal":
+    if kind in ("decimal", "precise"):
         return Decimal(text)
     if kind == "date":
         return date.fromisoformat(text)

@@ -11,7 +11,8 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from schemas.records import DECIMAL_DIGITS, DECIMAL_PLACES, SYSTEMS, TABLES, RecordTable, system_ddl
+from schemas.record_form import DECIMAL_DIGITS, DECIMAL_PLACES, PRECISE_DIGITS, PRECISE_PLACES
+from schemas.records import SYSTEMS, TABLES, RecordTable, system_ddl
 
 pytestmark = pytest.mark.postgres
 
@@ -19,9 +20,11 @@ VALUES: dict[str, tuple[Any, Any]] = {
     "text": ("Ätran 8; drop table", "ö" * 300),
     "integer": (2**63 - 1, -(2**63)),
     "decimal": (Decimal("123456789012.34"), Decimal("-0.01")),
+    "precise": (Decimal("123456789012.345678"), Decimal("-0.000001")),
     "date": (date(2026, 5, 3), date(1999, 12, 31)),
     "instant": (datetime(2026, 5, 3, 7, 10, 0, 123_456, UTC), datetime(1970, 1, 1, tzinfo=UTC)),
 }
+NUMERIC = {"decimal": (DECIMAL_DIGITS, DECIMAL_PLACES), "precise": (PRECISE_DIGITS, PRECISE_PLACES)}
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +56,7 @@ def information(connection: psycopg.Connection[Any], table: RecordTable) -> dict
 
 def spelled(kind: str) -> str:
     """A type as information_schema has it."""
-    return {"numeric(14, 2)": "numeric", "timestamptz": "timestamp with time zone"}.get(kind, kind)
+    return "numeric" if kind.startswith("numeric") else kind.replace("timestamptz", "timestamp with time zone")
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.full_name)
@@ -66,8 +69,8 @@ def test_a_table_has_the_declared_columns_and_the_row_version_in_order(
         found = held[column.name]
         assert found["data_type"] == spelled(column.postgres_type), column.name
         assert found["is_nullable"] == ("YES" if column.nullable else "NO"), column.name
-        if column.kind == "decimal":
-            assert (found["numeric_precision"], found["numeric_scale"]) == (DECIMAL_DIGITS, DECIMAL_PLACES)
+        if column.kind in NUMERIC:
+            assert (found["numeric_precision"], found["numeric_scale"]) == NUMERIC[column.kind], column.name
     version = held["row_version"]
     assert (version["data_type"], version["is_nullable"], version["column_default"]) == ("bigint", "NO", "1")
 

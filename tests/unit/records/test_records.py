@@ -17,6 +17,7 @@ VALUES: dict[Kind, st.SearchStrategy[Value]] = {
     "text": st.text('aÅ"\\ \n0'),
     "integer": st.integers(-(2**63), 2**63 - 1),
     "decimal": st.decimals(-(10**12), 10**12, places=2),
+    "precise": st.decimals(-(10**12) + 1, 10**12 - 1, places=6),
     "date": st.dates(),
     "instant": st.datetimes(timezones=st.just(UTC)),
 }
@@ -44,6 +45,18 @@ def test_a_table_says_its_key_its_meanings_and_which_fields_may_be_empty(table: 
 def test_names_addresses_and_languages_of_customers_are_marked_personal() -> None:
     (customer,) = (table for table in TABLES if table.full_name == "crm.customer")
     assert {customer.column(name).data_class for name in ("name", "email", "language", "country")} == {"personal"}
+
+
+def test_what_tells_of_a_person_is_marked_personal() -> None:
+    told = {"name", "email", "note", "customer_id", "account_id", "assigned_to"}
+    about_things = {"erp.plant.name", "crm.campaign.name"}
+    unmarked = [
+        f"{table.full_name}.{column.name}"
+        for table in TABLES
+        for column in table.columns
+        if column.name in told and column.data_class != "personal"
+    ]
+    assert set(unmarked) == about_things
 
 
 def test_every_model_of_the_catalogue_has_a_price() -> None:
