@@ -2,8 +2,9 @@
 -- clock). Where the customer's own row is missing, the gearbox names the key.
 --
 -- engagement        daily: used on 5 or more of the last 7 days; weekly: in the last 7 days; rare: in the last 28; else none
--- next_best_action  the first that holds: replace shoes (a pair over 700 km), win back (used once, rare or none today),
---                   offer care advice (a washing machine with 250 cycles or more); else nothing
+-- next_best_action  the first that holds: book a service (an alert of wear on a unit they own), replace shoes (a pair over
+--                   700 km), win back (used once, rare or none today), offer care advice (a washing machine with 250
+--                   cycles or more); else nothing
 with sessions as (
   select device_id, session_id, ended_at, known_at from lake.wash_cycles where status in ('closed', 'corrected')
   union all
@@ -54,6 +55,16 @@ wear as (
   where owned.owned_to is null or owned.owned_to > as_of.instant
   group by all
 ),
+alerted as (
+  select owned.customer_id, min(alerts.alert_id, 3) as alert_sample
+  from records.crm.ownership as owned
+  cross join as_of
+  join lake.alerts as alerts on alerts.device_id = owned.device_id
+  where (owned.owned_to is null or owned.owned_to > as_of.instant)
+    and alerts.status = 'raised'
+    and alerts.kind in ('bearing', 'heater_scale', 'drain_pump', 'unbalance')
+  group by all
+),
 customers as (
   select customer_id from records.crm.customer
   union
@@ -83,12 +94,15 @@ select
   last_used_at,
   engagement,
   case
+    when alert_sample is not null then 'book a service'
     when has_worn_shoes then 'replace shoes'
     when last_used_at is not null and engagement in ('rare', 'none') then 'win back'
     when has_busy_washer then 'offer care advice'
   end as next_best_action,
   session_count as why_session_count,
   session_sample as why_session_sample,
+  alert_sample as why_alerts,
   strftime(instant, '%Y-%m-%dT%H:%M:%S.%gZ') as why_as_of
 from engaged
 left join wear on wear.customer_id = engaged.customer_id
+left join alerted on alerted.customer_id = engaged.customer_id
