@@ -54,7 +54,8 @@ def send(
 ) -> None:
     """Writes down that these changes are about to be sent."""
     connection.execute(
-        """INSERT INTO gearbox.chunk (chunk_id, change_set_id, system, change_nos, written_rows, state, sent_by, sent_at)
+        """INSERT INTO gearbox.chunk (chunk_id, change_set_id, system, change_nos, written_rows, state,
+             sent_by, sent_at)
            VALUES (%s, %s, %s, %s, %s, 'sent', %s, %s)""",
         [UUID(token), change_set_id, system, list(numbers), rows, who, now],
     )

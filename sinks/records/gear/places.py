@@ -1,4 +1,4 @@
-"""Where everything is, and what time it is: handed in, so that nothing in the gearbox reads settings or clocks itself."""
+"""Where everything is, and what time it is: handed in, so that nothing in the gearbox reads settings or clocks."""
 
 from __future__ import annotations
 

@@ -1,0 +1,121 @@
+"""From changes to rows that a record system can write, and from its answer to audit rows. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from schemas.records import RecordTable
+from sinks.records.gear.chain import AuditRow
+from sinks.records.gear.changes import Change, ChangeSet
+from sinks.records.targets.target import RowWrite, Written
+from sinks.records.values import Key, Value, from_json, from_text, json_text
+
+Numbered = tuple[int, Change]
+"""A change with its number in its set."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """The changes of one row that go together."""
+
+    changes: tuple[Numbered, ...]
+
+    @property
+    def numbers(self) -> list[int]:
+        return [number for number, _ in self.changes]
+
+
+def rows_of(changes: Iterable[Numbered]) -> list[Row]:
+    """Neighbours of one key as a row each; changes of a set are ordered by key."""
+    return [Row(tuple(own)) for _, own in groupby(changes, lambda numbered: numbered[1].key)]
+
+
+def writes(table: RecordTable, rows: Sequence[Row], *, is_strict: bool) -> list[RowWrite]:
+    """The rows as the target takes them.
+
+    Args:
+        is_strict: The row's version must be the one that was planned upon: of a way back, where an equal value alone does
+            not tell that nobody has touched it.
+    """
+    return [_write(table, row, is_strict=is_strict) for row in rows]
+
+
+def _write(table: RecordTable, row: Row, *, is_strict: bool) -> RowWrite:
+    first = row.changes[0][1]
+    parts = json.loads(first.key)
+    key: Key = tuple(from_json(table.column(name).kind, parts[name]) for name in table.key)
+    before: dict[str, Value] = {}
+    after: dict[str, Value] = {}
+    for _, change in row.changes:
+        kind = table.column(change.field).kind
+        if change.op != "insert":
+            before[change.field] = from_text(kind, change.before)
+        if change.op != "delete":
+            after[change.field] = from_text(kind, change.after)
+    version = first.row_version if is_strict or first.op == "delete" else None
+    return RowWrite(first.op, key, version, before, after)
+
+
+def outcome(
+    change_set_id: int, change_set: ChangeSet, rows: Sequence[Row], written: Written, who: str
+) -> tuple[list[AuditRow], list[int]]:
+    """Audit rows of a batch, in the order of its changes, and the numbers of the changes that were left out."""
+    whole = {left.row: left.reason for left in written.left_out if left.field is None}
+    single = {(left.row, left.field): left.reason for left in written.left_out if left.field is not None}
+    flow, table = change_set.flow, change_set.target_table
+    told: list[AuditRow] = []
+    left_out: list[int] = []
+    for index, row in enumerate(rows):
+        for number, change in row.changes:
+            reason = whole.get(index) or single.get((index, change.field))
+            event, stored, detail = "written", None, None
+            if reason is not None:
+                event, detail = "conflict", json.dumps({"reason": reason}, ensure_ascii=False)
+                left_out.append(number)
+            elif (index, change.field) in written.stored:
+                stored = json_text(written.stored[index, change.field])
+            told.append(
+                AuditRow(
+                    event,  # type: ignore[arg-type]  # one of two literals
+                    who,
+                    change_set_id,
+                    number,
+                    flow,
+                    table,
+                    change.key,
+                    change.field,
+                    change.before,
+                    change.after,
+                    stored,
+                    detail,
+                )
+            )
+    return told, left_out
+
+
+def turned_down(
+    change_set_id: int, change_set: ChangeSet, row: Row, reason: str, who: str
+) -> tuple[list[AuditRow], list[int]]:
+    """Audit rows of a row that the record system refuses by a rule of its own."""
+    detail = json.dumps({"reason": reason}, ensure_ascii=False)
+    told = [
+        AuditRow(
+            "turned_down",
+            who,
+            change_set_id,
+            number,
+            change_set.flow,
+            change_set.target_table,
+            change.key,
+            change.field,
+            change.before,
+            change.after,
+            None,
+            detail,
+        )
+        for number, change in row.changes
+    ]
+    return told, row.numbers

@@ -1,0 +1,119 @@
+"""Plans a flow: asks the lake, reads the target, decides, and keeps the set in the ledger. Changes no record.
+
+In:            a flow; a lake snapshot; the target's rows.
+Out:           a judged change set in the ledger, or none when nothing differs.
+Guarantee:     all of a plan is from one lake snapshot; equal content is kept once; nothing is written to a record system.
+On failure:    nothing is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+import pyarrow as pa
+
+from schemas.errors import DecisionError
+from schemas.records import BY_NAME
+from sinks.records.billing import shape as billing
+from sinks.records.database import Connection, session
+from sinks.records.gear import chunks, model, sets
+from sinks.records.gear.changes import ChangeSet
+from sinks.records.gear.flow import Flow
+from sinks.records.gear.judge import judge
+from sinks.records.gear.places import Clock, Places
+from sinks.records.gear.plan import plan
+from sinks.records.gear.situation import consenting, last_writes, situation
+from sinks.records.gear.wanted import conform
+from sinks.records.targets.opening import open_target
+from sinks.records.targets.target import Target
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A judged plan; without a number when there was nothing to change.
+
+    Attributes:
+        is_new: False: the same content was open already, and stays.
+    """
+
+    change_set_id: int | None
+    change_set: ChangeSet
+    refused_because: str | None
+    is_new: bool
+
+
+def plan_flow(flow: Flow, places: Places, who: str, clock: Clock, snapshot: int | None = None) -> Planned:
+    """Plans a flow on a lake snapshot (None: the newest), judges the plan and keeps it.
+
+    Raises:
+        DecisionError: The record system was put back to an older state, and nobody has said so.
+    """
+    target = open_target(places.systems[flow.system], places.addresses[flow.system])
+    try:
+        with session(places.ledger) as connection:
+            refuse_if_put_back(connection, target, flow.system)
+            # The target is read first: a field edited while the model runs no longer holds what was planned upon.
+            held = target.read(flow.table, tuple(flow.fields))
+            produced, read = model.run(flow, places.catalog, places.records, snapshot)
+            wanted, held = _rows(flow, produced, held, target)
+            change_set = plan(flow, wanted, held, read, lambda pairs: last_writes(connection, flow, pairs))
+            return keep_judged(connection, flow, places, change_set, who, clock)
+    finally:
+        target.close()
+
+
+def keep_judged(
+    connection: Connection, flow: Flow, places: Places, change_set: ChangeSet, who: str, clock: Clock
+) -> Planned:
+    """Judges a change set and keeps it."""
+    now = clock.now()
+    known = situation(
+        connection,
+        flow,
+        change_set.changes,
+        consenting(places, flow, now) if change_set.changes else {},
+        places,
+        now,
+        planned_at=now,
+        approval_of=None,
+    )
+    judged = judge(flow, change_set, known)
+    change_set = replace(judged.change_set)
+    kept = sets.keep(
+        connection,
+        change_set,
+        who,
+        now,
+        expires_after=timedelta(hours=flow.expires_after_h),
+        refused_because=judged.refused_because,
+    )
+    number = None if kept is None else kept.change_set_id
+    return Planned(number, change_set, judged.refused_because, kept is not None and kept.is_new)
+
+
+def refuse_if_put_back(connection: Connection, target: Target, system: str) -> None:
+    """Stops where the record system has forgotten what it had acknowledged.
+
+    Raises:
+        DecisionError: It has; the message says what to do.
+    """
+    acknowledged = chunks.witnesses(connection, system)
+    forgotten = target.unknown(list(acknowledged))
+    if forgotten:
+        first = min(acknowledged[token] for token in forgotten)
+        raise DecisionError(
+            f"{system} no longer knows what it had acknowledged of change set {first}: it seems to have been put back to "
+            f"an older state. If so, say it, and the next plan writes what is missing: vaxel gearbox restored {system}"
+        )
+
+
+def _rows(flow: Flow, produced: pa.Table, held: pa.Table, target: Target) -> tuple[pa.Table, pa.Table]:
+    """What is wanted, in the target's types, and which of the held rows it is compared with."""
+    if flow.shape == "rows":
+        return conform(flow, produced), held
+    records: Mapping[str, pa.Table] = {
+        name: target.read(BY_NAME[name], BY_NAME[name].column_names) for name in billing.RECORDS
+    }
+    return conform(flow, billing.shape(flow, produced, records)), billing.held_filter(held, records)
