@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from schemas import record_crm, record_erp, record_service
+from schemas import record_billing, record_crm, record_erp, record_service
 from schemas.record_crm import ACCOUNT, ACTIVITY, CAMPAIGN, CONSENT, CUSTODY, CUSTOMER, OWNERSHIP, PREFERENCE
 from schemas.record_erp import MATERIAL, MONTHLY_SALES, PLANT, SERIAL_NUMBER, SPARE_PART, SPARE_PARTS_DEMAND
 from schemas.record_form import DECIMAL_DIGITS, DECIMAL_PLACES, Kind, RecordColumn, RecordTable
@@ -81,11 +81,17 @@ TABLES: tuple[RecordTable, ...] = (
     *record_service.TABLES,
     CONTRACT,
     UTILITY_PRICE,
+    *record_billing.TABLES,
 )
 BY_NAME: dict[str, RecordTable] = {table.full_name: table for table in TABLES}
 SYSTEMS: tuple[str, ...] = tuple(dict.fromkeys(table.system for table in TABLES))
 _RULES_DDL: Final[Mapping[str, str]] = MappingProxyType(
-    {"erp": record_erp.RULES_DDL, "crm": record_crm.RULES_DDL, "service": record_service.RULES_DDL}
+    {
+        "erp": record_erp.RULES_DDL,
+        "crm": record_crm.RULES_DDL,
+        "service": record_service.RULES_DDL,
+        "billing": record_billing.RULES_DDL,
+    }
 )
 
 
