@@ -199,6 +199,10 @@ CREATE TABLE IF NOT EXISTS gearbox.audit (
   hash          bytea NOT NULL
 );
 CREATE INDEX IF NOT EXISTS audit_written ON gearbox.audit (target_table, key, field, audit_no) WHERE event = 'written';
+CREATE INDEX IF NOT EXISTS audit_left_out ON gearbox.audit (target_table, key)
+  WHERE event IN ('conflict', 'turned_down');
+CREATE INDEX IF NOT EXISTS audit_by_field ON gearbox.audit (target_table, field, audit_no) WHERE event = 'written';
+CREATE INDEX IF NOT EXISTS audit_of_set ON gearbox.audit (change_set_id, change_no);
 
 -- Signed heads of the chain.
 CREATE TABLE IF NOT EXISTS gearbox.checkpoint (
