@@ -14,7 +14,7 @@ CASE: Final = RecordTable(
     ("case_id",),
     (
         RecordColumn("case_id", "text", "Number of the case: the alert's, where an alert opened it", "usage"),
-        RecordColumn("device_id", "text", "Which unit", "usage"),
+        RecordColumn("device_id", "text", "Which unit; null: all of a model", "usage", nullable=True),
         RecordColumn("kind", "text", "What is the matter", "usage"),
         RecordColumn("status", "text", "new, open, waiting, solved: set by service", "usage", default="'new'"),
         RecordColumn("priority", "integer", "1 first to 4 last; where nobody says, by kind", "usage", "1", True),

@@ -1,5 +1,5 @@
 -- One row for each alert that holds, and for each that holds no longer and has its case: its evidence says so. An alert
--- that had ended before anybody looked opens none. Alerts of a firmware as a whole are about no unit: no case here.
+-- that had ended before anybody looked opens none. An alert about a firmware is about no unit: device_id is null.
 with raised as (
   -- What is told of an alert when it ends is about the session that ended it: a case keeps what opened it.
   select
@@ -28,13 +28,15 @@ titles (kind, title) as (
     ('heater_scale', 'Heater scales up'),
     ('drain_pump', 'Drain pump weakens'),
     ('unbalance', 'Drum is out of balance'),
-    ('dormant', 'No longer used')
+    ('dormant', 'No longer used'),
+    ('cohort_shift', 'Firmware changes the figures')
 )
 select
   alerts.alert_id as case_id,
   alerts.device_id,
   alerts.kind,
-  coalesce(titles.title, alerts.kind) || ': ' || alerts.material || ' ' || alerts.device_id as title,
+  coalesce(titles.title, alerts.kind) || ': ' || alerts.material || ' '
+    || coalesce(alerts.device_id, 'with firmware ' || alerts.firmware) as title,
   raised.opened_at,
   case
     when alerts.status = 'cleared'
@@ -51,5 +53,5 @@ cross join as_of
 join raised on raised.alert_id = alerts.alert_id
 left join titles on titles.kind = alerts.kind
 left join records.service."case" as held on held.case_id = alerts.alert_id
-where alerts.device_id is not null and raised.opened_at is not null
+where raised.opened_at is not null
   and (alerts.status = 'raised' or held.case_id is not null)
