@@ -2,8 +2,8 @@
 
 In:            an open change set of the ledger.
 Out:           written fields of the record system; audit rows, chunks and in the end the set's status in the ledger.
-Guarantee:     each change is written at most once, whoever calls how often, and after any crash; only what may go at the
-               instant it is sent; never more than the system's rows in any second.
+Guarantee:     each change is written at most once, whoever calls how often, and after any crash; only what may go at
+               the instant it is sent; never more than the system's rows in any second.
 On failure:    a chunk that was sent and whose outcome is not known is settled before anything else is sent.
 
 Ledger and record system are two systems, so a chunk's durable effects come in this order:
@@ -12,14 +12,14 @@ Ledger and record system are two systems, so a chunk's durable effects come in t
 2. its rows and its token are written (record system, one transaction)
 3. audit rows and the chunk's outcome are written down (ledger, one transaction)
 
-Killed after 1 or 2, the chunk is found as sent: `Target.cancel` tells whether 2 has happened, or makes sure that it never
-will. Killed after 3, nothing is left to do.
+Killed after 1 or 2, the chunk is found as sent: `Target.cancel` tells whether 2 has happened, or makes sure that it
+never will. Killed after 3, nothing is left to do.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import uuid4
 
@@ -31,7 +31,7 @@ from sinks.records.gear import batches, chunks, limiter, sets
 from sinks.records.gear.batches import Numbered, Row
 from sinks.records.gear.calendar import next_freeze
 from sinks.records.gear.changes import ChangeSet, Verdict
-from sinks.records.gear.flow import Flow
+from sinks.records.gear.flow import Flow, Purpose
 from sinks.records.gear.freezes import in_force
 from sinks.records.gear.judge import Situation, judge
 from sinks.records.gear.places import Clock, Places
@@ -41,7 +41,7 @@ from sinks.records.gear.situation import consenting, situation
 from sinks.records.targets.opening import open_target
 from sinks.records.targets.target import Batch, Target, Written
 
-_SHORTEST_S = 0.05
+_SHORTEST = timedelta(milliseconds=50)
 """A chunk is not begun so shortly before a freeze."""
 
 
@@ -79,7 +79,11 @@ class _Count:
     left_out: int = 0
 
 
-@dataclass(frozen=True)
+_CONSENTS_FOR = timedelta(seconds=2)
+"""A list of who agrees is that old at most when a chunk is judged by it."""
+
+
+@dataclass
 class Link:
     """A ledger connection that alone writes into one record system, and that system."""
 
@@ -88,6 +92,15 @@ class Link:
     places: Places
     clock: Clock
     who: str
+    _consents: Mapping[Purpose, frozenset[str]] = field(default_factory=dict)
+    _consents_at: datetime | None = None
+
+    def consenting(self, flow: Flow) -> Mapping[Purpose, frozenset[str]]:
+        """Who agrees to what the flow asks for, as of two seconds ago at most."""
+        now = self.clock.now()
+        if self._consents_at is None or now - self._consents_at > _CONSENTS_FOR:
+            self._consents, self._consents_at = consenting(self.places, flow, now), now
+        return self._consents
 
 
 def apply_set(
@@ -153,67 +166,70 @@ def _apply(link: Link, flow: Flow, stored: Stored, *, is_patient: bool, tell: Ca
         for number, change in zip(stored.numbers, stored.change_set.changes, strict=True)
         if number not in done
     ]
+    was_stalled = False
     while True:
-        judged, known = _judged(link, flow, stored, pending)
+        judged = _judged(link, flow, stored, pending)
         going = [numbered for numbered in judged if numbered[1].verdict.decision == "go"]
         sent: set[int] = set()
+        has_changed = False
         for rows in _chunks(link, flow, going, is_patient=is_patient):
             changes = [numbered for row in rows for numbered in row.changes]
-            fresh = _still_going(link, flow, stored, changes, known)
-            rows = batches.rows_of(fresh)
-            if rows and sets.status_of(link.connection, stored.change_set_id) == "open":
-                _carry(link, flow, stored, rows, count)
+            fresh = _still_going(link, flow, stored, changes)
+            if fresh and sets.status_of(link.connection, stored.change_set_id) == "open":
+                _carry(link, flow, stored, batches.rows_of(fresh), count)
                 sent.update(number for number, _ in fresh)
                 tell(len(done) + len(sent), len(stored.numbers))
             if len(fresh) < len(changes):
-                break  # something has changed meanwhile: everything is judged anew
-        else:
-            if not going or len(sent) == len(going) or not is_patient:
-                pending = [numbered for numbered in judged if numbered[0] not in sent]
-                return _end(link, stored, pending, count)
+                has_changed = True  # everything is judged anew
+                break
         done |= sent
+        if not has_changed or (was_stalled and not sent):
+            return _end(link, stored, [numbered for numbered in judged if numbered[0] not in sent], count)
+        was_stalled = not sent
         pending = [numbered for numbered in pending if numbered[0] not in sent]
-        if not sent and sets.status_of(link.connection, stored.change_set_id) != "open":
-            return _end(link, stored, pending, count)
 
 
-def _judged(link: Link, flow: Flow, stored: Stored, pending: Sequence[Numbered]) -> tuple[list[Numbered], Situation]:
+def _judged(link: Link, flow: Flow, stored: Stored, pending: Sequence[Numbered]) -> list[Numbered]:
     """What is to become of each change that is left, by the whole set's measure."""
-    now = link.clock.now()
-    known = _situation(link, flow, stored, pending, now)
-    # Limits and approval are of the set as it was planned, however much of it is written already.
-    whole = judge(flow, stored.change_set, replace(known, now=now))
+    # Limits and approval are of the set as it was planned, however much of it is written already: so what it has
+    # written today does not count once more.
+    known = _situation(link, flow, stored, pending, besides=stored.change_set_id)
+    whole = judge(flow, stored.change_set, known)
     verdicts = dict(zip(stored.numbers, whole.change_set.changes, strict=True))
-    return [(number, verdicts[number]) for number, _ in pending], known
+    return [(number, verdicts[number]) for number, _ in pending]
 
 
-def _situation(link: Link, flow: Flow, stored: Stored, changes: Sequence[Numbered], now: datetime) -> Situation:
+def _situation(
+    link: Link, flow: Flow, stored: Stored, changes: Sequence[Numbered], *, besides: int | None = None
+) -> Situation:
     return situation(
         link.connection,
         flow,
         [change for _, change in changes],
-        consenting(link.places, flow, now),
+        link.consenting(flow),
         link.places,
-        now,
+        link.clock.now(),
         planned_at=stored.planned_at,
         approval_of=(stored.change_set_id, stored.content_hash),
+        besides=besides,
     )
 
 
-def _still_going(
-    link: Link, flow: Flow, stored: Stored, changes: Sequence[Numbered], known: Situation
-) -> list[Numbered]:
+def _still_going(link: Link, flow: Flow, stored: Stored, changes: Sequence[Numbered]) -> list[Numbered]:
     """Those of a chunk's changes that may still go: a freeze, a person or a consent may have come since."""
-    now = link.clock.now()
+    freeze_at = _next_freeze(link, flow)
+    if freeze_at is not None and freeze_at - link.clock.now() < _SHORTEST:
+        return []
     # Whether the set is approved was judged with all of it: a chunk alone would pass as a small one.
-    fresh = replace(_situation(link, flow, stored, changes, now), is_approved=True)
+    fresh = replace(_situation(link, flow, stored, changes), is_approved=True)
     part = replace(stored.change_set, changes=tuple(change for _, change in changes), money=None)
     judged = judge(flow, part, fresh).change_set.changes
-    return [
-        (number, change)
-        for (number, change), again in zip(changes, judged, strict=True)
-        if again.verdict.decision == "go"
-    ]
+    return [numbered for numbered, again in zip(changes, judged, strict=True) if again.verdict.decision == "go"]
+
+
+def _next_freeze(link: Link, flow: Flow) -> datetime | None:
+    now = link.clock.now()
+    return next_freeze(in_force(link.connection, flow.system, now), flow.system, flow.name, now)
 
 
 def _chunks(link: Link, flow: Flow, going: Sequence[Numbered], *, is_patient: bool) -> Iterator[list[Row]]:
@@ -237,8 +253,7 @@ def _chunks(link: Link, flow: Flow, going: Sequence[Numbered], *, is_patient: bo
 
 def _carry(link: Link, flow: Flow, stored: Stored, rows: Sequence[Row], count: _Count) -> None:
     """Carries the rows of a chunk; where the record system refuses some, the others are carried without them."""
-    now, system = link.clock.now(), link.places.systems[flow.system]
-    freeze_at = next_freeze(in_force(link.connection, flow.system, now), flow.system, flow.name, now)
+    now, system, freeze_at = link.clock.now(), link.places.systems[flow.system], _next_freeze(link, flow)
     deadline_at = now + timedelta(seconds=system.chunk_s)
     if freeze_at is not None:
         deadline_at = min(deadline_at, freeze_at)
@@ -337,8 +352,8 @@ def _refuse_unfit(stored: Stored, flow: Flow) -> None:
         raise UsageError(f"Change set {number} is {stored.status}{because}. Plan again: vaxel gearbox plan {flow.name}")
     if stored.change_set.flow_version != flow.full_version:
         raise UsageError(
-            f"Change set {number} was planned by version {stored.change_set.flow_version} of flow {flow.name!r}, which is "
-            f"at {flow.full_version}. Plan again: vaxel gearbox plan {flow.name}"
+            f"Change set {number} was planned by version {stored.change_set.flow_version} of flow {flow.name!r}, which "
+            f"is at {flow.full_version}. Plan again: vaxel gearbox plan {flow.name}"
         )
     if stored.change_set.content_hash() != stored.content_hash:
         raise DecisionError(

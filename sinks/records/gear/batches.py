@@ -37,8 +37,8 @@ def writes(table: RecordTable, rows: Sequence[Row], *, is_strict: bool) -> list[
     """The rows as the target takes them.
 
     Args:
-        is_strict: The row's version must be the one that was planned upon: of a way back, where an equal value alone does
-            not tell that nobody has touched it.
+        is_strict: The row's version must be the one that was planned upon: of a way back, where an equal value alone
+            does not tell that nobody has touched it.
     """
     return [_write(table, row, is_strict=is_strict) for row in rows]
 

@@ -2,7 +2,7 @@
 
 In:            a flow; a lake snapshot; the target's rows.
 Out:           a judged change set in the ledger, or none when nothing differs.
-Guarantee:     all of a plan is from one lake snapshot; equal content is kept once; nothing is written to a record system.
+Guarantee:     all of a plan is from one lake snapshot; equal content is kept once; no record is changed.
 On failure:    nothing is kept.
 """
 
@@ -104,8 +104,9 @@ def refuse_if_put_back(connection: Connection, target: Target, system: str) -> N
     if forgotten:
         first = min(acknowledged[token] for token in forgotten)
         raise DecisionError(
-            f"{system} no longer knows what it had acknowledged of change set {first}: it seems to have been put back to "
-            f"an older state. If so, say it, and the next plan writes what is missing: vaxel gearbox restored {system}"
+            f"{system} no longer knows what it had acknowledged of change set {first}: it seems to have been put back "
+            "to an older state. If so, say it, and the next plan writes what is missing: "
+            f"vaxel gearbox restored {system}"
         )
 
 

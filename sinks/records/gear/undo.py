@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 
 from schemas.errors import UsageError
 from schemas.records import BY_NAME
-from sinks.records.billing import credits
+from sinks.records.billing import credits as credit_lines
 from sinks.records.database import Connection, session
 from sinks.records.gear import chunks, sets
 from sinks.records.gear.changes import Change, ChangeSet
@@ -83,9 +83,11 @@ def _planned(
 ) -> list[Planned]:
     ways: list[tuple[str, Sequence[Change]]] = []
     if flow.shape == "billing":
-        records = {name: target.read(BY_NAME[name], BY_NAME[name].column_names) for name in credits.RECORDS}
-        final = credits.final_keys(chosen, records)
-        ways.append(("compensate", credits.compensation(flow, [c for c in chosen if c.key in final], records, reason)))
+        records = {name: target.read(BY_NAME[name], BY_NAME[name].column_names) for name in credit_lines.RECORDS}
+        final = credit_lines.final_keys(chosen, records)
+        ways.append(
+            ("compensate", credit_lines.compensation(flow, [c for c in chosen if c.key in final], records, reason))
+        )
         chosen = [change for change in chosen if change.key not in final]
     ways.append(("undo", back(chosen, held)))
     planned = []
