@@ -29,6 +29,8 @@ from sinks.records.targets.opening import open_target
 AUTHOR = "gearbox"
 LOOK_EVERY_S = 0.5
 """How often a queue looks for something that may go."""
+JUDGE_AGAIN = timedelta(seconds=60)
+"""A set that waits is judged anew so often, though nobody has approved, frozen or lifted anything."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,14 @@ class Happened:
     system: str
     flow: str | None
     what: Planned | Applied | VaxelError
+
+
+@dataclass(frozen=True)
+class _Rest:
+    """Until when a set that waits need not be looked at, unless people have said something."""
+
+    until: datetime
+    said: tuple[int, ...]
 
 
 @dataclass
@@ -52,13 +62,15 @@ class Queue:
     jitter: Random
     breaker: Breaker = field(default_factory=Breaker)
     _planned_at: dict[str, datetime] = field(default_factory=dict)
-    _told: dict[int, tuple[object, ...]] = field(default_factory=dict)
+    _told: dict[int, object] = field(default_factory=dict)
+    _rests: dict[int, _Rest] = field(default_factory=dict)
 
     def turn(self) -> bool:
         """Plans what is due and applies what may go; whether something was done."""
         system = self.places.systems[self.system]
         if not breaker.may_call(self.breaker, self.clock.now()):
             return False
+        self.breaker = breaker.called(system, self.breaker, self.clock.now())
         try:
             did = self._settle() | self._plan_due() | self._apply_open()
         except UnreachableError as error:
@@ -67,7 +79,7 @@ class Queue:
             self._write_breaker(str(error))
             return False
         if self.breaker.failures:
-            self.breaker = breaker.succeeded()
+            self.breaker = breaker.succeeded(self.breaker)
             self._write_breaker(None)
         return did
 
@@ -122,11 +134,13 @@ class Queue:
         with session(self.places.ledger) as connection:
             numbers = sets.open_ids(connection, self.system)
             flow_of = {number: sets.load(connection, number, []).change_set.flow for number in numbers}
+            said = _said(connection)
         by_name = {flow.name: flow for flow in self.flows}
         did = False
         for number in numbers:
             flow = by_name.get(flow_of[number])
-            if flow is None:
+            rest = self._rests.get(number)
+            if flow is None or (rest is not None and rest.said == said and self.clock.now() < rest.until):
                 continue
             applied = self._try(
                 flow.name,
@@ -136,7 +150,17 @@ class Queue:
                 number,
             )
             did = did or (isinstance(applied, Applied) and (applied.rows > 0 or applied.status != "open"))
+            self._rest(number, applied if isinstance(applied, Applied) else None, said)
         return did
+
+    def _rest(self, number: int, applied: Applied | None, said: tuple[int, ...]) -> None:
+        """Leaves a set alone of which nothing can go for a while: to load and judge it takes time."""
+        self._rests.pop(number, None)
+        if applied is not None and applied.waiting and applied.not_before is None:
+            return  # only the rate holds it up
+        latest = self.clock.now() + JUDGE_AGAIN
+        at = None if applied is None else applied.not_before
+        self._rests[number] = _Rest(latest if at is None else min(at, latest), said)
 
     def _try(
         self, flow: str, work: Callable[[], Planned | Applied], number: int | None = None
@@ -158,13 +182,25 @@ class Queue:
     def _is_news(self, number: int | None, what: object) -> bool:
         if number is None:
             return True
-        news = self._told.get(number) != (what,)
-        self._told[number] = (what,)
-        return news
+        is_news = self._told.get(number) != what
+        self._told[number] = what
+        return is_news
 
     def _write_breaker(self, reason: str | None) -> None:
         with session(self.places.ledger) as connection:
             _write_breaker(connection, self.system, self.breaker, reason, self.clock.now())
+
+
+def _said(connection: Connection) -> tuple[int, ...]:
+    """Changes whenever somebody approves, rejects, freezes, lifts or excepts."""
+    row = connection.execute(
+        """SELECT (SELECT count(*) FROM gearbox.approval) AS approvals,
+             (SELECT count(*) FROM gearbox.freeze) AS freezes,
+             (SELECT count(lifted_at) FROM gearbox.freeze) AS lifted,
+             (SELECT count(*) FROM gearbox.freeze_exception) AS exceptions"""
+    ).fetchone()
+    assert row is not None, "an aggregate has a row"
+    return tuple(row.values())
 
 
 def _gist(applied: Applied) -> object:
@@ -202,7 +238,7 @@ def queues(
 
 
 def work(own: Sequence[Queue], stop: Event, *, until_idle: bool) -> Mapping[str, BaseException]:
-    """Works all queues side by side until `stop`, or until each is idle.
+    """Works all queues side by side until `stop`, or until each is idle or its system has been given up for a while.
 
     Returns:
         What ended a queue by a fault of ours; empty when all is well.
@@ -213,7 +249,7 @@ def work(own: Sequence[Queue], stop: Event, *, until_idle: bool) -> Mapping[str,
         try:
             while not stop.is_set():
                 did = queue.turn()
-                if until_idle and not did and queue.is_idle():
+                if until_idle and not did and (queue.is_idle() or queue.breaker.state == "open"):
                     return
                 if not did:
                     stop.wait(LOOK_EVERY_S)

@@ -141,8 +141,8 @@ def _standing(
         return "no_row"
     if last is None:
         return "never_written"
-    ours = last.after if last.stored is None else last.stored
-    if ours is not None and from_text(table.column(name).kind, ours) == held[name]:
+    ours = [from_text(table.column(name).kind, text) for text in (last.after, last.stored) if text is not None]
+    if held[name] in ours:
         return "ours"
     return "put_back" if since is not None and last.at < since else "edited"
 

@@ -1,0 +1,299 @@
+"""`vaxel gearbox plan | approve | reject | apply | undo | restored`: what changes the ledger or a record system."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from schemas.errors import UsageError, VaxelError
+from vaxel.commands.gearbox_who import By, user
+from vaxel.commands.options import DEFAULT_DATA_DIR, AsJson, DataDir, command
+
+if TYPE_CHECKING:
+    from sinks.records.gear.applying import Applied
+    from sinks.records.gear.flow import Flow
+    from sinks.records.gear.places import Places
+    from sinks.records.gear.planning import Planned
+
+FOUND_SOMETHING = 1
+
+SetId = Annotated[int, typer.Argument(metavar="ID", help="Number of the change set.")]
+Reason = Annotated[str, typer.Option(help="Why; goes into the audit.")]
+
+
+def plan(
+    flow: Annotated[str | None, typer.Argument(help="Flow to plan.", show_default="all flows")] = None,
+    *,
+    everything: Annotated[bool, typer.Option("--all", help="Plan all flows, as without FLOW.")] = False,
+    snapshot: Annotated[
+        int | None, typer.Option(min=0, help="Lake snapshot to plan from.", show_default="newest")
+    ] = None,
+    by: By = None,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    as_json: AsJson = False,
+) -> None:
+    """Show what a flow would change, and keep it as a change set. No record is touched.
+
+    A newer plan of a flow supersedes its older one, unless both want the same: then the older one stays, with its
+    approvals. Exit code 1 when a person has to look: something needs an approval, or is refused. A flow that fails
+    holds up no other.
+    """
+    from sinks.records.gear import flow as flows  # noqa: PLC0415
+    from sinks.records.gear.places import Clock  # noqa: PLC0415
+    from sinks.records.gear.planning import plan_flow  # noqa: PLC0415
+    from vaxel.commands import gearbox_report as report  # noqa: PLC0415
+
+    if flow is not None and everything:
+        raise UsageError(f"Cannot tell what to plan: give either the flow {flow!r} or --all.")
+    chosen = [flow] if flow is not None else flows.names()
+    known, who = known_places(data_dir), user(by)
+
+    def one(name: str) -> tuple[Any, int]:
+        planned = plan_flow(flows.load(name), known, who, Clock(), snapshot)
+        if not as_json:
+            report.print_planned(planned, data_dir)
+        return report.planned_row(planned), FOUND_SOMETHING * _needs_a_person(planned)
+
+    _each(chosen, one, as_json=as_json)
+
+
+def apply(
+    what: Annotated[str | None, typer.Argument(metavar="[ID|FLOW]", help="An open change set, or a flow.")] = None,
+    *,
+    everything: Annotated[bool, typer.Option("--all", help="Apply the open change sets of all flows.")] = False,
+    by: By = None,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    as_json: AsJson = False,
+) -> None:
+    """Write what may go now of a change set, or of a flow's open sets, oldest first, at the pace of the record system.
+
+    What waits for its gear, for the end of a freeze or for an approval stays in the set; call again, or let
+    `vaxel gearbox run` do it. A set that is applied already writes nothing. Exit code 1 when a person has to look:
+    something needs an approval, or was left as it is because somebody had changed it meanwhile.
+    """
+    from sinks.records.database import session  # noqa: PLC0415
+    from sinks.records.gear import flow as flows  # noqa: PLC0415
+    from sinks.records.gear import sets  # noqa: PLC0415
+
+    if (what is None) != everything:
+        raise UsageError("Cannot tell what to apply: give either the number of a change set, or a flow, or --all.")
+    known, who = known_places(data_dir), user(by)
+    with session(known.ledger) as connection:
+        if what is not None and what.isdecimal():
+            numbers = [int(what)]
+        else:
+            names = flows.names() if what is None else [flows.load(what).name]
+            systems = sorted({name.partition(".")[0] for name in names})
+            numbers = [number for system in systems for number in sets.open_ids(connection, system)]
+        flow_of = {number: sets.load(connection, number, []).change_set.flow for number in numbers}
+    wanted = {number: name for number, name in flow_of.items() if what is None or what in (str(number), name)}
+    if not wanted and not as_json:
+        typer.echo("nothing to apply: no change set is open")
+
+    def one(number: int) -> tuple[Any, int]:
+        applied = applied_set(number, flows.load(wanted[number]), known, who, data_dir, is_silent=as_json)
+        return applied_row(applied), FOUND_SOMETHING * (applied.needing_approval > 0 or applied.left_out > 0)
+
+    _each(list(wanted), one, as_json=as_json)
+
+
+def approve(
+    change_set_id: SetId,
+    *,
+    now: Annotated[
+        bool, typer.Option("--now", help="Gears and windows do not hold it up; freezes do all the same.")
+    ] = False,
+    reason: Annotated[str | None, typer.Option(help="Why; goes into the audit.")] = None,
+    by: By = None,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    as_json: AsJson = False,
+) -> None:
+    """Approve a change set, exactly as it is: a set with other content needs an approval of its own.
+
+    Who approves is known (vaxel gearbox people), holds the role that the flow asks for, and is not who planned it.
+    """
+    from sinks.records.gear import approvals  # noqa: PLC0415
+    from sinks.records.gear.places import Clock  # noqa: PLC0415
+
+    known = known_places(data_dir)
+    given = approvals.approve(known.ledger, change_set_id, user(by), Clock().now(), is_immediate=now, reason=reason)
+    if as_json:
+        typer.echo(json.dumps(vars(given), default=str, ensure_ascii=False))
+    else:
+        typer.echo(f"change set {change_set_id} approved by {given.person} as {given.role}")
+        typer.echo(f"apply it: {command('gearbox', 'apply', change_set_id, data_dir=data_dir)}")
+
+
+def reject(
+    change_set_id: SetId,
+    *,
+    reason: Reason,
+    by: By = None,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    as_json: AsJson = False,
+) -> None:
+    """Reject a change set: nothing more of it is written. The next plan may propose the same again."""
+    from sinks.records.gear import approvals  # noqa: PLC0415
+    from sinks.records.gear.places import Clock  # noqa: PLC0415
+
+    known = known_places(data_dir)
+    given = approvals.reject(known.ledger, change_set_id, user(by), Clock().now(), reason=reason)
+    if as_json:
+        typer.echo(json.dumps(vars(given), default=str, ensure_ascii=False))
+    else:
+        typer.echo(f"change set {change_set_id} rejected by {given.person} as {given.role}")
+
+
+def undo(
+    change_set_id: SetId,
+    *,
+    reason: Reason,
+    key: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Only rows with this key, or part of a key.")
+    ] = None,
+    field: Annotated[list[str] | None, typer.Option(help="Only this field; may be given again.")] = None,
+    by: By = None,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    as_json: AsJson = False,
+) -> None:
+    """Plan the way back of what a change set has written: a change set itself, to be approved and applied.
+
+    Only what nobody has touched since goes back; a value that a person has set stays. A line of a final invoice is not
+    deleted: it gets a credit line. An undo can be undone.
+    """
+    from sinks.records.database import session  # noqa: PLC0415
+    from sinks.records.gear import flow as flows  # noqa: PLC0415
+    from sinks.records.gear import sets  # noqa: PLC0415
+    from sinks.records.gear.places import Clock  # noqa: PLC0415
+    from sinks.records.gear.undo import plan_undo  # noqa: PLC0415
+    from vaxel.commands import gearbox_report as report  # noqa: PLC0415
+
+    known, parts = known_places(data_dir), [part.partition("=") for part in key or []]
+    if not all(name and equals for name, equals, _value in parts):
+        raise UsageError(f"Cannot read --key {' '.join(key or [])!r}: give NAME=VALUE, such as material=WM-8030.")
+    with session(known.ledger) as connection:
+        flow = flows.load(sets.load(connection, change_set_id, []).change_set.flow)
+    unknown = [name for name, _, _ in parts if name not in flow.key] + [
+        name for name in field or [] if name not in flow.fields
+    ]
+    if unknown:
+        raise UsageError(
+            f"Flow {flow.name!r} has no key or field {', '.join(unknown)}; its key is {', '.join(flow.key)}, its fields "
+            f"are {', '.join(flow.fields)}."
+        )
+    planned = plan_undo(
+        change_set_id,
+        flow,
+        known,
+        user(by),
+        Clock(),
+        reason,
+        key={name: value for name, _, value in parts},
+        fields=field or (),
+    )
+    if as_json:
+        typer.echo(json.dumps([report.planned_row(one) for one in planned], default=str, ensure_ascii=False))
+        return
+    for one in planned:
+        report.print_planned(one, data_dir)
+
+
+def restored(
+    system: Annotated[str, typer.Argument(help="The record system that was put back, such as erp.")],
+    *,
+    reason: Reason,
+    by: By = None,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    as_json: AsJson = False,
+) -> None:
+    """Say that a record system was put back to an older state, from a backup say.
+
+    What the gearbox wrote into it before counts as never made, so the next plan writes what is missing; open change
+    sets of the system end, for they were planned upon what is no more.
+    """
+    from sinks.records.gear import restores  # noqa: PLC0415
+    from sinks.records.gear.places import Clock  # noqa: PLC0415
+
+    ended = restores.declare(known_places(data_dir), system, reason, user(by), Clock().now())
+    if as_json:
+        typer.echo(json.dumps({"system": system, "ended_sets": ended}))
+    else:
+        typer.echo(f"{system} was put back: {ended} open change sets ended")
+        typer.echo(f"plan anew: {command('gearbox', 'plan', '--all', data_dir=data_dir)}")
+
+
+def known_places(data_dir: Any) -> Places:
+    """Where everything is."""
+    from sinks.records.gear.places import places  # noqa: PLC0415
+    from vaxel.settings import addresses  # noqa: PLC0415
+
+    found = addresses(os.environ, data_dir)
+    return places(os.environ, found.catalog, found.records)
+
+
+def applied_set(number: int, flow: Flow, known: Places, who: str, data_dir: Any, *, is_silent: bool) -> Applied:
+    """Applies a set, with a line of progress on a terminal and one of what became of it."""
+    from sinks.records.gear.applying import apply_set  # noqa: PLC0415
+    from sinks.records.gear.places import Clock  # noqa: PLC0415
+    from vaxel.commands.showing import progress  # noqa: PLC0415
+
+    with progress(f"{flow.name}: change set {number}", "changes", quiet=is_silent) as show:
+        applied = apply_set(
+            number, flow, known, who, Clock(), tell=lambda done, total: show(done / max(total, 1), done)
+        )
+    if not is_silent:
+        print_applied(applied)
+    return applied
+
+
+def print_applied(applied: Applied) -> None:
+    """Says what a call wrote, and what is left and why."""
+    left = [
+        f"{applied.left_out:,} left as they are: changed meanwhile, or turned down" if applied.left_out else "",
+        f"{applied.waiting:,} wait{_until(applied.not_before)}" if applied.waiting else "",
+        f"{applied.needing_approval:,} need an approval" if applied.needing_approval else "",
+        f"{applied.refused:,} refused" if applied.refused else "",
+    ]
+    typer.echo(
+        f"{applied.flow}: change set {applied.change_set_id} {applied.status}: "
+        f"{applied.changes:,} fields in {applied.rows:,} rows written" + "".join(f"; {part}" for part in left if part)
+    )
+    for reason in applied.reasons[:5]:
+        typer.echo(f"  {reason}")
+
+
+def applied_row(applied: Applied) -> dict[str, Any]:
+    return vars(applied)
+
+
+def _until(at: datetime | None) -> str:
+    return "" if at is None else f" until {at:%Y-%m-%d %H:%M} UTC"
+
+
+def _needs_a_person(planned: Planned) -> bool:
+    decisions = {change.verdict.decision for change in planned.change_set.changes}
+    return planned.refused_because is not None or "needs_approval" in decisions
+
+
+def _each(things: list[Any], work: Callable[[Any], tuple[Any, int]], *, as_json: bool) -> None:
+    """Does each; one that fails holds up no other, and the worst of them gives the exit code."""
+    rows, worst = [], 0
+    for thing in things:
+        try:
+            row, code = work(thing)
+        except VaxelError as error:
+            told = " ".join(str(error).split())
+            name = f"change set {thing}" if isinstance(thing, int) else thing
+            row, code = {"of": name, "error": told}, error.exit_code
+            typer.echo(f"vaxel: {name}: {told}", err=True)
+        rows.append(row)
+        worst = max(worst, code)
+    if as_json:
+        typer.echo(json.dumps(rows, default=str, ensure_ascii=False))
+    if worst:
+        raise typer.Exit(worst)
