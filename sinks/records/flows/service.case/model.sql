@@ -1,5 +1,6 @@
 -- One row for each alert that holds, and for each that holds no longer and has its case: its evidence says so. An alert
 -- that had ended before anybody looked opens none. An alert about a firmware is about no unit: device_id is null.
+-- Evidence speaks as of the alert's own event, not of the newest: it changes only when the alert does.
 with raised as (
   -- What is told of an alert when it ends is about the session that ended it: a case keeps what opened it.
   select
@@ -10,17 +11,6 @@ with raised as (
     arg_max(session_id, version) filter (status = 'raised') as session_id
   from lake.alert_versions
   group by all
-),
-sessions as (
-  select device_id, ended_at, known_at from lake.wash_cycles where status in ('closed', 'corrected')
-  union all
-  select device_id, ended_at, known_at from lake.runs where status in ('closed', 'corrected')
-),
-as_of as (
-  -- Of registered units only, and not later than it was known: a stranger or a clock that is ahead moves no figure.
-  select max(ended_at) filter (ended_at <= known_at) as instant
-  from sessions
-  join records.erp.serial_number as unit on unit.serial = sessions.device_id
 ),
 titles (kind, title) as (
   values
@@ -45,11 +35,10 @@ select
   end
   || ' ' || raised.evidence as evidence,
   (raised.session_id is not null)::bigint as why_session_count,
-  [raised.session_id] as why_session_sample,
+  case when raised.session_id is not null then [raised.session_id] end as why_session_sample,
   [alerts.alert_id] as why_alerts,
-  strftime(as_of.instant, '%Y-%m-%dT%H:%M:%S.%gZ') as why_as_of
+  strftime(alerts.happened_at, '%Y-%m-%dT%H:%M:%S.%gZ') as why_as_of
 from lake.alerts as alerts
-cross join as_of
 join raised on raised.alert_id = alerts.alert_id
 left join titles on titles.kind = alerts.kind
 left join records.service."case" as held on held.case_id = alerts.alert_id
