@@ -52,7 +52,7 @@ def append(connection: Connection, rows: Sequence[AuditRow], at: datetime) -> tu
     statement = f"COPY gearbox.audit ({', '.join(COLUMNS)}) FROM STDIN (FORMAT binary)"  # half the time of text
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
         copy.set_types(_TYPES)
-        for number, row in enumerate(rows, start=number + 1):  # noqa: B020, PLR1704 - the last one is the new head
+        for number, row in enumerate(rows, start=number + 1):  # noqa: B020 - the last one is the new head
             previous = row_hash(previous, number, told, row)
             copy.write_row(
                 (

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 import psycopg
 import pytest
-from psycopg import sql
+from psycopg import errors, sql
 
 from schemas.gearbox_ledger import LEDGER_ROLE, ddl
 from sinks.records.gear.systems import ledger_address, role_password
@@ -25,10 +26,8 @@ class Ledger:
 def ledger_role(postgres_dsn: str) -> str:
     """The ledger's role, able to log in; a role belongs to the whole server."""
     with psycopg.connect(postgres_dsn, autocommit=True) as connection:
-        try:
+        with suppress(errors.DuplicateObject, errors.UniqueViolation):  # another test process was first
             connection.execute(f"CREATE ROLE {LEDGER_ROLE}".encode())
-        except (psycopg.errors.DuplicateObject, psycopg.errors.UniqueViolation):
-            pass  # another test process was first
         password = sql.Literal(role_password(postgres_dsn, LEDGER_ROLE))
         connection.execute(sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}").format(sql.Identifier(LEDGER_ROLE), password))
     return LEDGER_ROLE

@@ -1,0 +1,159 @@
+"""The freeze calendar in the ledger: when nothing may move, who said so, and which flows may all the same."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from schemas.errors import UsageError
+from sinks.records.database import Connection, session
+from sinks.records.gear import flow as flows
+from sinks.records.gear.audit import append
+from sinks.records.gear.calendar import EVERY_SYSTEM, Freeze
+from sinks.records.gear.chain import AuditRow
+from sinks.records.gear.people import CALENDAR_KEEPER, holder
+from sinks.records.gear.systems import systems
+
+_FREEZES = """SELECT freeze.*, coalesce(
+    (SELECT array_agg(flow ORDER BY flow) FROM gearbox.freeze_exception e WHERE e.freeze_id = freeze.freeze_id), '{}'
+  ) AS excepted
+  FROM gearbox.freeze"""
+
+
+@dataclass(frozen=True)
+class Declared:
+    """A freeze as it was declared, and what became of it."""
+
+    freeze: Freeze
+    declared_by: str
+    declared_at: datetime
+    lifted_by: str | None
+    lifted_at: datetime | None
+
+
+def declare(dsn: str, system: str, starts_at: datetime, ends_at: datetime, reason: str, by: str, now: datetime) -> int:
+    """Declares that nothing moves in a system (`*`: in any), [starts_at, ends_at), and gives the freeze's number.
+
+    Raises:
+        UsageError: There is no such system, the freeze is none or has ended, or `by` may not declare it.
+    """
+    if system != EVERY_SYSTEM and system not in systems():
+        raise UsageError(f"There is no record system {system!r}; there are {', '.join(systems())}, and * for all.")
+    if ends_at <= starts_at:
+        raise UsageError(
+            f"A freeze from {starts_at.isoformat()} cannot end at {ends_at.isoformat()}: give a later end."
+        )
+    if ends_at <= now:
+        raise UsageError(f"A freeze that has ended at {ends_at.isoformat()} holds nothing: give an end to come.")
+    told = _reason(reason, "a freeze")
+    with session(dsn) as connection, connection.transaction():
+        keeper = holder(connection, by, CALENDAR_KEEPER, "declare a freeze")
+        row = connection.execute(
+            """INSERT INTO gearbox.freeze (system, starts_at, ends_at, reason, declared_by, declared_at)
+               VALUES (%s, %s, %s, %s, %s, %s) RETURNING freeze_id""",
+            [system, starts_at, ends_at, told, keeper, now],
+        ).fetchone()
+        assert row is not None, "RETURNING gives the inserted row"
+        freeze_id = int(row["freeze_id"])
+        detail: dict[str, str | int] = {
+            "freeze": freeze_id,
+            "is": "declared",
+            "system": system,
+            "starts_at": starts_at.isoformat(),
+            "ends_at": ends_at.isoformat(),
+            "reason": told,
+        }
+        append(connection, [AuditRow("frozen", keeper, detail=_json(detail))], now)
+    return freeze_id
+
+
+def lift(dsn: str, freeze_id: int, by: str, now: datetime) -> None:
+    """Ends a freeze before its time, or takes it back before it has begun.
+
+    Raises:
+        UsageError: There is no such freeze, it is over, or `by` may not lift it.
+    """
+    with session(dsn) as connection, connection.transaction():
+        keeper = holder(connection, by, CALENDAR_KEEPER, "lift a freeze")
+        _standing(connection, freeze_id, now)
+        connection.execute(
+            "UPDATE gearbox.freeze SET lifted_at = %s, lifted_by = %s WHERE freeze_id = %s", [now, keeper, freeze_id]
+        )
+        append(connection, [AuditRow("frozen", keeper, detail=_json({"freeze": freeze_id, "is": "lifted"}))], now)
+
+
+def except_flow(dsn: str, freeze_id: int, flow: str, reason: str, by: str, now: datetime) -> bool:
+    """Lets a flow move in spite of a freeze; False: it may already.
+
+    Raises:
+        UsageError: There is no such freeze or flow, the freeze is over or not for the flow, or `by` may not.
+    """
+    system = flows.load(flow).system
+    told = _reason(reason, "an exception")
+    with session(dsn) as connection, connection.transaction():
+        keeper = holder(connection, by, CALENDAR_KEEPER, "except a flow")
+        row = _standing(connection, freeze_id, now)
+        if row["system"] not in (system, EVERY_SYSTEM):
+            raise UsageError(f"Freeze {freeze_id} is of {row['system']}, and flow {flow} feeds {system}.")
+        new = connection.execute(
+            """INSERT INTO gearbox.freeze_exception (freeze_id, flow, reason, given_by, given_at)
+               VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING RETURNING flow""",
+            [freeze_id, flow, told, keeper, now],
+        ).fetchone()
+        if new is None:
+            return False
+        detail = _json({"freeze": freeze_id, "is": "excepted", "reason": told})
+        append(connection, [AuditRow("frozen", keeper, flow=flow, detail=detail)], now)
+    return True
+
+
+def in_force(connection: Connection, system: str, now: datetime) -> tuple[Freeze, ...]:
+    """Freezes of a system that are not over, those to come too, by their begin."""
+    rows = connection.execute(
+        f"{_FREEZES} WHERE system IN (%s, '*') AND lifted_at IS NULL AND ends_at > %s ORDER BY starts_at, freeze_id",
+        [system, now],
+    )
+    return tuple(_freeze(row) for row in rows)
+
+
+def listing(connection: Connection, now: datetime, *, with_past: bool = False) -> list[Declared]:
+    """Freezes of all systems by their begin; with those that are over, or without."""
+    rows = connection.execute(
+        f"{_FREEZES} WHERE %s OR (lifted_at IS NULL AND ends_at > %s) ORDER BY starts_at, freeze_id", [with_past, now]
+    )
+    return [
+        Declared(_freeze(row), row["declared_by"], row["declared_at"], row["lifted_by"], row["lifted_at"])
+        for row in rows
+    ]
+
+
+def _freeze(row: dict[str, Any]) -> Freeze:
+    return Freeze(
+        row["freeze_id"], row["system"], row["starts_at"], row["ends_at"], row["reason"], frozenset(row["excepted"])
+    )
+
+
+def _standing(connection: Connection, freeze_id: int, now: datetime) -> dict[str, Any]:
+    """The freeze of that number, held until the transaction ends; it is neither over nor lifted."""
+    row = connection.execute("SELECT * FROM gearbox.freeze WHERE freeze_id = %s FOR UPDATE", [freeze_id]).fetchone()
+    if row is None:
+        raise UsageError(f"There is no freeze {freeze_id}; vaxel gearbox freeze list shows those there are.")
+    if row["lifted_at"] is not None:
+        raise UsageError(f"Freeze {freeze_id} was lifted already, by {row['lifted_by']}.")
+    if row["ends_at"] <= now:
+        raise UsageError(f"Freeze {freeze_id} has ended already, at {row['ends_at'].isoformat()}.")
+    return row
+
+
+def _reason(text: str, of_what: str) -> str:
+    told = " ".join(text.split())
+    if not told:
+        raise UsageError(f"Say why: {of_what} needs a reason.")
+    return told
+
+
+def _json(detail: Mapping[str, str | int]) -> str:
+    return json.dumps(detail, ensure_ascii=False)
