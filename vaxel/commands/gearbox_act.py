@@ -183,8 +183,8 @@ def undo(
     ]
     if unknown:
         raise UsageError(
-            f"Flow {flow.name!r} has no key or field {', '.join(unknown)}; its key is {', '.join(flow.key)}, its fields "
-            f"are {', '.join(flow.fields)}."
+            f"Flow {flow.name!r} has no key or field {', '.join(unknown)}; its key is {', '.join(flow.key)}, its "
+            f"fields are {', '.join(flow.fields)}."
         )
     planned = plan_undo(
         change_set_id,

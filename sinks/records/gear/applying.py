@@ -18,28 +18,28 @@ never will. Killed after 3, nothing is left to do.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import uuid4
 
 from schemas.errors import DecisionError, OutcomeUnknownError, RecordRefusedError, UnreachableError, UsageError
 from schemas.gearbox_ledger import ChangeSetStatus
 from sinks.records.crash import crash_point
-from sinks.records.database import Connection, session
+from sinks.records.database import session
 from sinks.records.gear import batches, chunks, limiter, sets
 from sinks.records.gear.batches import Numbered, Row
 from sinks.records.gear.calendar import next_freeze
-from sinks.records.gear.changes import ChangeSet, Verdict
-from sinks.records.gear.flow import Flow, Purpose
+from sinks.records.gear.changes import Verdict
+from sinks.records.gear.flow import Flow
 from sinks.records.gear.freezes import in_force
 from sinks.records.gear.judge import Situation, judge
 from sinks.records.gear.places import Clock, Places
-from sinks.records.gear.planning import refuse_if_put_back
 from sinks.records.gear.sets import Stored
-from sinks.records.gear.situation import consenting, situation
+from sinks.records.gear.settling import Link, refuse_if_put_back, settle_unsettled, write_down
+from sinks.records.gear.situation import situation
 from sinks.records.targets.opening import open_target
-from sinks.records.targets.target import Batch, Target, Written
+from sinks.records.targets.target import Batch
 
 _SHORTEST = timedelta(milliseconds=50)
 """A chunk is not begun so shortly before a freeze."""
@@ -77,30 +77,6 @@ class _Count:
     rows: int = 0
     changes: int = 0
     left_out: int = 0
-
-
-_CONSENTS_FOR = timedelta(seconds=2)
-"""A list of who agrees is that old at most when a chunk is judged by it."""
-
-
-@dataclass
-class Link:
-    """A ledger connection that alone writes into one record system, and that system."""
-
-    connection: Connection
-    target: Target
-    places: Places
-    clock: Clock
-    who: str
-    _consents: Mapping[Purpose, frozenset[str]] = field(default_factory=dict)
-    _consents_at: datetime | None = None
-
-    def consenting(self, flow: Flow) -> Mapping[Purpose, frozenset[str]]:
-        """Who agrees to what the flow asks for, as of two seconds ago at most."""
-        now = self.clock.now()
-        if self._consents_at is None or now - self._consents_at > _CONSENTS_FOR:
-            self._consents, self._consents_at = consenting(self.places, flow, now), now
-        return self._consents
 
 
 def apply_set(
@@ -142,20 +118,6 @@ def apply_set(
             return _apply(link, flow, stored, is_patient=is_patient, tell=tell)
         finally:
             target.close()
-
-
-def settle_unsettled(link: Link, system: str) -> int:
-    """Finds out what became of chunks that were sent, and writes it down; the number of them."""
-    found = chunks.unsettled(link.connection, system)
-    for chunk in found:
-        written = link.target.cancel(chunk.token)
-        if written is None:
-            chunks.cancel(link.connection, chunk.token, link.clock.now())
-            continue
-        stored = sets.load(link.connection, chunk.change_set_id, chunk.numbers)
-        rows = batches.rows_of(zip(stored.numbers, stored.change_set.changes, strict=True))
-        _write_down(link, chunk.token, chunk.change_set_id, stored.change_set, rows, written, chunk.sent_by)
-    return len(found)
 
 
 def _apply(link: Link, flow: Flow, stored: Stored, *, is_patient: bool, tell: Callable[[int, int], None]) -> Applied:
@@ -276,7 +238,7 @@ def _carry(link: Link, flow: Flow, stored: Stored, rows: Sequence[Row], count: _
         chunks.cancel(link.connection, token, link.clock.now())
         raise
     crash_point("gear.written")
-    left_out = _write_down(  # 3
+    left_out = write_down(  # 3
         link, token, stored.change_set_id, stored.change_set, rows, written, link.who
     )
     crash_point("gear.settled")
@@ -299,20 +261,6 @@ def _without_the_refused(
         chunks.send(link.connection, token, stored.change_set_id, flow.system, left_out, 0, link.who, now)
         chunks.settle(link.connection, token, left_out, told, now)
     count.left_out += len(left_out)
-
-
-def _write_down(
-    link: Link,
-    token: str,
-    change_set_id: int,
-    change_set: ChangeSet,
-    rows: Sequence[Row],
-    written: Written,
-    who: str,
-) -> int:
-    told, left_out = batches.outcome(change_set_id, change_set, rows, written, who)
-    chunks.settle(link.connection, token, left_out, told, link.clock.now())
-    return len(left_out)
 
 
 def _end(link: Link, stored: Stored, pending: Sequence[Numbered], count: _Count) -> Applied:

@@ -34,12 +34,22 @@ def hold_system(connection: Connection, system: str) -> None:
     Raises:
         OutsideError: Another gearbox writes into it.
     """
+    if not holds_system(connection, system):
+        raise OutsideError(f"Another gearbox writes into {system} just now. Wait for it, or stop it.")
+
+
+def holds_system(connection: Connection, system: str) -> bool:
+    """Tries to make this connection the only writer into a system, and says whether it is."""
     row = connection.execute(
         "SELECT pg_try_advisory_lock(%s, hashtext(%s)) AS is_ours", [_SYSTEM_LOCK, system]
     ).fetchone()
     assert row is not None
-    if not row["is_ours"]:
-        raise OutsideError(f"Another gearbox writes into {system} just now. Wait for it, or stop it.")
+    return bool(row["is_ours"])
+
+
+def release_system(connection: Connection, system: str) -> None:
+    """Lets others write into a system again."""
+    connection.execute("SELECT pg_advisory_unlock(%s, hashtext(%s))", [_SYSTEM_LOCK, system])
 
 
 def send(

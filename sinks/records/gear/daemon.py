@@ -19,11 +19,12 @@ from threading import Event, Thread
 from schemas.errors import UnreachableError, VaxelError
 from sinks.records.database import Connection, session
 from sinks.records.gear import breaker, chunks, sets
-from sinks.records.gear.applying import Applied, Link, apply_set, settle_unsettled
+from sinks.records.gear.applying import Applied, apply_set
 from sinks.records.gear.breaker import Breaker
 from sinks.records.gear.flow import Flow
 from sinks.records.gear.places import Clock, Places
 from sinks.records.gear.planning import Planned, plan_flow
+from sinks.records.gear.settling import Link, settle_unsettled
 from sinks.records.targets.opening import open_target
 
 AUTHOR = "gearbox"

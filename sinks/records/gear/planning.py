@@ -8,22 +8,22 @@ On failure:    nothing is kept.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import pyarrow as pa
 
-from schemas.errors import DecisionError
 from schemas.records import BY_NAME
 from sinks.records.billing import shape as billing
 from sinks.records.database import Connection, session
-from sinks.records.gear import chunks, model, sets
+from sinks.records.gear import model, sets
 from sinks.records.gear.changes import ChangeSet
 from sinks.records.gear.flow import Flow
 from sinks.records.gear.judge import judge
 from sinks.records.gear.places import Clock, Places
 from sinks.records.gear.plan import plan
+from sinks.records.gear.settling import Link, refuse_if_put_back, settle_if_free
 from sinks.records.gear.situation import consenting, last_writes, situation
 from sinks.records.gear.wanted import conform
 from sinks.records.targets.opening import open_target
@@ -44,19 +44,29 @@ class Planned:
     is_new: bool
 
 
+Produced = Callable[[], tuple[pa.Table, int]]
+"""Gives what a model produced, and the lake snapshot that it read."""
+
+
 def plan_flow(flow: Flow, places: Places, who: str, clock: Clock, snapshot: int | None = None) -> Planned:
     """Plans a flow on a lake snapshot (None: the newest), judges the plan and keeps it.
 
     Raises:
         DecisionError: The record system was put back to an older state, and nobody has said so.
     """
+    return plan_produced(flow, places, who, clock, lambda: model.run(flow, places.catalog, places.records, snapshot))
+
+
+def plan_produced(flow: Flow, places: Places, who: str, clock: Clock, produce: Produced) -> Planned:
+    """As `plan_flow`, of what `produce` gives."""
     target = open_target(places.systems[flow.system], places.addresses[flow.system])
     try:
         with session(places.ledger) as connection:
+            settle_if_free(Link(connection, target, places, clock, who), flow.system)
             refuse_if_put_back(connection, target, flow.system)
             # The target is read first: a field edited while the model runs no longer holds what was planned upon.
             held = target.read(flow.table, tuple(flow.fields))
-            produced, read = model.run(flow, places.catalog, places.records, snapshot)
+            produced, read = produce()
             wanted, held = _rows(flow, produced, held, target)
             change_set = plan(flow, wanted, held, read, lambda pairs: last_writes(connection, flow, pairs))
             return keep_judged(connection, flow, places, change_set, who, clock)
@@ -91,23 +101,6 @@ def keep_judged(
     )
     number = None if kept is None else kept.change_set_id
     return Planned(number, change_set, judged.refused_because, kept is not None and kept.is_new)
-
-
-def refuse_if_put_back(connection: Connection, target: Target, system: str) -> None:
-    """Stops where the record system has forgotten what it had acknowledged.
-
-    Raises:
-        DecisionError: It has; the message says what to do.
-    """
-    acknowledged = chunks.witnesses(connection, system)
-    forgotten = target.unknown(list(acknowledged))
-    if forgotten:
-        first = min(acknowledged[token] for token in forgotten)
-        raise DecisionError(
-            f"{system} no longer knows what it had acknowledged of change set {first}: it seems to have been put back "
-            "to an older state. If so, say it, and the next plan writes what is missing: "
-            f"vaxel gearbox restored {system}"
-        )
 
 
 def _rows(flow: Flow, produced: pa.Table, held: pa.Table, target: Target) -> tuple[pa.Table, pa.Table]:

@@ -20,8 +20,9 @@ from sinks.records.gear.changes import Change, ChangeSet
 from sinks.records.gear.flow import Flow
 from sinks.records.gear.places import Clock, Places
 from sinks.records.gear.plan import ROW_VERSION
-from sinks.records.gear.planning import Planned, keep_judged, refuse_if_put_back
+from sinks.records.gear.planning import Planned, keep_judged
 from sinks.records.gear.sets import Stored
+from sinks.records.gear.settling import Link, refuse_if_put_back, settle_if_free
 from sinks.records.targets.opening import open_target
 from sinks.records.targets.target import Target
 from sinks.records.values import Json, from_json, json_text, key_text
@@ -54,6 +55,7 @@ def plan_undo(
     target = open_target(places.systems[flow.system], places.addresses[flow.system])
     try:
         with session(places.ledger) as connection:
+            settle_if_free(Link(connection, target, places, clock, who), flow.system)
             refuse_if_put_back(connection, target, flow.system)
             stored = _written(connection, change_set_id)
             chosen = [
