@@ -27,11 +27,12 @@ def seed(
     data_dir: DataDir = DEFAULT_DATA_DIR,
     as_json: AsJson = False,
 ) -> None:
-    """Set up ERP, CRM and billing for the fleet that `vaxel simulate` makes of the same options.
+    """Set up ERP, CRM, service and billing for the fleet that `vaxel simulate` makes of the same options.
 
-    Adds what is missing: products, serial numbers, a year of sales figures, customers, what they have had and agreed
-    to, contracts and prices. Rows that are there stay as they are, but that a resale ends what was open, so a second
-    call writes nothing.
+    Adds what is missing: the roles that the gearbox works as, products, serial numbers, a year of sales figures, spare
+    parts and what planners expect of them, customers, what they have had and agreed to, warranties, cases, contracts
+    and prices. Rows that are there stay as they are, but that a resale ends what was open, so a second call writes
+    nothing.
     """
     from producers.fleet import first_ms, fleet  # noqa: PLC0415
     from producers.fleet_wearers import wearers  # noqa: PLC0415
@@ -50,7 +51,14 @@ def seed(
         )
         for own in wearers(living)
     ]
-    written = seeding.seed(addresses(os.environ, data_dir).records, living.devices, living.events, runners)
+    written = seeding.seed(
+        addresses(os.environ, data_dir).records,
+        living.devices,
+        living.events,
+        runners,
+        tell=lambda notice: typer.echo(notice, err=True),
+        environ=os.environ,
+    )
     if as_json:
         typer.echo(json.dumps(written))
     else:
