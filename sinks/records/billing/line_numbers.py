@@ -1,0 +1,38 @@
+"""Numbers of invoices and lines: each follows from what it is for, so the same is never billed twice. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from datetime import date
+from typing import Literal
+
+from sinks.records.billing.months import name_of, parse
+
+Component = Literal["usage", "base", "minimum", "credit"]
+COMPONENTS: tuple[Component, ...] = ("usage", "base", "minimum")
+"""What a month of use is made of; a credit stands outside."""
+
+_PERIOD = re.compile(r"/(\d{4}-\d{2})/(?:usage|base|minimum|credit/[0-9a-f]{12})$")
+
+
+def line_no(contract_no: str, usage_period: date, period: date, component: Component) -> str:
+    """Number of the line that bills a component of a month of use in a period."""
+    return f"{contract_no}/{name_of(usage_period)}/{name_of(period)}/{component}"
+
+
+def credit_no(contract_no: str, usage_period: date, period: date, credited: str) -> str:
+    """Number of the line that takes another one back in a period: one of each in a period."""
+    return (
+        f"{line_no(contract_no, usage_period, period, 'credit')}/{hashlib.sha256(credited.encode()).hexdigest()[:12]}"
+    )
+
+
+def period_of(number: str) -> date | None:
+    """The period whose invoice a line is on; None where the number is not one of ours."""
+    found = _PERIOD.search(number)
+    return None if found is None else parse(found[1])
+
+
+def invoice_no(contract_no: str, period: date) -> str:
+    return f"in-{contract_no}-{period:%Y%m}"
