@@ -4,11 +4,15 @@
 -- alert_qty     units made in the plant with an open alert of wear that this part mends
 -- forecast_qty  those, and of the other units in use the share that needs the part in a month anyway, rounded up
 with mends (part, kind, monthly_share) as (
+  -- Of the share, what planners have from earlier models; a part without a kind is one that no alert speaks of.
   values
     ('SP-1001', 'bearing', 0.0010::decimal(6, 4)),
     ('SP-1002', 'heater_scale', 0.0015::decimal(6, 4)),
     ('SP-1003', 'drain_pump', 0.0020::decimal(6, 4)),
-    ('SP-1004', 'unbalance', 0.0008::decimal(6, 4))
+    ('SP-1004', 'unbalance', 0.0008::decimal(6, 4)),
+    ('SP-1005', null, 0.0013::decimal(6, 4)),
+    ('SP-2001', null, 0.0025::decimal(6, 4)),
+    ('SP-2002', null, 0.0067::decimal(6, 4))
 ),
 sessions as (
   select device_id, session_id, ended_at, known_at from lake.wash_cycles where status in ('closed', 'corrected')
