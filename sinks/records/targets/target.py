@@ -5,13 +5,20 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Final, Protocol
 
 import pyarrow as pa
 
 from schemas.gearbox_ledger import Op
 from schemas.records import RecordTable
 from sinks.records.values import Key, Value
+
+ROW_VERSION: Final = "row_version"
+
+
+def columns_read(table: RecordTable, fields: Sequence[str]) -> tuple[str, ...]:
+    """Key and fields, each once: what `read` gives beside the row version."""
+    return tuple(dict.fromkeys((*table.key, *fields)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +89,11 @@ class Target(Protocol):
 
     system: str
 
-    def check(self, table: RecordTable, fields: Sequence[str]) -> list[str]:
-        """What is not there as declared (no such table or column, another type, no right); empty when all is well."""
+    def check(self, table: RecordTable, fields: Sequence[str], ops: Collection[Op] = ("insert", "update")) -> list[str]:
+        """What is not there as declared: no such table or column, another type, no right to do what `ops` name.
+
+        One sentence each; empty when all is well.
+        """
 
     def read(self, table: RecordTable, fields: Sequence[str]) -> pa.Table:
         """Key, fields (as `RecordTable.arrow_schema`) and `row_version` (int64) of all rows, in no order."""

@@ -1,0 +1,47 @@
+r"""Rows in the text form of PostgreSQL's COPY: tabs between values, `\N` for null. Pure.
+
+Source: https://www.postgresql.org/docs/18/sql-copy.html, "Text Format".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+
+from schemas.errors import RecordRefusedError
+from sinks.records.values import Value
+
+_ESCAPED = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
+
+
+def copy_lines(rows: Iterable[Sequence[Value | bool]]) -> bytes:
+    r"""All rows, each with its line end; no rows give nothing.
+
+    Raises:
+        RecordRefusedError: A text has a NUL or half a surrogate pair, which PostgreSQL cannot hold.
+
+    >>> copy_lines([("a\tb", None, 7), ("\\N", "", True)])
+    b'a\\tb\t\\N\t7\n\\\\N\t\tt\n'
+    """
+    lines = ["\t".join([_value(value) for value in row]) for row in rows]
+    if not lines:
+        return b""
+    text = "\n".join(lines) + "\n"
+    if "\x00" in text:
+        raise RecordRefusedError("A text to be written has a NUL character, which PostgreSQL cannot hold.")
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        raise RecordRefusedError("A text to be written is no Unicode: it has half a surrogate pair.") from error
+
+
+def _value(value: Value | bool) -> str:
+    if value is None:
+        return r"\N"
+    if value is True:
+        return "t"
+    if value is False:
+        return "f"
+    if isinstance(value, str):
+        return value.translate(_ESCAPED)
+    return value.isoformat() if isinstance(value, date) else str(value)
