@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from streams import metrics
-from vaxel import sink_metrics
+from vaxel import gear_metrics, sink_metrics
 
 
 def page() -> str:
     """All sections."""
-    return metrics.as_markdown() + sink_metrics.section()
+    return metrics.as_markdown() + sink_metrics.section() + gear_metrics.section()
 
 
 if __name__ == "__main__":

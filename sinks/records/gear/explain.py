@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+from schemas.gearbox_ledger import Decision
 from schemas.records import RecordTable
 from sinks.records.database import Connection
 from sinks.records.gear import reading
@@ -65,7 +66,7 @@ class Open:
 
     change_set_id: int
     after: str
-    decision: str
+    decision: Decision
     reason: str
     not_before: datetime | None
 

@@ -1,0 +1,199 @@
+"""What `vaxel gearbox why` prints: the way back from a value, as lines or as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from schemas.records import RecordTable
+from sinks.lake.answers import table_lines
+from sinks.records.gear.explain import Event, Explanation
+from sinks.records.gear.reading import SetHead
+from sinks.records.values import Key, key_text
+from vaxel.commands.gearbox_text import (
+    NOTHING,
+    age_told,
+    counted,
+    from_ledger,
+    instant_told,
+    key_told,
+    plain,
+    told,
+    value_of,
+    verdict_told,
+)
+from vaxel.evidence import Evidence, SessionBehind
+
+_LISTS = ("sessions", "session_sample")
+_SESSION = ("session", "version", "status", "device", "start", "end", "Wh or m", "uploads", "in the stream", "received")
+
+
+@dataclass(frozen=True)
+class Behind:
+    """What the lake adds. Attributes: times: of the snapshots that it still has; fields: of their last writes."""
+
+    times: Mapping[int, datetime]
+    fields: dict[str, Evidence]
+
+
+def why_lines(
+    table: RecordTable, key: Key, found: Sequence[Explanation], behind: Behind, now: datetime
+) -> Iterator[str]:
+    """Lines for people: each field with its last write, what was before, what is to come; then the sessions."""
+    yield f"{table.full_name} {key_told(key_text(table.key, key))}"
+    if any(one.standing == "no_row" for one in found):
+        yield f"{table.system} has no such row now."
+    if not found:
+        yield "No flow feeds a field of it, and the gearbox never wrote one."
+    seen: set[int] = set()
+    for one in found:
+        yield ""
+        yield f"{one.field}: {_standing(table, one)}"
+        for event in one.events:
+            yield from _event_lines(table, event, behind.times, seen, now)
+        if one.older:
+            yield f"  and {counted(one.older, 'older event')}: vaxel gearbox log --table {table.full_name}"
+        for waiting in one.open:
+            verdict = verdict_told(1, waiting.decision, waiting.reason, waiting.not_before)
+            after = told(value_of(table.full_name, one.field, waiting.after))
+            yield f"  to come: change set {waiting.change_set_id} would make it {after}: {verdict}"
+    yield from _evidence_lines(behind.fields)
+
+
+def _standing(table: RecordTable, one: Explanation) -> str:
+    held = told(value_of(table.full_name, one.field, one.held))
+    event = one.written
+    ours = None if event is None else event.row.after if event.row.stored is None else event.row.stored
+    last = told(value_of(table.full_name, one.field, ours))
+    return {
+        "ours": f"{held}, as the gearbox wrote it",
+        "edited": f"{held}; somebody else set it after the gearbox wrote {last}",
+        "put_back": f"{held}; {table.system} was put back to an older state after the gearbox wrote {last}",
+        "never_written": f"{held}, never written by the gearbox",
+        "no_row": "no row" if event is None else f"no row; the gearbox wrote {last}",
+    }[one.standing]
+
+
+def _event_lines(
+    table: RecordTable, event: Event, times: Mapping[int, datetime], seen: set[int], now: datetime
+) -> Iterator[str]:
+    row = event.row
+    before, after, stored = (
+        told(value_of(table.full_name, row.field, text)) for text in (row.before, row.after, row.stored)
+    )
+    what = {"written": "written", "conflict": "left alone", "turned_down": "turned down"}.get(row.event, row.event)
+    became = f", kept by {table.system} as {stored}" if row.stored is not None else ""
+    why = f": {event.told}" if event.told is not None else ""
+    age = age_told((now - row.at).total_seconds())
+    yield f"  {what} {instant_told(row.at)} ({age} ago) by {row.who}: {before} -> {after}{became}{why}"
+    head = event.head
+    if head is None:
+        return
+    if head.change_set_id in seen:
+        yield f"    change set {head.change_set_id}, as above{_rule(event)}"
+    else:
+        seen.add(head.change_set_id)
+        yield from _set_lines(head, event, times)
+    facts = {name: value for name, value in event.why.items() if name not in _LISTS}
+    if facts:
+        yield f"    evidence: {', '.join(f'{name} {told(value)}' for name, value in facts.items())}"
+
+
+def _set_lines(head: SetHead, event: Event, times: Mapping[int, datetime]) -> Iterator[str]:
+    kind = {"plan": "a plan", "undo": "the way back", "compensate": "credit lines"}[head.kind]
+    undone = "" if head.undoes is None else f" of change set {head.undoes}"
+    at = times.get(head.lake_snapshot)
+    made = f" of {instant_told(at)}" if at is not None else ", which has expired" if times else ""
+    yield f"    change set {head.change_set_id}: {kind}{undone} by flow {head.flow}, version {head.flow_version}"
+    planned = f"planned by {head.planned_by} at {instant_told(head.planned_at)}"
+    yield f"    from lake snapshot {head.lake_snapshot}{made}; {planned}"
+    if head.undoes is not None and head.reason is not None:
+        yield f"    asked for because: {head.reason}"
+    for word in event.approvals:
+        said = "approved" if word.is_approved else "rejected"
+        why = "" if word.reason is None else f": {word.reason}"
+        yield f"    {said} by {word.person} as {word.role} at {instant_told(word.decided_at)}{why}"
+    if event.rule is not None:
+        yield f"    let through by rule: {event.rule}"
+
+
+def _rule(event: Event) -> str:
+    return "" if event.rule is None else f"; let through by rule: {event.rule}"
+
+
+def _evidence_lines(fields: Mapping[str, Evidence]) -> Iterator[str]:
+    """Sessions, once for all fields that come from the same."""
+    groups: dict[int, tuple[Evidence, list[str]]] = {}
+    for name, found in fields.items():
+        groups.setdefault(id(found), (found, []))[1].append(name)
+    for found, names in groups.values():
+        at = f"lake snapshot {found.snapshot} of {instant_told(found.snapshot_at)}"
+        known = "as it was known then" if found.is_exact else "as it is known now: the value's own snapshot has expired"
+        yield ""
+        yield f"sessions behind {', '.join(names)}, {known} ({at}):"
+        yield from table_lines(_SESSION, map(_session_cells, found.sessions), len(found.sessions))
+
+
+def _session_cells(one: SessionBehind) -> list[Any]:
+    amount = one.energy_wh if one.energy_wh is not None else one.distance_m
+    places = ", ".join(
+        f"{part.topic}[{part.partition}]@{part.first_offset}..{part.last_offset}" for part in one.uploads
+    )
+    times = [at for part in one.uploads for at in (part.first_received_at, part.last_received_at)]
+    received = f"{instant_told(min(times))} to {instant_told(max(times))}" if times else None
+    cells = [
+        one.session_id,
+        one.version,
+        one.status if one.status is not None else "not in the lake",
+        one.device_id,
+        one.started_at,
+        one.ended_at,
+        amount,
+        sum(part.count for part in one.uploads),
+        places or None,
+        received,
+    ]
+    return [NOTHING if cell is None else cell for cell in cells]
+
+
+def why_row(
+    table: RecordTable, key: Key, found: Sequence[Explanation], behind: Behind, trouble: Exception | None
+) -> dict[str, Any]:
+    """The same for JSON."""
+    name = table.full_name
+    row: dict[str, Any] = plain(
+        {
+            "table": name,
+            "key": dict(zip(table.key, key, strict=True)),
+            "fields": [
+                {
+                    "field": one.field,
+                    "value": value_of(name, one.field, one.held),
+                    "standing": one.standing,
+                    "events": [_event_row(name, event, behind.times) for event in one.events],
+                    "older_events": one.older,
+                    "open": [
+                        asdict(waiting) | {"after": value_of(name, one.field, waiting.after)} for waiting in one.open
+                    ],
+                    "lake": behind.fields.get(one.field),
+                }
+                for one in found
+            ],
+            "lake_error": None if trouble is None else str(trouble),
+        }
+    )
+    return row
+
+
+def _event_row(table: str, event: Event, times: Mapping[int, datetime]) -> dict[str, Any]:
+    snapshot_at = None if event.head is None else times.get(event.head.lake_snapshot)
+    return {
+        **from_ledger(table, asdict(event.row)),
+        "change_set": event.head,
+        "lake_snapshot_at": snapshot_at,
+        "approvals": list(event.approvals),
+        "rule": event.rule,
+        "why": event.why,
+    }
