@@ -115,6 +115,24 @@ def standing(connection: Connection, change_set_id: int, content_hash: str) -> S
     return Standing(approved_by, rejected_by, is_approved, min(immediate) if immediate and is_approved else None)
 
 
+def audit_row(told: Approval, flow: str, target_table: str) -> AuditRow:
+    """The audit row that goes with it."""
+    detail = {
+        "content_hash": told.content_hash,
+        "role": told.role,
+        "is_immediate": told.is_immediate,
+        "reason": told.reason,
+    }
+    return AuditRow(
+        "approved" if told.is_approved else "rejected",
+        told.person,
+        told.change_set_id,
+        flow=flow,
+        target_table=target_table,
+        detail=json.dumps(detail, ensure_ascii=False),
+    )
+
+
 def _open(connection: Connection, change_set_id: int, now: datetime) -> dict[str, Any]:
     """The open set of that number, held until the transaction ends."""
     row = connection.execute(
@@ -162,21 +180,7 @@ def _write(connection: Connection, told: Approval, row: dict[str, Any]) -> None:
             told.decided_at,
         ],
     )
-    detail = {
-        "content_hash": told.content_hash,
-        "role": told.role,
-        "is_immediate": told.is_immediate,
-        "reason": told.reason,
-    }
-    event = AuditRow(
-        "approved" if told.is_approved else "rejected",
-        told.person,
-        told.change_set_id,
-        flow=row["flow"],
-        target_table=row["target_table"],
-        detail=json.dumps(detail, ensure_ascii=False),
-    )
-    append(connection, [event], told.decided_at)
+    append(connection, [audit_row(told, row["flow"], row["target_table"])], told.decided_at)
 
 
 def _line(text: str | None) -> str | None:

@@ -13,7 +13,7 @@ from sinks.records.database import Connection, session
 from sinks.records.gear import flow as flows
 from sinks.records.gear.audit import append
 from sinks.records.gear.calendar import EVERY_SYSTEM, Freeze
-from sinks.records.gear.chain import AuditRow
+from sinks.records.gear.chain import AuditRow, instant_text
 from sinks.records.gear.people import CALENDAR_KEEPER, holder
 from sinks.records.gear.systems import systems
 
@@ -57,17 +57,9 @@ def declare(dsn: str, system: str, starts_at: datetime, ends_at: datetime, reaso
             [system, starts_at, ends_at, told, keeper, now],
         ).fetchone()
         assert row is not None, "RETURNING gives the inserted row"
-        freeze_id = int(row["freeze_id"])
-        detail: dict[str, str | int] = {
-            "freeze": freeze_id,
-            "is": "declared",
-            "system": system,
-            "starts_at": starts_at.isoformat(),
-            "ends_at": ends_at.isoformat(),
-            "reason": told,
-        }
-        append(connection, [AuditRow("frozen", keeper, detail=_json(detail))], now)
-    return freeze_id
+        freeze = Freeze(row["freeze_id"], system, starts_at, ends_at, told)
+        append(connection, [declared_row(freeze, keeper)], now)
+    return freeze.freeze_id
 
 
 def lift(dsn: str, freeze_id: int, by: str, now: datetime) -> None:
@@ -82,7 +74,7 @@ def lift(dsn: str, freeze_id: int, by: str, now: datetime) -> None:
         connection.execute(
             "UPDATE gearbox.freeze SET lifted_at = %s, lifted_by = %s WHERE freeze_id = %s", [now, keeper, freeze_id]
         )
-        append(connection, [AuditRow("frozen", keeper, detail=_json({"freeze": freeze_id, "is": "lifted"}))], now)
+        append(connection, [lifted_row(freeze_id, keeper)], now)
 
 
 def except_flow(dsn: str, freeze_id: int, flow: str, reason: str, by: str, now: datetime) -> bool:
@@ -105,8 +97,7 @@ def except_flow(dsn: str, freeze_id: int, flow: str, reason: str, by: str, now: 
         ).fetchone()
         if new is None:
             return False
-        detail = _json({"freeze": freeze_id, "is": "excepted", "reason": told})
-        append(connection, [AuditRow("frozen", keeper, flow=flow, detail=detail)], now)
+        append(connection, [excepted_row(freeze_id, flow, told, keeper)], now)
     return True
 
 
@@ -128,6 +119,29 @@ def listing(connection: Connection, now: datetime, *, with_past: bool = False) -
         Declared(_freeze(row), row["declared_by"], row["declared_at"], row["lifted_by"], row["lifted_at"])
         for row in rows
     ]
+
+
+def declared_row(freeze: Freeze, by: str) -> AuditRow:
+    """The audit row of a freeze that was declared."""
+    detail: dict[str, str | int] = {
+        "freeze": freeze.freeze_id,
+        "is": "declared",
+        "system": freeze.system,
+        "starts_at": instant_text(freeze.starts_at),
+        "ends_at": instant_text(freeze.ends_at),
+        "reason": freeze.reason,
+    }
+    return AuditRow("frozen", by, detail=_json(detail))
+
+
+def lifted_row(freeze_id: int, by: str) -> AuditRow:
+    """The audit row of a freeze that was lifted."""
+    return AuditRow("frozen", by, detail=_json({"freeze": freeze_id, "is": "lifted"}))
+
+
+def excepted_row(freeze_id: int, flow: str, reason: str, by: str) -> AuditRow:
+    """The audit row of a flow that was excepted from a freeze."""
+    return AuditRow("frozen", by, flow=flow, detail=_json({"freeze": freeze_id, "is": "excepted", "reason": reason}))
 
 
 def _freeze(row: dict[str, Any]) -> Freeze:

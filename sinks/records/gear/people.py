@@ -69,7 +69,7 @@ def add(dsn: str, name: str, by: str, now: datetime) -> Added:
             "INSERT INTO gearbox.person (name, folded, added_by, added_at) VALUES (%s, %s, %s, %s)",
             [shown, folded(shown), giver, now],
         )
-        append(connection, [AuditRow("person", giver, detail=_json(person=shown, is_added=True))], now)
+        append(connection, [added_row(shown, giver)], now)
         if is_first:
             _write_role(connection, shown, PEOPLE_KEEPER, giver, now, is_held=True)
     return Added(shown, is_new=True)
@@ -160,12 +160,22 @@ def everybody(connection: Connection) -> list[Person]:
     return [Person(row["name"], roles_of(connection, row["name"]), row["added_by"], row["added_at"]) for row in rows]
 
 
+def added_row(person: str, by: str) -> AuditRow:
+    """The audit row of somebody who was made known."""
+    return AuditRow("person", by, detail=_json(person=person, is_added=True))
+
+
+def role_row(person: str, role: str, by: str, *, is_held: bool) -> AuditRow:
+    """The audit row of a role that was given or taken away."""
+    return AuditRow("person", by, detail=_json(person=person, role=role, is_held=is_held))
+
+
 def _write_role(connection: Connection, person: str, role: str, giver: str, now: datetime, *, is_held: bool) -> None:
     connection.execute(
         "INSERT INTO gearbox.person_role (person, role, is_held, given_by, given_at) VALUES (%s, %s, %s, %s, %s)",
         [person, role, is_held, giver, now],
     )
-    append(connection, [AuditRow("person", giver, detail=_json(person=person, role=role, is_held=is_held))], now)
+    append(connection, [role_row(person, role, giver, is_held=is_held)], now)
 
 
 def _json(**detail: str | bool) -> str:

@@ -35,7 +35,7 @@ def test_the_hash_goes_over_the_hash_before_and_the_json_of_all_columns(row: Aud
 @pytest.mark.parametrize("name", [field.name for field in fields(AuditRow)])
 def test_each_column_changes_the_hash(name: str) -> None:
     value = getattr(ROW, name)
-    others = [value + 1] if isinstance(value, int) else [f"{value} ", ""]
+    others: list[object] = [value + 1] if isinstance(value, int) else [f"{value} ", ""]
     if name not in ("event", "who"):
         others.append(None)
 
