@@ -20,6 +20,7 @@ from vaxel.commands import (
     desk,
     failed,
     gearbox,
+    humans,
     lake,
     plot,
     relay,
@@ -68,6 +69,7 @@ app.command(rich_help_panel="Lake")(backfill.backfill)
 app.command(rich_help_panel="Lake")(plot.plot)
 app.add_typer(lake.app, name="lake", rich_help_panel="Lake")
 app.command(rich_help_panel="Record systems")(seed.seed)
+app.command(rich_help_panel="Record systems")(humans.humans)
 app.command(rich_help_panel="Record systems")(relay.relay)
 app.add_typer(gearbox.app, name="gearbox", rich_help_panel="Record systems")
 

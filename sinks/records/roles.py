@@ -89,7 +89,17 @@ def make_role(connection: Connection, dsn: str, role: str, *, is_told: bool = Fa
 def rights_ddl() -> str:
     """Statements that give each system's role what it may in its own schema, and take everything else; the tables and
     roles being there. Running them again changes nothing."""
-    return "".join(map(_rights_of, SYSTEMS))
+    return "".join([*map(_rights_of, SYSTEMS), *map(_entry_of, ROLES)])
+
+
+def _entry_of(role: str) -> str:
+    """Into the database, where an administrator took that right from the public."""
+    return (
+        f"DO $do$ BEGIN IF NOT (has_database_privilege('{role}', current_database(), 'CONNECT')\n"
+        f"  AND has_database_privilege('{role}', current_database(), 'TEMPORARY')) THEN\n"
+        f"  EXECUTE format('GRANT CONNECT, TEMPORARY ON DATABASE %I TO {role}', current_database());\n"
+        "END IF; END $do$;\n"
+    )
 
 
 def _rights_of(system: str) -> str:
