@@ -33,7 +33,7 @@ from sinks.records.gear.calendar import next_freeze
 from sinks.records.gear.changes import Verdict
 from sinks.records.gear.flow import Flow
 from sinks.records.gear.freezes import in_force
-from sinks.records.gear.judge import Situation, judge
+from sinks.records.gear.judge import Size, judge
 from sinks.records.gear.places import Clock, Places
 from sinks.records.gear.sets import Stored
 from sinks.records.gear.settling import Link, refuse_if_put_back, settle_unsettled, write_down
@@ -151,20 +151,9 @@ def _apply(link: Link, flow: Flow, stored: Stored, *, is_patient: bool, tell: Ca
         pending = [numbered for numbered in pending if numbered[0] not in sent]
 
 
-def _judged(link: Link, flow: Flow, stored: Stored, pending: Sequence[Numbered]) -> list[Numbered]:
-    """What is to become of each change that is left, by the whole set's measure."""
-    # Limits and approval are of the set as it was planned, however much of it is written already: so what it has
-    # written today does not count once more.
-    known = _situation(link, flow, stored, pending, besides=stored.change_set_id)
-    whole = judge(flow, stored.change_set, known)
-    verdicts = dict(zip(stored.numbers, whole.change_set.changes, strict=True))
-    return [(number, verdicts[number]) for number, _ in pending]
-
-
-def _situation(
-    link: Link, flow: Flow, stored: Stored, changes: Sequence[Numbered], *, besides: int | None = None
-) -> Situation:
-    return situation(
+def _judged(link: Link, flow: Flow, stored: Stored, changes: Sequence[Numbered]) -> list[Numbered]:
+    """What is to become of these changes by what is known now, the set as planned being the measure of its limits."""
+    known = situation(
         link.connection,
         flow,
         [change for _, change in changes],
@@ -173,8 +162,10 @@ def _situation(
         link.clock.now(),
         planned_at=stored.planned_at,
         approval_of=(stored.change_set_id, stored.content_hash),
-        besides=besides,
     )
+    part = replace(stored.change_set, changes=tuple(change for _, change in changes))
+    judged = judge(flow, part, known, Size.of(stored.change_set))
+    return [(number, change) for (number, _), change in zip(changes, judged.change_set.changes, strict=True)]
 
 
 def _still_going(link: Link, flow: Flow, stored: Stored, changes: Sequence[Numbered]) -> list[Numbered]:
@@ -182,11 +173,7 @@ def _still_going(link: Link, flow: Flow, stored: Stored, changes: Sequence[Numbe
     freeze_at = _next_freeze(link, flow)
     if freeze_at is not None and freeze_at - link.clock.now() < _SHORTEST:
         return []
-    # Whether the set is approved was judged with all of it: a chunk alone would pass as a small one.
-    fresh = replace(_situation(link, flow, stored, changes), is_approved=True)
-    part = replace(stored.change_set, changes=tuple(change for _, change in changes), money=None)
-    judged = judge(flow, part, fresh).change_set.changes
-    return [numbered for numbered, again in zip(changes, judged, strict=True) if again.verdict.decision == "go"]
+    return [one for one in _judged(link, flow, stored, changes) if one[1].verdict.decision == "go"]
 
 
 def _next_freeze(link: Link, flow: Flow) -> datetime | None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
 from sinks.records.gear.changes import Change
 from sinks.records.gear.flow import Flow
 from sinks.records.gear.judge_rules import Situation
-from sinks.records.gear.money import moved
+from sinks.records.gear.money import NOTHING, moved
 
 Rank = tuple[bool, bool]
 """Whether a change needed an approval, and whether it needed one to go at once: those that did come after the others.
@@ -18,34 +17,43 @@ So an approval takes nothing away from what goes without it.
 """
 
 
-@dataclass(slots=True)
-class _Row:
-    """What goes of one row by one rank: it fits as a whole, or waits as a whole."""
+def over_the_day(
+    flow: Flow, changes: Sequence[Change], going: Mapping[int, Rank], situation: Situation
+) -> dict[int, str]:
+    """Of the changes that may go, by index: why they wait for tomorrow.
 
-    indexes: list[int] = field(default_factory=list)
-    money: Decimal = Decimal(0)
-
-
-def over_the_day(flow: Flow, going: Sequence[tuple[int, Rank, Change]], situation: Situation) -> dict[int, str]:
-    """Of the changes that may go, by index: why they wait for tomorrow. In their order, by rank; what fits, goes."""
-    rows: dict[tuple[Rank, str], _Row] = {}
-    for index, rank, change in sorted(going, key=lambda one: (one[1], one[0])):
-        row = rows.setdefault((rank, change.key), _Row())
-        row.indexes.append(index)
-        if change.field == flow.money_field:
-            row.money += moved(change)
+    In their order, by rank; what fits, goes. What goes of one row by one rank fits as a whole, or waits as a whole.
+    """
+    all_rows = situation.rows_today + len({changes[index].key for index in going})
+    if _over(flow, all_rows, situation.money_today + _money(flow, changes, going)) is None:
+        return {}
     sent: set[str] = set()
-    count, money = situation.rows_today, situation.money_today
+    rows, money = situation.rows_today, situation.money_today
     over: dict[int, str] = {}
-    for (_, key), row in rows.items():
-        grown = count if key in sent else count + 1
-        reason = _over(flow, grown, money + row.money)
-        if reason is None:
-            sent.add(key)
-            count, money = grown, money + row.money
-        else:
-            over |= dict.fromkeys(row.indexes, reason)
+    for rank in sorted(set(going.values())):
+        for key, indexes in _by_row(changes, [index for index, own in going.items() if own == rank]).items():
+            rows_then = rows if key in sent else rows + 1
+            money_then = money + _money(flow, changes, indexes)
+            reason = _over(flow, rows_then, money_then)
+            if reason is None:
+                sent.add(key)
+                rows, money = rows_then, money_then
+            else:
+                over |= dict.fromkeys(indexes, reason)
     return over
+
+
+def _by_row(changes: Sequence[Change], indexes: Sequence[int]) -> dict[str, list[int]]:
+    by_row: dict[str, list[int]] = {}
+    for index in indexes:
+        by_row.setdefault(changes[index].key, []).append(index)
+    return by_row
+
+
+def _money(flow: Flow, changes: Sequence[Change], indexes: Iterable[int]) -> Decimal:
+    if flow.money_field is None:
+        return NOTHING
+    return sum((moved(changes[index]) for index in indexes if changes[index].field == flow.money_field), NOTHING)
 
 
 def _over(flow: Flow, rows: int, money: Decimal) -> str | None:

@@ -106,9 +106,8 @@ class FieldRules:
     _agreed: dict[str, frozenset[str] | None] = field(default_factory=dict)
     _gates: dict[str, dict[str, Any]] = field(default_factory=dict)
 
-    def refusal(self, change: Change) -> str | None:
-        """Why a change is refused; None: it is not."""
-        last = self.situation.last.get((change.key, change.field))
+    def refusal(self, change: Change, last: LastWrite | None) -> str | None:
+        """Why a change is refused, whose field was written last like this; None: it is not."""
         if self.change_set.kind != "plan":
             return self._not_ours(change, last)
         if last is not None and last.lake_snapshot > self.change_set.lake_snapshot:
@@ -123,11 +122,10 @@ class FieldRules:
             return f"a person set it since change set {last.change_set_id} wrote it, and that is kept"
         return None
 
-    def asks(self, change: Change) -> str | None:
-        """Why a change needs an approval; None: it needs none."""
+    def asks(self, change: Change, last: LastWrite | None) -> str | None:
+        """Why a change that is not refused needs an approval; None: it needs none."""
         if self.change_set.kind != "plan":
             return f"taking back change set {self.change_set.undoes} needs an approval"
-        last = self.situation.last.get((change.key, change.field))
         if last is not None:
             if not last.left(change.before) and self._person_wins(change) == "ask":
                 return f"a person set it since change set {last.change_set_id} wrote it"

@@ -5,6 +5,7 @@ Differences are found on whole columns; only what differs becomes a Python value
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -61,16 +62,11 @@ def plan(flow: Flow, wanted: pa.Table, held: pa.Table, lake_snapshot: int, last:
         held: Key, fields and `row_version` of the target's rows.
         last: Asked at most once, for what differs and what may be removed.
     """
-    pairs = _numbered(wanted, flow, "wanted_row").join(
-        _numbered(held, flow, "held_row"), list(flow.key), join_type="full outer" if flow.removes_rows else "left outer"
-    )
-    is_wanted, is_held = pc.is_valid(pairs.column("wanted_row")), pc.is_valid(pairs.column("held_row"))
-    both, added = pairs.filter(pc.and_(is_wanted, is_held)), pairs.filter(pc.invert(is_held))
-    surplus = pairs.filter(pc.invert(is_wanted))
-
-    new = wanted.take(added.column("wanted_row"))
-    updates = _updates(flow, held.take(both.column("held_row")), wanted.take(both.column("wanted_row")))
-    deletes = _deletes(flow, held.take(surplus.column("held_row")))
+    wanted_keys, held_keys = _comparable(flow, wanted, held)
+    held_rows = pc.index_in(wanted_keys, held_keys)
+    new = wanted.filter(pc.is_null(held_rows))
+    updates = _updates(flow, held, wanted, held_rows)
+    deletes = _deletes(flow, held.filter(pc.invert(pc.is_in(held_keys, wanted_keys)))) if flow.removes_rows else []
     places = [found.place for found in (*updates, *deletes)]
     known = last(places) if places else {}
     kept = [
@@ -96,8 +92,22 @@ def plan(flow: Flow, wanted: pa.Table, held: pa.Table, lake_snapshot: int, last:
     )
 
 
-def _numbered(table: pa.Table, flow: Flow, name: str) -> pa.Table:
-    return table.select(flow.key).append_column(name, pa.array(range(len(table)), pa.int64()))
+def _comparable(flow: Flow, wanted: pa.Table, held: pa.Table) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:
+    """One column for each of the two tables, equal where all columns of the key are."""
+    first, *others = flow.key
+    left, right = wanted.column(first), held.column(first)
+    for name in others:
+        (left, right), _ = _numbered(left, right)
+        (more_left, more_right), count = _numbered(wanted.column(name), held.column(name))
+        left, right = (pc.add(pc.multiply(one, count), more) for one, more in ((left, more_left), (right, more_right)))
+    return left, right
+
+
+def _numbered(left: pa.ChunkedArray, right: pa.ChunkedArray) -> tuple[tuple[pa.ChunkedArray, pa.ChunkedArray], int]:
+    """A number from 0 for each value, the same in both columns, and how many values there are."""
+    values = pc.unique(pa.chunked_array([*left.chunks, *right.chunks], left.type))
+    numbers = (pc.index_in(column, values).cast(pa.int64()) for column in (left, right))
+    return (next(numbers), next(numbers)), len(values)
 
 
 def _keys(flow: Flow, table: pa.Table) -> list[Key]:
@@ -109,15 +119,17 @@ def _first_keys(flow: Flow, missing: pa.Table) -> list[str]:
     return [key_text(flow.key, key) for key in _keys(flow, ordered.slice(0, MISSING_KEYS_KEPT))]
 
 
-def _updates(flow: Flow, before: pa.Table, after: pa.Table) -> list[_Found]:
-    """Changes of fields of rows that both hold; row n of the two tables has the same key."""
-    differing = {name: _differs(flow, name, before.column(name), after.column(name)) for name in flow.fields}
-    any_differs = pa.chunked_array([pa.repeat(False, len(before))])
-    for mask in differing.values():
-        any_differs = pc.or_(any_differs, mask)
+def _updates(flow: Flow, held: pa.Table, wanted: pa.Table, held_rows: pa.Array) -> list[_Found]:
+    """Changes of fields of rows that both hold.
+
+    Args:
+        held_rows: Of each wanted row, the number of the row with its key; null: it is not held.
+    """
+    differing = {name: _differs(flow, name, held.column(name).take(held_rows), wanted) for name in flow.fields}
+    any_differs = functools.reduce(pc.or_, differing.values())
     # Key, evidence and gates are told once for each row, not for each field of it.
-    rows = pc.indices_nonzero(any_differs)
-    before, after = before.take(rows), after.take(rows)
+    rows = pc.indices_nonzero(pc.and_(pc.is_valid(held_rows), any_differs))
+    after, before = wanted.take(rows), held.take(held_rows.take(rows))
     told = _Told.of(flow, after)
     versions = before.column(ROW_VERSION).to_pylist()
     found = []
@@ -130,12 +142,13 @@ def _updates(flow: Flow, before: pa.Table, after: pa.Table) -> list[_Found]:
     return found
 
 
-def _differs(flow: Flow, name: str, held: pa.ChunkedArray, wanted: pa.ChunkedArray) -> pa.ChunkedArray:
+def _differs(flow: Flow, name: str, before: pa.ChunkedArray, wanted: pa.Table) -> pa.ChunkedArray:
     """Whether two values are not the same, and the wanted one may replace the held one."""
-    values_differ = pc.fill_null(pc.not_equal(held, wanted), False)
+    after = wanted.column(name)
+    values_differ = pc.fill_null(pc.not_equal(before, after), False)
     if flow.fields[name].null_overwrites:
-        return pc.or_(values_differ, pc.xor(pc.is_null(held), pc.is_null(wanted)))
-    return pc.or_(values_differ, pc.and_(pc.is_null(held), pc.is_valid(wanted)))
+        return pc.or_(values_differ, pc.xor(pc.is_null(before), pc.is_null(after)))
+    return pc.or_(values_differ, pc.and_(pc.is_null(before), pc.is_valid(after)))
 
 
 def _inserts(flow: Flow, new: pa.Table) -> list[_Found]:

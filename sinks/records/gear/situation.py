@@ -38,7 +38,7 @@ SELECT coalesce(sum(abs(
   coalesce((after::jsonb #>> '{}')::numeric, 0) - coalesce((before::jsonb #>> '{}')::numeric, 0)
 )), 0) AS moved
 FROM gearbox.audit
-WHERE event = 'written' AND flow = %s AND field = %s AND at >= %s AND change_set_id IS DISTINCT FROM %s
+WHERE event = 'written' AND flow = %s AND field = %s AND at >= %s
 """
 
 
@@ -100,20 +100,18 @@ def situation(
     *,
     planned_at: datetime,
     approval_of: tuple[int, str] | None,
-    besides: int | None = None,
 ) -> Situation:
     """What is known now of these changes.
 
     Args:
         approval_of: Number and content hash of the set that people may have approved; None of one just planned.
-        besides: What this change set has written today does not count.
     """
     system = places.systems[flow.system]
     standing = None if approval_of is None else approvals.standing(connection, *approval_of)
     since = midnight_before(system, now)
     money = Decimal(0)
     if flow.money_field is not None:
-        row = connection.execute(_MONEY_SINCE, [flow.name, flow.money_field, since, besides]).fetchone()
+        row = connection.execute(_MONEY_SINCE, [flow.name, flow.money_field, since]).fetchone()
         assert row is not None, "an aggregate has a row"
         money = row["moved"]
     return Situation(
@@ -125,6 +123,6 @@ def situation(
         is_approved=standing is not None and standing.is_approved,
         approved_now_at=None if standing is None else standing.approved_now_at,
         planned_at=planned_at,
-        rows_today=chunks.rows_since(connection, flow.name, since, besides),
+        rows_today=chunks.rows_since(connection, flow.name, since),
         money_today=money,
     )

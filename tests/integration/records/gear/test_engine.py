@@ -1,0 +1,276 @@
+"""What the gearbox does with a change set, at a real PostgreSQL."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from datetime import timedelta
+
+import psycopg
+import pytest
+
+from schemas.errors import DecisionError, OutsideError, UsageError
+from sinks.records.gear import chunks, freezes
+from sinks.records.gear.applying import apply_set
+from sinks.records.gear.flow import Approval
+from tests.conftest import FreshDatabase
+from tests.integration.records.gear.engine import (
+    APPROVER,
+    AUTHOR,
+    Engine,
+    failing,
+    make_engine,
+    small_flow,
+)
+
+pytestmark = pytest.mark.postgres
+
+
+@pytest.fixture
+def engine(fresh_database: FreshDatabase) -> Engine:
+    return make_engine(fresh_database())
+
+
+def test_what_is_approved_is_written_with_an_audit_row_each(engine: Engine) -> None:
+    applied = engine.shift({"WM-1": (10, 5), "WM-2": (20, 8)})
+    assert (applied.status, applied.rows, applied.changes, applied.left_out) == ("applied", 2, 4, 0)
+    held = engine.held()
+    assert (held["WM-1", "activated_qty"], held["WM-2", "in_use_qty"]) == (10, 8)
+    assert [(row["field"], row["before"], row["after"], row["who"]) for row in engine.audit()] == [
+        ("activated_qty", "null", "10", AUTHOR),
+        ("in_use_qty", "null", "5", AUTHOR),
+        ("activated_qty", "null", "20", AUTHOR),
+        ("in_use_qty", "null", "8", AUTHOR),
+    ]
+
+
+def test_a_second_plan_of_the_same_facts_is_none_and_a_second_apply_writes_nothing(engine: Engine) -> None:
+    applied = engine.shift({"WM-1": (10, 5)})
+    assert engine.plan({"WM-1": (10, 5)}).change_set_id is None
+    versions = engine.erp("SELECT row_version FROM erp.monthly_sales ORDER BY material")
+    assert engine.apply(applied.change_set_id).rows == 0
+    assert engine.erp("SELECT row_version FROM erp.monthly_sales ORDER BY material") == versions
+
+
+def test_without_an_approval_nothing_is_written(engine: Engine) -> None:
+    number = engine.plan({"WM-1": (10, 5)}).change_set_id
+    assert number is not None
+    applied = engine.apply(number)
+    assert (applied.rows, applied.needing_approval, applied.status) == (0, 2, "open")
+    assert engine.held()["WM-1", "activated_qty"] is None
+
+
+def test_equal_content_planned_again_keeps_its_approval_and_other_content_needs_its_own(engine: Engine) -> None:
+    first = engine.plan({"WM-1": (10, 5)})
+    assert first.change_set_id is not None
+    engine.approve(first.change_set_id)
+    again = engine.plan({"WM-1": (10, 5)})
+    assert (again.change_set_id, again.is_new) == (first.change_set_id, False)
+    other = engine.plan({"WM-1": (11, 5)})
+    assert other.change_set_id is not None
+    with pytest.raises(UsageError, match="superseded"):
+        engine.apply(first.change_set_id)
+    assert engine.apply(other.change_set_id).rows == 0
+
+
+def test_a_field_edited_since_the_plan_is_left_and_the_rest_of_its_row_is_written(engine: Engine) -> None:
+    number = engine.plan({"WM-1": (10, 5)}).change_set_id
+    assert number is not None
+    engine.approve(number)
+    engine.edit("WM-1", "activated_qty", 99)
+    applied = engine.apply(number)
+    assert (applied.changes, applied.left_out, applied.status) == (1, 1, "applied")
+    assert (engine.held()["WM-1", "activated_qty"], engine.held()["WM-1", "in_use_qty"]) == (99, 5)
+    (conflict,) = engine.audit("conflict")
+    assert (conflict["field"], "99" in conflict["detail"]) == ("activated_qty", True)
+
+
+def test_a_persons_value_is_kept_by_later_plans(engine: Engine) -> None:
+    engine.shift({"WM-1": (10, 5)})
+    engine.edit("WM-1", "activated_qty", 99)
+    applied = engine.shift({"WM-1": (11, 6)})
+    assert (applied.changes, applied.refused) == (1, 1)
+    assert (engine.held()["WM-1", "activated_qty"], engine.held()["WM-1", "in_use_qty"]) == (99, 6)
+
+
+def test_undo_takes_back_what_nobody_touched_and_keeps_what_a_person_set(engine: Engine) -> None:
+    before = engine.held()
+    first = engine.shift({"WM-1": (10, 5), "WM-2": (20, 8)})
+    engine.edit("WM-2", "in_use_qty", 77)
+    back = engine.undo(first.change_set_id)
+    assert back.change_set_id is not None
+    assert engine.apply(back.change_set_id).rows == 0, "an undo needs an approval"
+    engine.approve(back.change_set_id)
+    engine.apply(back.change_set_id)
+    assert engine.held() == before | {("WM-2", "in_use_qty"): 77}
+
+
+def test_an_undo_can_be_undone(engine: Engine) -> None:
+    first = engine.shift({"WM-1": (10, 5)})
+    written = engine.held()
+    for number in (first.change_set_id, None):
+        back = engine.undo(number if number is not None else last)
+        assert back.change_set_id is not None
+        engine.approve(back.change_set_id)
+        engine.apply(back.change_set_id)
+        last = back.change_set_id
+    assert engine.held() == written
+
+
+def test_a_part_can_be_undone(engine: Engine) -> None:
+    first = engine.shift({"WM-1": (10, 5), "WM-2": (20, 8)})
+    back = engine.undo(first.change_set_id, key={"material": "WM-2"}, fields=["in_use_qty"])
+    assert [(change.field, change.after) for change in back.change_set.changes] == [("in_use_qty", "null")]
+
+
+def test_an_undo_that_another_set_overtook_takes_nothing(engine: Engine) -> None:
+    first = engine.shift({"WM-1": (1, 1)})
+    second = engine.shift({"WM-1": (2, 1)})
+    back = engine.undo(second.change_set_id)
+    assert back.change_set_id is not None
+    engine.approve(back.change_set_id)
+    engine.shift({"WM-1": (5, 1)})
+    engine.edit("WM-1", "activated_qty", 2)
+    applied = engine.apply(back.change_set_id)
+    assert (applied.changes, applied.refused) == (0, 1)
+    assert engine.held()["WM-1", "activated_qty"] == 2
+    assert first.change_set_id != second.change_set_id
+
+
+def test_an_undo_does_not_take_a_value_that_a_person_set_to_the_same_since(engine: Engine) -> None:
+    first = engine.shift({"WM-1": (1, 1)})
+    back = engine.undo(first.change_set_id)
+    assert back.change_set_id is not None
+    engine.approve(back.change_set_id)
+    engine.edit("WM-1", "activated_qty", 9)
+    engine.edit("WM-1", "activated_qty", 1)
+    assert engine.apply(back.change_set_id).changes == 0
+    assert engine.held()["WM-1", "activated_qty"] == 1
+
+
+def test_what_was_undone_needs_an_approval_to_come_back_though_the_set_is_small(engine: Engine) -> None:
+    first = engine.shift({"WM-1": (1, 1)})
+    back = engine.undo(first.change_set_id)
+    assert back.change_set_id is not None
+    engine.approve(back.change_set_id)
+    engine.apply(back.change_set_id)
+    engine.flow = small_flow(approval=Approval(role="erp_approver", free_rows=100))
+    again = engine.plan({"WM-1": (1, 1)})
+    assert {change.verdict.decision for change in again.change_set.changes} == {"needs_approval"}
+
+
+def test_nothing_lands_inside_a_freeze_and_everything_after_it(engine: Engine) -> None:
+    now = engine.clock.now()
+    freeze = freezes.declare(
+        engine.places.ledger, "erp", now, now + timedelta(hours=1), "closing of the month", APPROVER, now
+    )
+    number = engine.plan({"WM-1": (10, 5)}).change_set_id
+    assert number is not None
+    engine.approve(number, now=True)
+    applied = engine.apply(number)
+    assert (applied.rows, applied.waiting, applied.not_before) == (0, 2, now + timedelta(hours=1))
+    freezes.lift(engine.places.ledger, freeze, APPROVER, engine.clock.now())
+    assert engine.apply(number).changes == 2
+
+
+def test_a_set_that_was_changed_in_the_ledger_is_not_applied(engine: Engine) -> None:
+    number = engine.plan({"WM-1": (10, 5)}).change_set_id
+    assert number is not None
+    engine.approve(number)
+    with psycopg.connect(engine.dsn, autocommit=True) as connection:
+        connection.execute("SET session_replication_role = replica")
+        connection.execute("UPDATE gearbox.change SET after = '11' WHERE field = 'activated_qty'")
+    with pytest.raises(DecisionError, match="not what was planned"):
+        engine.apply(number)
+    assert engine.held()["WM-1", "activated_qty"] is None
+
+
+def test_a_row_that_erp_refuses_is_told_and_the_others_are_written(engine: Engine) -> None:
+    engine.erp("ALTER TABLE erp.monthly_sales ADD CONSTRAINT no_thirteen CHECK (activated_qty <> 13)")
+    applied = engine.shift({"WM-1": (1, 1), "WM-2": (13, 1), "WM-3": (3, 1), "WM-4": (4, 1)})
+    assert (applied.changes, applied.left_out, applied.status) == (6, 2, "applied")
+    assert {row["key"] for row in engine.audit("turned_down")} == {'{"material":"WM-2","month":"2026-05-01"}'}
+    assert "no_thirteen" in engine.audit("turned_down")[0]["detail"]
+
+
+def test_erp_put_back_to_an_older_state_stops_the_gearbox_until_somebody_says_so(engine: Engine) -> None:
+    engine.shift({"WM-1": (10, 5)})
+    engine.erp("UPDATE erp.monthly_sales SET activated_qty = NULL, in_use_qty = NULL")
+    engine.erp("DELETE FROM erp.gearbox_receipt")
+    with pytest.raises(DecisionError, match="vaxel gearbox restored erp"):
+        engine.plan({"WM-1": (10, 5)})
+
+
+def test_one_gearbox_at_a_time_writes_into_a_system(engine: Engine) -> None:
+    number = engine.plan({"WM-1": (10, 5)}).change_set_id
+    assert number is not None
+    with psycopg.connect(engine.dsn, autocommit=True) as connection:
+        chunks.hold_system(connection, "erp")  # type: ignore[arg-type]  # rows as tuples do here
+        with pytest.raises(OutsideError, match="Another gearbox"):
+            engine.apply(number)
+
+
+@pytest.mark.parametrize("point", ["gear.sent", "gear.written", "gear.settled"])
+def test_killed_between_any_two_steps_and_applied_again_each_change_is_written_once(engine: Engine, point: str) -> None:
+    number = engine.plan({"WM-1": (10, 5), "WM-2": (20, 8)}).change_set_id
+    assert number is not None
+    engine.approve(number)
+    program = (
+        "import sys; from tests.integration.records.gear.engine import Engine; "
+        "Engine(sys.argv[1]).apply(int(sys.argv[2]))"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program, engine.dsn, str(number)],
+        env={**os.environ, "VAXEL_CRASH_AT": point},
+        check=False,
+        capture_output=True,
+    )
+    assert ended.returncode == -9, ended.stderr.decode()
+    engine.apply(number)
+    assert len(engine.audit()) == 4
+    assert (engine.held()["WM-1", "activated_qty"], engine.held()["WM-2", "in_use_qty"]) == (10, 8)
+    assert {row["row_version"] for row in engine.erp("SELECT row_version FROM erp.monthly_sales")} == {1, 2}
+
+
+@pytest.mark.parametrize("fault", ["lost_before", "lost_behind"])
+def test_an_outcome_that_is_unknown_is_found_out_before_anything_else(engine: Engine, fault: str) -> None:
+    number = engine.plan({"WM-1": (10, 5)}).change_set_id
+    assert number is not None
+    engine.approve(number)
+    setattr(engine.faults, fault, True)
+    with failing(engine):
+        with pytest.raises(OutsideError):
+            engine.apply(number)
+        assert engine.plan({"WM-1": (11, 5)}).change_set.changes[0].before == (
+            "10" if fault == "lost_behind" else "null"
+        )
+    assert len(engine.audit()) == (2 if fault == "lost_behind" else 0)
+
+
+def test_a_set_past_its_time_is_void(engine: Engine) -> None:
+    engine.flow = small_flow(expires_after_h=1)
+    number = engine.plan({"WM-1": (10, 5)}).change_set_id
+    assert number is not None
+    engine.approve(number)
+    engine.erp("UPDATE gearbox.change_set SET expires_at = now() - interval '1 minute'")
+    assert engine.apply(number).status == "expired"
+    assert engine.held()["WM-1", "activated_qty"] is None
+
+
+def test_a_rate_of_rows_per_second_is_never_passed_by_a_burst(engine: Engine) -> None:
+    materials = [f"WM-{number}" for number in range(100, 400)]
+    engine.fill(materials)
+    engine.flow = small_flow()
+    places = engine.places
+    slow = {"erp": places.systems["erp"].model_copy(update={"rows_per_s": 100, "chunk_rows": 40})}
+    number = engine.plan(dict.fromkeys(materials, (1, 1))).change_set_id
+    assert number is not None
+    engine.approve(number)
+    own = type(places)(places.catalog, places.records, places.ledger, {**places.systems, **slow}, places.addresses)
+    apply_set(number, engine.flow, own, AUTHOR, engine.clock)
+    sent = engine.erp("SELECT sent_at, written_rows FROM gearbox.chunk ORDER BY sent_at")
+    assert sum(row["written_rows"] for row in sent) == len(materials)
+    for first in sent:
+        inside = [row for row in sent if timedelta(0) <= row["sent_at"] - first["sent_at"] < timedelta(seconds=1)]
+        assert sum(row["written_rows"] for row in inside) <= 100
