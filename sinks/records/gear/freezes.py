@@ -17,10 +17,10 @@ from sinks.records.gear.chain import AuditRow, instant_text
 from sinks.records.gear.people import CALENDAR_KEEPER, holder
 from sinks.records.gear.systems import systems
 
-_FREEZES = """SELECT freeze.*, coalesce(
-    (SELECT array_agg(flow ORDER BY flow) FROM gearbox.freeze_exception e WHERE e.freeze_id = freeze.freeze_id), '{}'
+_FREEZES = """SELECT own.*, coalesce(
+    (SELECT array_agg(flow ORDER BY flow) FROM gearbox.freeze_exception e WHERE e.freeze_id = own.freeze_id), '{}'
   ) AS excepted
-  FROM gearbox.freeze"""
+  FROM gearbox.freeze AS own"""
 
 
 @dataclass(frozen=True)
