@@ -5,13 +5,15 @@ Source: https://www.postgresql.org/docs/18/sql-copy.html, "Text Format".
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from datetime import date
 
 from schemas.errors import RecordRefusedError
 from sinks.records.values import Value
 
-_ESCAPED = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
+_SPECIAL = re.compile(r"[\\\t\n\r]")
+_ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
 
 
 def copy_lines(rows: Iterable[Sequence[Value | bool]]) -> bytes:
@@ -38,10 +40,8 @@ def copy_lines(rows: Iterable[Sequence[Value | bool]]) -> bytes:
 def _value(value: Value | bool) -> str:
     if value is None:
         return r"\N"
-    if value is True:
-        return "t"
-    if value is False:
-        return "f"
     if isinstance(value, str):
-        return value.translate(_ESCAPED)
+        return value.translate(_ESCAPES) if _SPECIAL.search(value) else value
+    if isinstance(value, bool):
+        return "t" if value else "f"
     return value.isoformat() if isinstance(value, date) else str(value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sinks.records.gear.systems import System
+from sinks.records.targets.http import HttpTarget
 from sinks.records.targets.postgres import PostgresTarget
 from sinks.records.targets.target import Target
 
@@ -14,5 +15,5 @@ def open_target(system: System, address: str) -> Target:
         address: Of kind `postgres` a DSN; of kind `http` its URL, a token before the host (`https://:TOKEN@host/api`).
     """
     if system.kind == "http":
-        raise NotImplementedError
+        return HttpTarget(system.name, address)
     return PostgresTarget(system.name, address)

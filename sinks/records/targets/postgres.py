@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
 import psycopg
@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from schemas.gearbox_ledger import Op
 from schemas.records import RecordTable
+from sinks.records.targets.clock import now_utc
 from sinks.records.targets.postgres_check import faults
 from sinks.records.targets.postgres_errors import as_ours
 from sinks.records.targets.postgres_reading import read_all, read_some
@@ -27,14 +28,10 @@ LAST_ANSWER_S: Final = 5
 """After a deadline the server may still tell that it was reached."""
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)  # noqa: TID251  (a shell: deadlines are told by the clock)
-
-
 class PostgresTarget:
     """One system; a connection of its own, opened when it is needed and given up after any error."""
 
-    def __init__(self, system: str, dsn: str, now: Callable[[], datetime] = _now) -> None:
+    def __init__(self, system: str, dsn: str, now: Callable[[], datetime] = now_utc) -> None:
         self.system = system
         self._dsn = dsn
         self._now = now

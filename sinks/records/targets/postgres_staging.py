@@ -29,6 +29,8 @@ _STAGED: Final[dict[Kind, str]] = {
     "instant": "timestamptz",
 }
 
+_HOLDS_ALL: Final = " AND (NOT f{at} OR {held} IS NOT DISTINCT FROM b{at})"
+
 
 @dataclass(frozen=True)
 class Met:
@@ -72,13 +74,17 @@ class Staging:
         with self.connection.cursor() as cursor, cursor.copy("COPY pg_temp.staged FROM STDIN") as copy:
             copy.write(lines)
 
-    def lock(self) -> None:
-        """Holds the target's rows, in key order, so that two writers cannot wait for each other."""
-        self._execute(
-            "SELECT count(*) FROM (SELECT 1 FROM pg_temp.staged JOIN {target} ON {same_key} WHERE op <> 'insert' "
-            "ORDER BY {key} FOR UPDATE OF target) AS locked",
+    def lock(self) -> bool:
+        """Holds the target's rows, in key order, so that two writers cannot wait for each other; whether all is there
+        and as planned."""
+        ((as_planned,),) = self._execute(
+            "SELECT count(*) FILTER (WHERE fits) FROM (SELECT {same_version} {holds} AS fits "
+            "FROM pg_temp.staged JOIN {target} ON {same_key} WHERE op <> 'insert' ORDER BY {key} FOR UPDATE OF target"
+            ") AS locked",
+            holds=self._each(_HOLDS_ALL),
             key=self._listed("target.{}", self._key),
         )
+        return bool(as_planned == sum(row.op != "insert" for row in self.batch.rows))
 
     def not_as_planned(self) -> list[Met]:
         """Rows to update or delete that are gone, have another version than demanded or hold another value."""
@@ -98,7 +104,7 @@ class Staging:
     def delete(self) -> None:
         self._execute(
             "DELETE FROM {target} USING pg_temp.staged WHERE op = 'delete' AND {same_key} AND {same_version} {holds}",
-            holds=self._each(" AND (NOT f{at} OR {held} IS NOT DISTINCT FROM b{at})"),
+            holds=self._each(_HOLDS_ALL),
         )
 
     def update(self) -> None:

@@ -48,8 +48,9 @@ def write_batch(connection: Connection, batch: Batch, now: datetime) -> Written:
     staging = Staging(connection, batch)
     staging.copy_in()  # 2
     crash_point("target.staged")
-    staging.lock()  # 3
-    left_out = [item for met in staging.not_as_planned() for item in _left_out(batch, met)]  # 4
+    is_as_planned = staging.lock()  # 3
+    others = [] if is_as_planned else staging.not_as_planned()  # 4
+    left_out = [item for met in others for item in _left_out(batch, met)]
     crash_point("target.checked")
     written = _write(staging, left_out)  # 5
     connection.execute(  # 6
