@@ -15,9 +15,11 @@ from vaxel.commands import (
     answer,
     backfill,
     bench,
+    billing,
     capture,
     demo,
     desk,
+    evidence,
     failed,
     gearbox,
     humans,
@@ -72,6 +74,8 @@ app.command(rich_help_panel="Record systems")(seed.seed)
 app.command(rich_help_panel="Record systems")(humans.humans)
 app.command(rich_help_panel="Record systems")(relay.relay)
 app.add_typer(gearbox.app, name="gearbox", rich_help_panel="Record systems")
+app.add_typer(billing.app, name="billing", rich_help_panel="Record systems")
+app.add_typer(evidence.app, name="evidence", rich_help_panel="Record systems")
 
 
 def run(arguments: Sequence[str]) -> int:

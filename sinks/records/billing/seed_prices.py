@@ -1,7 +1,7 @@
 """What billing holds of prices before anything is billed: believable ones, of each kind and country. Pure.
 
-Each shoe of a pair has a contract of its own, so a kilometre's price is that of one shoe. Prices rose once, in 2026; use
-above a threshold costs less in countries with tiers.
+Each shoe of a pair has a contract of its own, so a kilometre's price is that of one shoe. Prices rise once, in June
+2026; use above a threshold costs less in countries with tiers.
 """
 
 from __future__ import annotations
