@@ -1,121 +1,100 @@
-"""What the record systems must hold, computed from the truth and not from the lake, and what they do hold."""
+"""Holds the record systems against the truth, field by field, and against what the gearbox wrote last."""
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
 
 import duckdb
 import pyarrow as pa
 
-from schemas.records import CUSTOMER, MATERIAL, MONTHLY_SALES, OWNERSHIP, SERIAL_NUMBER
-from sinks.records import target
-from sinks.records.audit import audit_consistent
 from sinks.records.database import session
-from sinks.records.flow import load, names
-from sinks.records.model import run
-from sinks.records.plan import plan
-from vaxel.settings import Addresses
+from sinks.records.gear.flow import Flow, load, names
+from sinks.records.gear.last_write import Place
+from sinks.records.gear.model import run
+from sinks.records.gear.places import Places
+from sinks.records.gear.plan import plan
+from sinks.records.gear.situation import last_writes
+from sinks.records.gear.wanted import conform
+from sinks.records.targets.opening import open_target
+from sinks.records.values import json_text, key_text
+from vaxel.record_truth import ALL_ROWS, AS_OF, EXPECTED, TABLES
 
 COARSE = 0.001
 """Relative, where an upload came back from a foreign unit: it has lost digits there (`session_check.COARSE`)."""
 ROUNDING = 0.011
 """Two decimals are kept, and the truth's sums are floats: the last digit may differ by one."""
 
-EXPECTED = {
-    "erp.sales_usage": """
-        with heard as (select distinct device_id from truth_uploads join accepted using (device_id, seq)),
-        used as (
-          select unit.material, date_trunc('month', unit.sold_on)::date as month,
-            count(distinct device_id) filter (ended_at_ms > as_of.ms - 7 * 86400000) as in_use_qty,
-            count(*) as sessions, sum(amount) as amount,
-            sum(amount) filter (programme = 'eco') as eco_wh,
-            count(*) filter (programme = 'eco') as eco_sessions
-          from expected_sessions join serial_number unit on unit.serial = device_id cross join as_of
-          where end_is_known group by all
-        ),
-        units as (
-          select material, date_trunc('month', sold_on)::date as month, count(heard.device_id) as activated_qty
-          from serial_number left join heard on heard.device_id = serial group by all
-        )
-        select material || ' ' || month as key,
-          coalesce(units.activated_qty, 0) as activated_qty,
-          coalesce(used.in_use_qty, 0) as in_use_qty,
-          coalesce(units.activated_qty, 0) - coalesce(used.in_use_qty, 0) as dormant_qty,
-          coalesce(sessions, 0) / nullif(units.activated_qty, 0) as sessions_per_unit,
-          amount / sessions as usage_per_session,
-          (eco_wh / eco_sessions / nullif(label_wh_per_cycle, 0) - 1) * 100 as label_deviation_pct
-        from monthly_sales left join units using (material, month) left join used using (material, month)
-        left join material using (material)
-    """,
-    "crm.customer_usage": """
-        with used as (
-          select customer_id, device_id, ended_at_ms as ended_ms
-          from expected_sessions join ownership using (device_id)
-          where end_is_known and make_timestamp_ms(ended_at_ms) >= owned_from
-            and (owned_to is null or make_timestamp_ms(ended_at_ms) < owned_to)
-        ),
-        per_customer as (
-          select customer_id,
-            count(distinct device_id) filter (ended_ms > as_of.ms - 7 * 86400000) as products_in_use,
-            count(distinct make_timestamp_ms(ended_ms)::date) filter (ended_ms > as_of.ms - 7 * 86400000) as days_used,
-            max(ended_ms) as last_ms
-          from used cross join as_of group by all
-        )
-        select customer_id as key,
-          coalesce(per_customer.products_in_use, 0) as products_in_use,
-          epoch_ms(make_timestamp_ms(last_ms)) as last_used_at,
-          case when days_used >= 5 then 'daily' when days_used >= 1 then 'weekly'
-               when last_ms > as_of.ms - 28 * 86400000::bigint then 'rare' else 'none' end as engagement
-        from customer cross join as_of left join per_customer using (customer_id)
-    """,
-}
-HELD = {
-    "erp.sales_usage": """select material || ' ' || month as key, activated_qty, in_use_qty, dormant_qty,
-        sessions_per_unit::double as sessions_per_unit, usage_per_session::double as usage_per_session,
-        label_deviation_pct::double as label_deviation_pct from monthly_sales""",
-    "crm.customer_usage": """select customer_id as key, products_in_use, epoch_ms(last_used_at) as last_used_at,
-        engagement from customer""",
-}
-TABLES = (MATERIAL, MONTHLY_SALES, SERIAL_NUMBER, CUSTOMER, OWNERSHIP)
+_WRITTEN = """
+SELECT DISTINCT ON (key, field) key, field, after, stored FROM gearbox.audit
+WHERE event = 'written' AND target_table = %(table)s AND field = ANY (%(fields)s)
+  AND at > coalesce((SELECT max(declared_at) FROM gearbox.restore WHERE system = %(system)s), '-infinity')
+ORDER BY key, field, audit_no DESC
+"""
+_UNSETTLED = """
+SELECT key, field FROM gearbox.chunk JOIN gearbox.change USING (change_set_id)
+WHERE chunk.state = 'sent' AND chunk.system = %(system)s AND change_no = ANY (change_nos)
+"""
 
 
 @dataclass(frozen=True)
 class RecordCheck:
-    """Rows compared, rows that are wrong and why, and changes that wait to be applied.
+    """What was found.
 
     Attributes:
-        skipped: Why rows were compared with the audit only and not with the truth; None if they were.
+        checked: Rows held against the truth.
+        wrong: Rows with a field that differs from it, and how.
+        waiting: Fields that the gearbox would change: not applied yet, or held back (no consent, no approval, a
+            window). They are not held against the truth.
+        edited: Fields that somebody else set since the gearbox wrote them, or whose row is gone; neither are they.
+        skipped: Why no row was held against the truth; None if they were.
     """
 
     checked: int
     wrong: list[str]
     waiting: int
+    edited: int
     skipped: str | None = None
 
 
-def check_records(lake: duckdb.DuckDBPyConnection, addresses: Addresses) -> RecordCheck:
-    """Compare the record systems with the truth, and each fed field with its last audit row.
+@dataclass(frozen=True)
+class _Standing:
+    """How a flow's target stands.
 
-    A flow whose plan still has changes is not compared: its rows speak of an earlier lake. No flow is, where the truth
-    does not tell all that registered units sent. The next best action of a customer is compared with the audit only;
-    the truth does not tell lifetime counters.
+    Attributes:
+        rows: What it holds, by key.
     """
-    if not _is_seeded(addresses.records):
-        return RecordCheck(0, [], 0)
-    wrong = audit_consistent(addresses.records)
-    checked = waiting = 0
-    _load(lake, addresses.records)
+
+    rows: dict[str, dict[str, Any]]
+    waiting: set[Place]
+    edited: set[Place]
+
+
+def check_records(lake: duckdb.DuckDBPyConnection, places: Places) -> RecordCheck:
+    """Hold the record systems against the truth and against the audit. Needs `load_truth` first.
+
+    None is held against the truth where it does not tell all that registered units sent.
+    """
+    if not _is_seeded(places.records):
+        return RecordCheck(0, [], 0, 0)
+    _load(lake, places.records)
     skipped = why_skipped(lake)
+    checked, waiting, edited = 0, 0, 0
+    wrong: list[str] = []
     for name in names():
         flow = load(name)
-        held = target.read_rows(addresses.records, flow)
-        wanted, snapshot = run(flow, addresses.catalog, addresses.records)
-        changes = len(plan(flow, wanted, held, snapshot).changes)
-        waiting += changes
-        if not changes and skipped is None:
-            checked += held.num_rows
-            wrong += _differences(lake, name)
-    return RecordCheck(checked, wrong, waiting, skipped)
+        standing = _standing(flow, places)
+        waiting += len(standing.waiting)
+        edited += len(standing.edited)
+        if skipped is None and name in EXPECTED:
+            expected = _by_key(flow, lake.sql(EXPECTED[name]).to_arrow_table())
+            coarse = COARSE if lake.sql("from expected_sessions where is_coarse").fetchone() else 0.0
+            checked += len(expected.keys() & standing.rows.keys())
+            wrong += _differences(flow, expected, standing, coarse)
+    return RecordCheck(checked, wrong, waiting, edited, skipped)
 
 
 def why_skipped(lake: duckdb.DuckDBPyConnection) -> str | None:
@@ -127,22 +106,55 @@ def why_skipped(lake: duckdb.DuckDBPyConnection) -> str | None:
     return f"no truth tells all that {row[0]:,} registered units sent, {row[1]} is one" if row[0] else None
 
 
-def _differences(lake: duckdb.DuckDBPyConnection, name: str) -> list[str]:
-    expected = {row["key"]: row for row in lake.sql(EXPECTED[name]).to_arrow_table().to_pylist()}
-    found = {row["key"]: row for row in lake.sql(HELD[name]).to_arrow_table().to_pylist()}
-    coarse = COARSE if lake.sql("from expected_sessions where is_coarse").fetchone() else 0.0
-    wrong = [f"{name} {key}: no such row expected" for key in found.keys() - expected.keys()]
+def _standing(flow: Flow, places: Places) -> _Standing:
+    target = open_target(places.systems[flow.system], places.addresses[flow.system])
+    with closing(target), session(places.ledger) as connection:
+        held = target.read(flow.table, tuple(flow.fields))
+        about = {"table": flow.target, "fields": list(flow.fields), "system": flow.system}
+        waiting = {(row["key"], row["field"]) for row in connection.execute(_UNSETTLED, about)}
+        written = connection.execute(_WRITTEN, about).fetchall()
+        if flow.shape == "rows":
+            produced, snapshot = run(flow, places.catalog, places.records)
+            wanted = conform(flow, produced)
+            planned = plan(flow, wanted, held, snapshot, lambda pairs: last_writes(connection, flow, pairs))
+            waiting |= {(change.key, change.field) for change in planned.changes}
+    rows = _by_key(flow, held)
+    edited = {(row["key"], row["field"]) for row in written if not _is_ours(row, rows.get(row["key"]))}
+    return _Standing(rows, waiting - edited, edited)
+
+
+def _is_ours(written: dict[str, Any], row: dict[str, Any] | None) -> bool:
+    """Whether the field still holds what the gearbox wrote, or what the record system made of it."""
+    held = "null" if row is None else json_text(row[written["field"]])
+    return held in (written["after"], written["stored"])
+
+
+def _by_key(flow: Flow, table: pa.Table) -> dict[str, dict[str, Any]]:
+    return {key_text(flow.key, tuple(row[name] for name in flow.key)): row for row in table.to_pylist()}
+
+
+def _differences(flow: Flow, expected: dict[str, dict[str, Any]], standing: _Standing, coarse: float) -> list[str]:
+    wrong = []
+    if flow.name in ALL_ROWS:
+        wrong += [f"{flow.name} {key}: no such row expected" for key in standing.rows.keys() - expected.keys()]
+    left_aside = standing.waiting | standing.edited
     for key, row in expected.items():
-        for column, value in row.items():
-            if not _same(value, found.get(key, {}).get(column), coarse):
-                wrong.append(f"{name} {key}: {column} is {found.get(key, {}).get(column)}, {value} expected")
+        held = standing.rows.get(key)
+        for name in (name for name in flow.fields if name in row and (key, name) not in left_aside):
+            if held is None:
+                wrong.append(f"{flow.name} {key}: there is no such row")
+                break
+            if not _same(row[name], held[name], coarse):
+                wrong.append(f"{flow.name} {key}: {name} is {held[name]}, {row[name]} expected")
                 break
     return wrong
 
 
 def _same(expected: object, found: object, coarse: float) -> bool:
-    if isinstance(expected, float) and isinstance(found, int | float):
-        return abs(expected - found) <= ROUNDING + coarse * abs(expected)
+    if isinstance(expected, datetime):  # the truth's have no zone, and are UTC
+        return expected.replace(tzinfo=UTC) == found
+    if isinstance(expected, float) and isinstance(found, int | Decimal):
+        return abs(expected - float(found)) <= ROUNDING + coarse * abs(expected)
     return expected == found
 
 
@@ -152,10 +164,7 @@ def _load(lake: duckdb.DuckDBPyConnection, dsn: str) -> None:
             rows = connection.execute(f"select * from {table.full_name}".encode()).fetchall()
             lake.register("rows", pa.Table.from_pylist(rows, schema=table.arrow_schema(table.column_names)))
             lake.execute(f"create or replace temp table {table.name} as select * from rows")
-    lake.execute(
-        """create or replace temp table as_of as select max(ended_at_ms) as ms from expected_sessions
-           join serial_number on serial = device_id where end_is_known"""
-    )
+    lake.execute(AS_OF)
 
 
 def _is_seeded(dsn: str) -> bool:

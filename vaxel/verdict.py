@@ -38,6 +38,9 @@ class Verdict:
         sums_wrong: Sessions whose energy, distance, peak, water, means or count are not those of their readings, and
             uploads with a reading whose energy is not its power times its span.
         record_rows_wrong: Rows in the record systems whose fields differ from what the truth gives.
+        record_changes_waiting: Fields there that the gearbox would change: not applied yet, or held back. They were not
+            compared.
+        record_fields_edited: Fields there that somebody else set since the gearbox wrote them; neither were they.
         records_skipped: Why record rows were not compared with the truth; None when they were, or there are none.
         usage_checked: Sessions whose owner was compared with the truth of who had the device when they began.
         usage_unknown: Sessions of devices that no record system told of.
@@ -65,6 +68,7 @@ class Verdict:
     record_rows_checked: int
     record_rows_wrong: int
     record_changes_waiting: int
+    record_fields_edited: int
     records_skipped: str | None
     usage_checked: int
     usage_unknown: int

@@ -40,6 +40,7 @@ def verified(addresses: Addresses, data_dir: Path) -> Verdict:
     """The verdict on everything that was published so far."""
     from schemas.errors import UnreachableError, UsageError  # noqa: PLC0415
     from sinks.lake.connection import outside  # noqa: PLC0415
+    from sinks.records.gear.places import places  # noqa: PLC0415
     from vaxel.keys import known_keys  # noqa: PLC0415
     from vaxel.opening import opener  # noqa: PLC0415
     from vaxel.progress import desk_behind, lake_counts, lake_if_made, waiting_uploads  # noqa: PLC0415
@@ -60,7 +61,7 @@ def verified(addresses: Addresses, data_dir: Path) -> Verdict:
         load_truth(lake, data_dir, sent, opener(os.environ, data_dir))
         wrong = check(lake, lambda kind: _tell(f"looking for what is {kind.replace('_', ' ')}"))
         _tell("comparing the record systems")
-        records = check_records(lake, addresses)
+        records = check_records(lake, places(os.environ, addresses.catalog, addresses.records))
         wrong["record_rows_wrong"] = records.wrong
         usage, usage_skipped = UsageCheck(0, 0, []), _DESK_BEHIND
         if not desk_behind(addresses.kafka):
@@ -92,6 +93,7 @@ def verified(addresses: Addresses, data_dir: Path) -> Verdict:
             record_rows_checked=records.checked,
             record_rows_wrong=len(records.wrong),
             record_changes_waiting=records.waiting,
+            record_fields_edited=records.edited,
             records_skipped=records.skipped,
             usage_checked=usage.checked,
             usage_unknown=usage.unknown,
@@ -138,19 +140,26 @@ def report(verdict: Verdict, data_dir: Path = DEFAULT_DATA_DIR) -> str:
             + (f"; they may be of a run that was killed or is under way: {killed}" if killed else "")
         )
     if verdict.records_skipped is not None:
-        lines.append(f"record rows were held against the audit only: {verdict.records_skipped}")
+        lines.append(f"record rows were not held against the truth: {verdict.records_skipped}")
     behind = max(0, verdict.sent + verdict.gone - came - verdict.waiting)
     if behind:
         lines.append(f"{behind:,} uploads have no outcome in the lake; if the sink is behind: {run_on}")
     if verdict.waiting:
         lines.append(f"{verdict.waiting:,} uploads still wait for: {run_on}")
     if verdict.record_changes_waiting:
-        apply_all = command("gearbox", "apply", "--all", data_dir=data_dir)
-        lines.append(f"{verdict.record_changes_waiting:,} changes wait for: {apply_all}")
+        plan = command("gearbox", "plan", data_dir=data_dir)
+        lines.append(
+            f"{verdict.record_changes_waiting:,} changes of record fields are not applied, or held back; "
+            f"which, and why: {plan}"
+        )
+    if verdict.record_fields_edited:
+        lines.append(
+            f"{verdict.record_fields_edited:,} record fields were set by somebody else since the gearbox wrote them"
+        )
     lines += [f"  {kind}: {case}" for kind, cases in verdict.examples.items() for case in cases]
     nothing = "nothing lost, nothing twice, nothing wrong"
     if verdict.record_changes_waiting:
-        nothing += "; record rows of flows with waiting changes were not compared"
+        nothing += "; record fields that wait for a change were not compared"
     if verdict.untold:
         nothing += "; what no truth tells was not compared"
     before = f"; {verdict.lost_before:,} uploads were lost before they reached Kafka" if verdict.lost_before else ""

@@ -213,7 +213,7 @@ def test_after_a_simulation_was_killed_verify_says_what_it_cannot_compare(copy: 
     said = terminal.types("verify")
     assert said.code == 0, said
     assert f"they may be of a run that was killed or is under way: {records.parent.name}" in said.out
-    assert "record rows were held against the audit only: no truth tells all that" in said.out
+    assert "record rows were not held against the truth: no truth tells all that" in said.out
     verdict = terminal.verifies()
     assert verdict["untold"] == verdict["accepted"]
     assert verdict["killed_runs"] == [records.parent.name]

@@ -31,6 +31,7 @@ CLEAN = Verdict(
     record_rows_checked=3,
     record_rows_wrong=0,
     record_changes_waiting=0,
+    record_fields_edited=0,
     records_skipped=None,
     usage_checked=0,
     usage_unknown=0,
@@ -72,8 +73,19 @@ def test_what_was_not_compared_is_told() -> None:
     told = report(replace(CLEAN, untold=5, killed_runs=["20260504T000000Z-simulate-7"], records_skipped="why"))
     assert "5 accepted uploads are told by no truth: their content was not compared; " in told
     assert "may be of a run that was killed or is under way: 20260504T000000Z-simulate-7\n" in told
-    assert "record rows were held against the audit only: why\n" in told
+    assert "record rows were not held against the truth: why\n" in told
     assert told.endswith("nothing wrong; what no truth tells was not compared")
+
+
+def test_record_fields_that_were_left_aside_are_told() -> None:
+    told = report(replace(CLEAN, record_changes_waiting=1200, record_fields_edited=2)).splitlines()
+    assert told[5] == (
+        "1,200 changes of record fields are not applied, or held back; which, and why: vaxel gearbox plan"
+    )
+    assert told[6] == "2 record fields were set by somebody else since the gearbox wrote them"
+    assert told[-1] == (
+        "verdict: nothing lost, nothing twice, nothing wrong; record fields that wait for a change were not compared"
+    )
 
 
 @pytest.mark.parametrize(("device_id", "expected"), [("stranger", None), ("washer-1", "1 registered units")])
