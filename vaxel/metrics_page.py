@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from streams import metrics
-from vaxel import gear_metrics, sink_metrics
+from vaxel import gearbox_metrics, sink_metrics
 
 
 def page() -> str:
     """All sections."""
-    return metrics.as_markdown() + sink_metrics.section() + gear_metrics.section()
+    return metrics.as_markdown() + sink_metrics.section() + gearbox_metrics.section()
 
 
 if __name__ == "__main__":

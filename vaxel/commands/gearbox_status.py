@@ -13,7 +13,7 @@ from vaxel.commands.options import DEFAULT_DATA_DIR, AsJson, DataDir
 
 if TYPE_CHECKING:
     from sinks.records.gear.figures import FieldFigures, FlowFigures, Freeze, SystemFigures
-    from vaxel.gear_figures import Standing
+    from vaxel.gearbox_figures import Standing
 
 _FLOWS = ("flow", "open sets", "may go", "wait", "need approval", "approved", "sent", "refused", "oldest open",
           "last plan", "last write")  # fmt: skip
@@ -36,7 +36,7 @@ def status(
     """
     from sinks.records.gear.places import Clock, places  # noqa: PLC0415
     from vaxel.commands import gearbox_text as text  # noqa: PLC0415
-    from vaxel.gear_figures import Standing, intake, ledger_figures  # noqa: PLC0415
+    from vaxel.gearbox_figures import Standing, intake, ledger_figures  # noqa: PLC0415
     from vaxel.settings import addresses  # noqa: PLC0415
 
     known = addresses(os.environ, data_dir)
@@ -179,4 +179,4 @@ def _total(standing: Standing) -> str:
 
 def _ratio(ratio: float | None) -> str | None:
     """With one decimal below ten, none above: nobody reads more."""
-    return None if ratio is None else f"{ratio:,.0f}" if ratio >= 10 else f"{ratio:,.1f}"  # noqa: PLR2004
+    return None if ratio is None else f"{ratio:,.0f}" if ratio >= 10 else f"{ratio:,.1f}"

@@ -149,7 +149,7 @@ def _flows(connection: Connection, flows: Sequence[Flow], now: datetime) -> list
     written = {
         row["flow"]: row["at"]
         for row in connection.execute(
-            """SELECT flow, max(closed_at) AS at FROM gearbox.chunk JOIN gearbox.change_set USING (change_set_id)
+            """SELECT flow, max(chunk.closed_at) AS at FROM gearbox.chunk JOIN gearbox.change_set USING (change_set_id)
                WHERE state = 'applied' AND cardinality(change_nos) > coalesce(cardinality(left_out), 0)
                GROUP BY flow"""
         )
@@ -227,10 +227,10 @@ def _systems(connection: Connection, systems: Sequence[str]) -> list[SystemFigur
 
 def _freezes(connection: Connection, now: datetime) -> list[Freeze]:
     rows = connection.execute(
-        """SELECT freeze_id, system, starts_at, ends_at, freeze.reason, declared_by,
+        """SELECT freeze_id, system, starts_at, ends_at, declared.reason, declared_by,
              array_remove(array_agg(flow ORDER BY flow), NULL) AS excepted
-           FROM gearbox.freeze LEFT JOIN gearbox.freeze_exception USING (freeze_id)
-           WHERE lifted_at IS NULL AND ends_at > %s GROUP BY freeze_id ORDER BY starts_at, freeze_id""",
+           FROM gearbox.freeze AS declared LEFT JOIN gearbox.freeze_exception USING (freeze_id)
+           WHERE lifted_at IS NULL AND ends_at > %s GROUP BY declared.freeze_id ORDER BY starts_at, freeze_id""",
         [now],
     )
     return [Freeze(**row) for row in rows]

@@ -26,7 +26,7 @@ class Intake:
 
 @dataclass(frozen=True)
 class Standing:
-    """How the gearbox stands at one instant. Attributes: intake: None: the lake does not answer, or is not there yet."""
+    """How the gearbox stands at one instant; `intake` is None where the lake does not answer or is not there yet."""
 
     at: datetime
     figures: Figures

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import os
+import socket
+import sys
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
+from pathlib import Path
 from threading import Lock
 from typing import Final
 
 from schemas.errors import OutsideError
 from sinks.records.gear.figures import WAITING, Breaker
 from sinks.records.gear.places import Clock, Places
-from vaxel.gear_figures import Intake, Standing, intake, ledger_figures
-from vaxel.observed import Gauge, Health, Meters, Metric, as_markdown
+from vaxel.gearbox_figures import Intake, Standing, intake, ledger_figures
+from vaxel.observed import Gauge, Health, Meters, Metric, as_markdown, observed
+from vaxel.settings import addresses
+
+HOST = "127.0.0.1"
 
 COUNT_EVERY = timedelta(seconds=60)
 """What came in is counted so often at most: it takes a scan of the lake's uploads."""
@@ -46,7 +53,7 @@ METRICS: Final = (
     Metric(
         "vaxel_gearbox_facts_age_seconds",
         "gauge",
-        "How old the facts are that the flow's oldest field was written from, by its lake snapshot; absent when expired.",
+        "How old the facts are that the flow's oldest field was written from; absent when that snapshot has expired.",
         ("flow",),
     ),
     Metric("vaxel_gearbox_written_rows", "gauge", "Rows written, ever.", ("system",)),
@@ -154,6 +161,33 @@ class GearMeters:
             return self._intake
 
 
+@contextmanager
+def serving(places: Places, data_dir: Path, port: int | None) -> Iterator[None]:
+    """Serves `/metrics` and `/health` on loopback while inside, and says where on stderr.
+
+    Args:
+        data_dir: Of the local stack, where the address of the lake's files is not set.
+        port: 0: a free one; None: nothing is served.
+    Raises:
+        OutsideError: The port is taken.
+    """
+    if port is None:
+        yield
+        return
+    chosen = port or _free_port()
+    meters = GearMeters(places, addresses(os.environ, data_dir).lake_files, Clock())
+    with observed(HOST, chosen, meters.text, meters.health):
+        print(f"metrics: http://{HOST}:{chosen}/metrics", file=sys.stderr, flush=True)  # noqa: T201
+        yield
+
+
+def _free_port() -> int:
+    """A port of loopback that nobody listens on just now."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
+
+
 def section() -> str:
     """The part of `docs/metrics.md` about the gearbox."""
     return _SECTION.format(table=as_markdown(METRICS))
@@ -162,8 +196,8 @@ def section() -> str:
 _SECTION = """
 # Metrics of the gearbox
 
-Made from the list in `vaxel/gear_metrics.py`. The values come from the ledger when somebody asks, so all gearboxes of
-one ledger tell the same; uploads in the lake are counted once a minute. `vaxel gearbox status` shows the same as tables.
+Made from the list in `vaxel/gearbox_metrics.py`. The values come from the ledger when somebody asks, so all gearboxes of
+one ledger tell the same; uploads in the lake are counted once a minute. `vaxel gearbox status` shows them as tables.
 `/health` is red, with status 503, when the ledger does not answer or a record system is not called.
 
 {table}
