@@ -116,7 +116,7 @@ def _rights_of(system: str) -> str:
     return (
         f"{taken}GRANT USAGE ON SCHEMA {system} TO {role};\n"
         f"GRANT SELECT, INSERT, UPDATE ON {', '.join(f'{system}.{name}' for name in tables)} TO {role};\n{deletable}"
-        f"GRANT SELECT, INSERT ON {system}.{RECEIPT_TABLE} TO {role};\n"
+        f"GRANT SELECT, INSERT, UPDATE (outcome) ON {system}.{RECEIPT_TABLE} TO {role};\n"
     )
 
 

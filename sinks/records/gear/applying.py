@@ -23,7 +23,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import uuid4
 
-from schemas.errors import DecisionError, OutcomeUnknownError, RecordRefusedError, UnreachableError, UsageError
+from schemas.errors import DecisionError, OutcomeUnknownError, OutsideError, RecordRefusedError, UsageError
 from schemas.gearbox_ledger import ChangeSetStatus
 from sinks.records.crash import crash_point
 from sinks.records.database import session
@@ -221,7 +221,7 @@ def _carry(link: Link, flow: Flow, stored: Stored, rows: Sequence[Row], count: _
         return
     except OutcomeUnknownError:
         raise
-    except UnreachableError:
+    except OutsideError:  # it says for sure that nothing was written
         chunks.cancel(link.connection, token, link.clock.now())
         raise
     crash_point("gear.written")
