@@ -76,9 +76,9 @@ def _credit(row: Mapping[str, Any], amount: Decimal, period: date, reason: str) 
         "session_count": 0,
         "waived_count": 0,
         "merkle_root": None,
-        "contract_version": row["contract_version"],
-        "price_version": row["price_version"],
-        "code_version": row["code_version"],
+        "contract_version": None,
+        "price_version": None,
+        "code_version": None,
     }
 
 

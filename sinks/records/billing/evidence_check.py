@@ -89,7 +89,7 @@ class _Checked:
             yield "it has other fields than a line has"
         if line["currency"] != self.document["invoice"]["currency"]:
             yield "its currency is not the invoice's"
-        month = date.fromisoformat(line["usage_period"])
+        month = _first_day(line["usage_period"])
         if line["component"] == "credit":
             yield from self._credit(line, month)
         elif line["component"] in COMPONENTS:
@@ -105,6 +105,8 @@ class _Checked:
             yield "a credit has neither quantity nor sessions"
         if line["merkle_root"] is not None or line["billed_before"]:
             yield "a credit has neither sessions nor earlier lines"
+        if any(line[name] is not None for name in ("contract_version", "price_version", "code_version")):
+            yield "a credit goes by no terms"
 
     def _rated(self, line: Mapping[str, Any], month: date) -> Iterator[str]:
         component: Component = line["component"]
@@ -137,7 +139,7 @@ class _Checked:
 
     def _before(self, line: Mapping[str, Any], month: date, component: Component) -> Iterator[str]:
         for row in line["billed_before"]:
-            period = date.fromisoformat(row["period"])
+            period = _first_day(row["period"])
             if (
                 set(row) != set(BEFORE_FIELDS)
                 or not month <= period < self.period
@@ -152,6 +154,14 @@ class _Checked:
         if line["component"] == "base" or line["contract_version"] is None:
             return () if line["merkle_root"] is None else None
         return self.sessions.found.get(line["merkle_root"])
+
+
+def _first_day(text: str) -> date:
+    """The month that is named by its first day. Raises ValueError where it is none."""
+    day = date.fromisoformat(text)
+    if day.day != 1:
+        raise ValueError(f"{text} is no first day of a month")
+    return day
 
 
 def _amounts(line: Mapping[str, Any], total: Total, currency: str) -> Iterator[str]:

@@ -39,8 +39,9 @@ def known_sessions(told: Mapping[str, Sequence[Sequence[Any]]]) -> Known[Sequenc
         known.found[root] = sessions
         if [session.line() for session in sessions] != [list(row) for row in rows]:
             known.faults.append(f"A session behind {root[:12]} is not written as sessions are.")
-        if len({session.session_id for session in sessions}) < len(sessions):
-            known.faults.append(f"A session is there twice behind {root[:12]}.")
+        ids = [session.session_id for session in sessions]
+        if ids != sorted(set(ids)):
+            known.faults.append(f"The sessions behind {root[:12]} are not each there once, in order.")
         if root_of(sessions) != root:
             known.faults.append(f"The sessions behind {root[:12]} have another Merkle root: {root_of(sessions)[:12]}.")
     return known
