@@ -17,7 +17,8 @@ from sinks.records.seeded import Held
 from sinks.records.values import Value
 
 _SHARED = 0.35
-"""Share of pairs of customers with numbers next to each other who are of one household."""
+"""Share of customers who are of the household of another one with a number near theirs."""
+_NEAR = 10
 _COMPANIES = 0.05
 _COMPANY_SUFFIX = {"SE": "AB", "DE": "GmbH", "GB": "Ltd", "FI": "Oy", "US": "Inc.", "JP": "KK"}
 
@@ -61,11 +62,11 @@ def accounts(homes: Mapping[str, str]) -> dict[str, Account]:
 def _head(customer_id: str, homes: Mapping[str, str]) -> str:
     """The customer after whom the account of this one is called."""
     number = re.search(r"\d+$", customer_id)
-    if number is None or int(number[0]) % 2 == 0:
+    if number is None or Random(f"{customer_id}/household").random() >= _SHARED:
         return customer_id
-    other = f"{customer_id[: number.start()]}{int(number[0]) - 1:0{len(number[0])}d}"
-    is_shared = homes.get(other) == homes[customer_id] and Random(f"{other}/household").random() < _SHARED
-    return other if is_shared else customer_id
+    own = int(number[0])
+    near = (f"{customer_id[: number.start()]}{other:0{len(number[0])}d}" for other in range(own - own % _NEAR, own))
+    return next((other for other in near if homes.get(other) == homes[customer_id]), customer_id)
 
 
 def _account(head: str, country: str) -> Account:

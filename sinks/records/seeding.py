@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from types import MappingProxyType
 
 from schemas.fleet import FleetDevice, LifeEvent
@@ -26,6 +27,7 @@ from schemas.records import (
     WARRANTY,
 )
 from sinks.records.assortment import PLANTS, materials, parts_in_stock, serial_number, spare_parts
+from sinks.records.billing.seed_prices import FIRST_PERIOD
 from sinks.records.database import Connection, session
 from sinks.records.people import Training
 from sinks.records.roles import make_roles
@@ -74,6 +76,7 @@ def seed(
     events: Sequence[LifeEvent] = (),
     runners: Sequence[Runner] = (),
     *,
+    first_period: date = FIRST_PERIOD,
     tell: Tell = ignore,
     environ: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, int]:
@@ -82,6 +85,7 @@ def seed(
     Args:
         events: What happened to the devices, in the order of time: sales and resales make custody.
         runners: The owners of shoes, of each customer the one that counts last.
+        first_period: First day of the first month that is billed.
         tell: Gets a line for whatever the operator should know.
         environ: Where variables may say how systems are reached; roles of these keep their passwords.
     Raises:
@@ -98,7 +102,7 @@ def seed(
             **_seed_erp(connection, devices),
             **seed_crm(connection, devices, held, news, agreed, trainings),
             **_seed_service(connection, devices),
-            **seed_billing(connection, news),
+            **seed_billing(connection, news, first_period),
         }
 
 

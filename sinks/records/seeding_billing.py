@@ -1,16 +1,27 @@
-"""Billing's part of seeding: contracts, and prices where they are used."""
+"""Billing's part of seeding: contracts, prices, the first period, and what utilities ask where units are used."""
 
 from __future__ import annotations
 
-from schemas.records import CONTRACT, UTILITY_PRICE
+from datetime import date
+
+from schemas.records import BY_NAME, CONTRACT, UTILITY_PRICE
 from sinks.records.assortment import utility_prices
+from sinks.records.billing import seed_prices
 from sinks.records.database import Connection
 from sinks.records.seeded import CustodyNews, Held
 from sinks.records.seeding_rows import Row, add, each
 
 
-def seed_billing(connection: Connection, news: CustodyNews) -> dict[str, int]:
-    """Rows added or changed, by table."""
+def seed_billing(connection: Connection, news: CustodyNews, first_period: date) -> dict[str, int]:
+    """Rows added or changed, by table.
+
+    Args:
+        first_period: First day of the first month that is billed.
+    """
+    priced = {
+        name: add(connection, BY_NAME[name], " ".join(BY_NAME[name].column_names), rows)
+        for name, rows in seed_prices.rows(first_period).items()
+    }
     return {
         UTILITY_PRICE.full_name: add(
             connection, UTILITY_PRICE, "country valid_from currency energy_per_kwh water_per_m3", utility_prices()
@@ -22,6 +33,7 @@ def seed_billing(connection: Connection, news: CustodyNews) -> dict[str, int]:
             "contract_no device_id customer_id kind country valid_from valid_to",
             map(_contract, news.added),
         ),
+        **priced,
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -56,6 +56,7 @@ def seed(
         living.devices,
         living.events,
         runners,
+        first_period=datetime.fromtimestamp(start_ms / 1000, UTC).date().replace(day=1),
         tell=lambda notice: typer.echo(notice, err=True),
         environ=os.environ,
     )
