@@ -196,8 +196,9 @@ def section() -> str:
 _SECTION = """
 # Metrics of the gearbox
 
-Made from the list in `vaxel/gearbox_metrics.py`. The values come from the ledger when somebody asks, so all gearboxes of
-one ledger tell the same; uploads in the lake are counted once a minute. `vaxel gearbox status` shows them as tables.
+Made from the list in `vaxel/gearbox_metrics.py`. `vaxel gearbox run --metrics-port PORT` serves them at `/metrics`. The
+values come from the ledger when somebody asks, so all gearboxes of one ledger tell the same; uploads in the lake are
+counted once a minute. `vaxel gearbox status` shows them as tables.
 `/health` is red, with status 503, when the ledger does not answer or a record system is not called.
 
 {table}

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -37,7 +38,7 @@ class Wanted:
     decision: Decision = "go"
     reason: str = "3 of 117 rows, within the flow's free size"
     not_before: datetime | None = None
-    why: Mapping[str, Any] = field(default_factory=dict)
+    why: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -65,8 +66,8 @@ class Filler:
         with psycopg.connect(self.dsn) as connection:
             row = connection.execute(
                 """INSERT INTO gearbox.change_set (kind, flow, flow_version, lake_snapshot, system, target_table,
-                     target_rows, changes, changed_rows, missing_rows, missing_keys, undoes, reason, content_hash, status,
-                     planned_by, planned_at, expires_at)
+                     target_rows, changes, changed_rows, missing_rows, missing_keys, undoes, reason, content_hash,
+                     status, planned_by, planned_at, expires_at)
                    VALUES (%s, %s, '1-abc', %s, %s, %s, 117, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
                    RETURNING change_set_id""",
                 [
