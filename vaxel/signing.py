@@ -45,14 +45,16 @@ def signer(environ: Mapping[str, str], data_dir: Path) -> Signer:
 def public_keys(environ: Mapping[str, str], data_dir: Path) -> dict[str, bytes]:
     """Public keys by their names: the lines of `signing.pub`, and that of `signing.key` where it is there.
 
+    Beside a local stack that has never signed anything there are none.
+
     Raises:
-        UsageError: There is neither, a line is no key, or everybody may change the file.
+        UsageError: There are none where `VAXEL_KEYS` says, a line is no key, or everybody may change the file.
     """
-    directory, _ = _directory(environ, data_dir)
+    directory, is_local = _directory(environ, data_dir)
     known = _published(directory / PUBLIC_FILE)
     if (directory / PRIVATE_FILE).exists():
         known.append(public_key_of(_key(directory / PRIVATE_FILE, is_made=False)))
-    if not known:
+    if not known and not is_local:
         raise UsageError(
             f"there is no {PUBLIC_FILE} in {directory}: copy it from where the gearbox runs, "
             "or sign a first checkpoint: vaxel gearbox checkpoint"

@@ -71,6 +71,10 @@ def _signed(in_ledger: Iterable[Checkpoint], lines: Sequence[str], keys: PublicK
         except ValueError:
             faults.add("line", f"Line {number} of the checkpoint file is no checkpoint.")
     held = set(in_ledger)
+    if held and not lines:
+        faults.add(
+            "checkpoint", f"The checkpoint file is empty or not there, and the ledger has {len(held)} checkpoints."
+        )
     for entry in sorted(held.symmetric_difference(in_file), key=lambda entry: entry.audit_no):
         if entry not in held:
             faults.add("checkpoint", f"The ledger has lost the checkpoint of row {entry.audit_no}: the file has it.")
