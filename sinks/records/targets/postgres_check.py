@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from schemas.gearbox_ledger import Op
 from schemas.record_receipts import RECEIPT_TABLE
-from schemas.records import DECIMAL_DIGITS, DECIMAL_PLACES, Kind, RecordTable
+from schemas.record_form import DECIMAL_DIGITS, DECIMAL_PLACES, PRECISE_DIGITS, PRECISE_PLACES, Kind, RecordTable
 from sinks.records.targets.postgres_session import Connection
 from sinks.records.targets.target import ROW_VERSION, columns_read
 
@@ -18,6 +18,7 @@ _TYPES: Final[dict[Kind, str]] = {
     "text": "text",
     "integer": "bigint",
     "decimal": f"numeric({DECIMAL_DIGITS},{DECIMAL_PLACES})",
+    "precise": f"numeric({PRECISE_DIGITS},{PRECISE_PLACES})",
     "date": "date",
     "instant": "timestamp with time zone",
 }

@@ -25,6 +25,7 @@ _STAGED: Final[dict[Kind, str]] = {
     "text": 'text COLLATE "C"',
     "integer": "bigint",
     "decimal": "numeric",
+    "precise": "numeric",
     "date": "date",
     "instant": "timestamptz",
 }
