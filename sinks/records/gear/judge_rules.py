@@ -129,7 +129,7 @@ class FieldRules:
         if last is not None:
             if not last.left(change.before) and self._person_wins(change) == "ask":
                 return f"a person set it since change set {last.change_set_id} wrote it"
-            if last.kind == "undo" and change.after == last.before:
+            if last.kind == "undo" and change.after in (last.before, last.took_back):
                 return f"it is the value that change set {last.change_set_id} took back"
         return self._incomplete(change) or self.whole
 

@@ -19,6 +19,7 @@ class LastWrite:
         before: What the field held until then.
         stored: What the record system's own rules made of `after`; None where it holds `after` itself.
         lake_snapshot: Of the change set that wrote it.
+        took_back: Of an undo: the value that the undone set had sent, where the record system had made another of it.
     """
 
     change_set_id: int
@@ -28,6 +29,7 @@ class LastWrite:
     stored: str | None
     lake_snapshot: int
     at: datetime
+    took_back: str | None = None
 
     def left(self, value: str) -> bool:
         """Whether a field that holds this value is as the write left it."""

@@ -266,6 +266,12 @@ def test_the_value_that_was_taken_back_needs_an_approval(kind: Any, after: str, 
         assert verdict(FLOW, a_set(change(before="4", after=after)), last=last, is_approved=True)[0] == "go"
 
 
+def test_the_value_that_was_taken_back_is_known_by_what_was_sent_too() -> None:
+    """Of 5 the record system had made 6; what the model wants again is 5."""
+    last = {PLACE: last_write(change_set_id=13, kind="undo", before="6", after="4", took_back="5")}
+    assert verdict(FLOW, a_set(change(before="4", after="5")), last=last)[0] == "needs_approval"
+
+
 # Completeness
 
 ASKING = sales(completeness=Completeness(min_share=0.95))
