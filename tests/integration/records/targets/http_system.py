@@ -74,7 +74,7 @@ class HttpSystem:
         self.table, self.rule, self.defaults = table, rule, defaults
         self.state, self.faults = State(), Faults()
         self.lock = threading.RLock()
-        self.asked: list[str] = []
+        self.seen_headers: dict[str, str] = {}
         self.writable = set(table.column_names)
 
     def saved(self) -> State:
@@ -89,7 +89,7 @@ class HttpSystem:
         url = urlsplit(target)
         parts = [unquote(part) for part in url.path.strip("/").split("/")]
         query = {name: values[0] for name, values in parse_qs(url.query, keep_blank_values=True).items()}
-        self.asked.append(f"{method} {parts[0]}")
+        self.seen_headers = dict(headers)
         if parts[0] == "batches":
             return self._batch(method, parts[1:], body)
         if parts[1] != self.table.name:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
+from decimal import Decimal
 from uuid import uuid4
 
 import psycopg
@@ -15,6 +16,7 @@ import pytest
 from psycopg import conninfo
 
 from schemas.errors import OutcomeUnknownError, OutsideError, RecordRefusedError, UnreachableError, UsageError
+from schemas.gearbox_ledger import Op
 from sinks.records.targets import postgres, postgres_writing
 from sinks.records.targets.clock import now_utc
 from sinks.records.targets.postgres import PostgresTarget
@@ -31,6 +33,8 @@ from tests.integration.records.targets.systems_under_test import (
 pytestmark = pytest.mark.postgres
 
 PATIENCE_S = 60.0
+DELETE_ONLY: Sequence[Op] = ("delete",)
+UPDATE_ONLY: Sequence[Op] = ("update",)
 
 
 def wait_until(holds: Callable[[], bool], what: str) -> None:
@@ -52,8 +56,10 @@ def waits_for_a_lock(system: PostgresSystem) -> bool:
 @contextmanager
 def opened(system: PostgresSystem, dsn: str | None = None) -> Iterator[PostgresTarget]:
     target = PostgresTarget(system.table.system, dsn or system.dsn)
-    yield target
-    target.close()
+    try:
+        yield target
+    finally:
+        target.close()
 
 
 @contextmanager
@@ -91,10 +97,14 @@ def test_an_outcome_lost_at_the_commit_is_found_out_and_nothing_is_written_twice
 def test_a_server_that_is_not_there_is_unreachable_and_a_wrong_address_is_said(postgres_system: PostgresSystem) -> None:
     batch = batch_for(postgres_system, update("a", qty=(1, 2)))
     with opened(postgres_system, "postgresql://someone:hidden@127.0.0.1:1/none") as target:
-        for call in (
-            lambda: target.write(batch), lambda: target.cancel(batch.token), lambda: target.unknown([batch.token]),
-            lambda: target.read(batch.table, ("qty",)), lambda: target.check(batch.table, ("qty",)),
-        ):  # fmt: skip
+        calls: list[Callable[[], object]] = [
+            lambda: target.write(batch),
+            lambda: target.cancel(batch.token),
+            lambda: target.unknown([batch.token]),
+            lambda: target.read(batch.table, ("qty",)),
+            lambda: target.check(batch.table, ("qty",)),
+        ]
+        for call in calls:
             with pytest.raises(UnreachableError) as told:
                 call()
             assert "hidden" not in str(told.value)
@@ -132,8 +142,8 @@ def test_a_backend_that_is_ended_meanwhile_has_written_nothing(
     def end_it(point: str) -> None:
         if point == "target.staged":
             system.execute(
-                "SELECT pg_terminate_backend(pid, 10000) FROM pg_locks JOIN pg_class ON pg_class.oid = relation "
-                "WHERE relname = 'staged' AND pid <> pg_backend_pid()"
+                "SELECT pg_terminate_backend(pid, 10000) FROM pg_locks "
+                f"WHERE relation = '{system.table.full_name}'::regclass AND pid <> pg_backend_pid()"
             )
 
     with opened(system) as target:
@@ -154,9 +164,11 @@ def test_a_locked_table_is_waited_for_a_while_and_then_told(
     system.put("a", qty=1)
     batch = batch_for(system, update("a", qty=(1, 2)))
     with opened(system) as target:
-        with transaction(system, f"LOCK TABLE {system.table.full_name}"):
-            with pytest.raises(UnreachableError, match="is locked by somebody else"):
-                target.write(batch)
+        with (
+            transaction(system, f"LOCK TABLE {system.table.full_name}"),
+            pytest.raises(UnreachableError, match="is locked by somebody else"),
+        ):
+            target.write(batch)
         assert target.write(batch) == Written()
 
 
@@ -166,7 +178,8 @@ def test_a_database_that_is_read_only_is_unreachable(postgres_system: PostgresSy
     batch = batch_for(system, update("a", qty=(1, 2)))
     read_only = conninfo.make_conninfo(system.dsn, options="-c default_transaction_read_only=on")
     with opened(system, read_only) as target:
-        for call in (lambda: target.write(batch), lambda: target.cancel(batch.token)):
+        calls: list[Callable[[], object]] = [lambda: target.write(batch), lambda: target.cancel(batch.token)]
+        for call in calls:
             with pytest.raises(UnreachableError, match="is read-only"):
                 call()
         assert target.read(system.table, ("qty",))["qty"].to_pylist() == [1]
@@ -379,8 +392,6 @@ def test_what_a_rule_does_after_the_statement_or_at_the_commit_is_told(postgres_
 
 
 def test_a_value_that_the_column_rounds_is_told_as_stored(postgres_system: PostgresSystem) -> None:
-    from decimal import Decimal
-
     postgres_system.put("a", qty=1)
     with opened(postgres_system) as target:
         written = target.write(batch_for(postgres_system, update("a", price=(None, Decimal("1.005")))))
@@ -429,7 +440,7 @@ def test_each_missing_right_is_a_sentence_and_rights_on_fields_are_enough(
     table, role = system.table, conninfo.conninfo_to_dict(poor_role)["user"]
     place, receipts = table.full_name, f"{table.system}.gearbox_receipt"
     with opened(system, poor_role) as target:
-        found = target.check(table, ("qty",), ("update",))
+        found = target.check(table, ("qty",), UPDATE_ONLY)
         assert found == [
             f"There is no right to SELECT {place}.article.",
             f"There is no right to SELECT {place}.day.",
@@ -445,13 +456,14 @@ def test_each_missing_right_is_a_sentence_and_rights_on_fields_are_enough(
         with pytest.raises(RecordRefusedError, match="permission denied"):
             target.write(batch_for(system, update("a", qty=(1, 2))))
         system.execute(
-            f"GRANT SELECT, UPDATE (qty) ON {place} TO {role}; GRANT SELECT, INSERT, UPDATE (outcome) ON {receipts} TO {role}"
+            f"GRANT SELECT, UPDATE (qty) ON {place} TO {role};"
+            f"GRANT SELECT, INSERT, UPDATE (outcome) ON {receipts} TO {role}"
         )
         system.put("a", qty=1)
-        assert target.check(table, ("qty",), ("update",)) == []
+        assert target.check(table, ("qty",), UPDATE_ONLY) == []
         assert target.write(batch_for(system, update("a", qty=(1, 2)))) == Written()
         assert f"There is no right to INSERT {place}.qty." in target.check(table, ("qty",))
-        assert target.check(table, ("qty",), ("delete",)) == [f"There is no right to DELETE of {place}."]
+        assert target.check(table, ("qty",), DELETE_ONLY) == [f"There is no right to DELETE of {place}."]
     system.execute(f"REVOKE USAGE ON SCHEMA {table.system} FROM {role}")
     with opened(system, poor_role) as target:
         assert f"There is no right to use schema {table.system}." in target.check(table, ("qty",))
