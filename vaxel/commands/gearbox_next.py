@@ -27,7 +27,11 @@ class Step:
 def next_steps(head: SetHead, tallies: Sequence[Tally], now: datetime, data_dir: Path) -> list[Step]:
     """What can be done with the set, the most useful first; empty: nothing is left to do."""
     if head.status == "open" and head.expires_at > now:
-        judged = {(tally.decision, tally.not_before) for tally in tallies if tally.outcome == "open"}
+        judged: set[tuple[Decision, datetime | None]] = {
+            ("go" if tally.not_before is not None and tally.not_before <= now else tally.decision, tally.not_before)
+            for tally in tallies
+            if tally.outcome == "open"
+        }
         return open_steps(head.change_set_id, judged, data_dir, is_approved=head.is_approved)
     if head.status in ("open", "expired", "superseded") and head.kind == "plan":
         return [Step("plan anew", command("gearbox", "plan", head.flow, data_dir=data_dir))]

@@ -148,7 +148,7 @@ def _tally_lines(view: SetView) -> list[str]:
             )
         else:
             outcome = {"sent": "on their way", "left_out": "not written", "turned_down": "turned down by the system",
-                       "conflict": "left alone, somebody had changed them", "written": "written"}  # fmt: skip
+                       "conflict": "left alone, no longer as planned", "written": "written"}  # fmt: skip
             lines.append(f"{counted(tally.changes, 'change')} {rows}: {outcome[tally.outcome]}")
     return [f"  {line}" for line in lines]
 

@@ -90,15 +90,23 @@ def verdict_told(changes: int, decision: Decision, reason: str, not_before: date
     >>> verdict_told(40, "wait", "gear nightly", datetime(2026, 5, 3, 1, tzinfo=UTC))
     '40 wait until 2026-05-03 01:00:00 UTC (gear nightly)'
     """
+    return f"{changes:,} {decision_told(decision, reason, not_before, is_one=changes == 1)}"
+
+
+def decision_told(decision: Decision, reason: str, not_before: datetime | None, *, is_one: bool = True) -> str:
+    """What is to become of one change, or of several.
+
+    >>> decision_told("needs_approval", "over the free size", None)
+    'needs an approval (over the free size)'
+    """
     until = "" if not_before is None else f" until {instant_told(not_before)}"
-    one = changes == 1
     what = {
-        "go": "goes" if one else "go",
-        "wait": f"waits{until}" if one else f"wait{until}",
-        "needs_approval": "needs an approval" if one else "need an approval",
+        "go": "goes" if is_one else "go",
+        "wait": f"waits{until}" if is_one else f"wait{until}",
+        "needs_approval": "needs an approval" if is_one else "need an approval",
         "refused": "refused",
     }[decision]
-    return f"{changes:,} {what}" + (f" ({reason})" if reason else "")
+    return f"{what} ({reason})" if reason else what
 
 
 def print_table(names: Sequence[str], rows: Iterable[Sequence[Any]], shown: int | None = None) -> None:

@@ -16,13 +16,13 @@ from vaxel.commands.gearbox_text import (
     NOTHING,
     age_told,
     counted,
+    decision_told,
     from_ledger,
     instant_told,
     key_told,
     plain,
     told,
     value_of,
-    verdict_told,
 )
 from vaxel.evidence import Evidence, SessionBehind
 
@@ -56,7 +56,7 @@ def why_lines(
         if one.older:
             yield f"  and {counted(one.older, 'older event')}: vaxel gearbox log --table {table.full_name}"
         for waiting in one.open:
-            verdict = verdict_told(1, waiting.decision, waiting.reason, waiting.not_before)
+            verdict = decision_told(waiting.decision, waiting.reason, waiting.not_before)
             after = told(value_of(table.full_name, one.field, waiting.after))
             yield f"  to come: change set {waiting.change_set_id} would make it {after}: {verdict}"
     yield from _evidence_lines(behind.fields)
@@ -142,7 +142,7 @@ def _session_cells(one: SessionBehind) -> list[Any]:
         f"{part.topic}[{part.partition}]@{part.first_offset}..{part.last_offset}" for part in one.uploads
     )
     times = [at for part in one.uploads for at in (part.first_received_at, part.last_received_at)]
-    received = f"{instant_told(min(times))} to {instant_told(max(times))}" if times else None
+    received = " to ".join(instant_told(at) for at in sorted({min(times), max(times)})) if times else None
     cells = [
         one.session_id,
         one.version,
