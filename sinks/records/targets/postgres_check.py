@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from schemas.gearbox_ledger import Op
-from schemas.record_receipts import RECEIPT_TABLE
 from schemas.record_form import DECIMAL_DIGITS, DECIMAL_PLACES, PRECISE_DIGITS, PRECISE_PLACES, Kind, RecordTable
+from schemas.record_receipts import RECEIPT_TABLE
 from sinks.records.targets.postgres_session import Connection
 from sinks.records.targets.target import ROW_VERSION, columns_read
 
