@@ -303,14 +303,15 @@ def test_the_plan_does_not_depend_on_the_order_of_rows(
 
 def test_rows_that_share_a_part_of_their_key_are_told_apart() -> None:
     """Two columns make the key, so neither material nor month alone finds a row."""
-    may_and_june = {"month": pa.array([MAY, date(2026, 6, 1)], pa.date32())}
-    model = wanted(("A", 1, 5, None), ("A", 1, 6, None), **may_and_june)
-    target = pa.concat_tables([held(("A", 1, 1, None)), held(("A", 1, 2, None), ("B", 1, 3, None))])
-    target = target.set_column(1, "month", pa.chunked_array([[MAY], [date(2026, 6, 1), MAY]], pa.date32()))
+    june = date(2026, 6, 1)
+    model = wanted(("A", 1, 5, None), ("A", 1, 6, None), ("B", 1, 7, None), month=pa.array([MAY, june, MAY]))
+    target = held(("A", 1, 1, None), ("A", 1, 2, None), ("B", 1, 3, None))
+    target = target.set_column(1, "month", pa.chunked_array([[MAY], [june, MAY]], pa.date32()))
     found = planned(FLOW, model, target)
     assert [(change.key, change.before, change.after) for change in found.changes] == [
         (key("A"), "1", "5"),
         (key("A").replace("-05-", "-06-"), "2", "6"),
+        (key("B"), "3", "7"),
     ]
 
 
