@@ -5,14 +5,12 @@ Source: https://www.postgresql.org/docs/18/sql-copy.html, "Text Format".
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from datetime import date
 
 from schemas.errors import RecordRefusedError
 from sinks.records.values import Value
 
-_SPECIAL = re.compile(r"[\\\t\n\r]")
 _ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
 
 
@@ -41,7 +39,7 @@ def _value(value: Value | bool) -> str:
     if value is None:
         return r"\N"
     if isinstance(value, str):
-        return value.translate(_ESCAPES) if _SPECIAL.search(value) else value
+        return value if value.isprintable() and "\\" not in value else value.translate(_ESCAPES)
     if isinstance(value, bool):
         return "t" if value else "f"
     return value.isoformat() if isinstance(value, date) else str(value)

@@ -14,7 +14,7 @@ from sinks.records.targets.target import ROW_VERSION, columns_read
 OLDEST: Final = 170_000
 """Version 17: the first that ends a transaction at its deadline by itself."""
 
-_TYPES: Final[dict[Kind, str]] = {
+TYPES: Final[dict[Kind, str]] = {
     "text": "text",
     "integer": "bigint",
     "decimal": f"numeric({DECIMAL_DIGITS},{DECIMAL_PLACES})",
@@ -54,7 +54,7 @@ def _of_table(connection: Connection, table: RecordTable, fields: Sequence[str],
         if name not in columns:
             found.append(f"{table.full_name} has no column {name}.")
             continue
-        wanted = "bigint" if name == ROW_VERSION else _TYPES[table.column(name).kind]
+        wanted = "bigint" if name == ROW_VERSION else TYPES[table.column(name).kind]
         if columns[name]["type"] != wanted:
             found.append(f"{table.full_name}.{name} is {columns[name]['type']}, {wanted} is declared.")
         found += [

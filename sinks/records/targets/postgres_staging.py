@@ -21,7 +21,7 @@ from sinks.records.targets.target import Batch
 from sinks.records.values import Key, Value
 
 # A decimal is not rounded to the column's places here, else nobody would see that it was.
-_STAGED: Final[dict[Kind, str]] = {
+STAGED: Final[dict[Kind, str]] = {
     "text": 'text COLLATE "C"',
     "integer": "bigint",
     "decimal": "numeric",
@@ -65,7 +65,7 @@ class Staging:
         columns = ["NULL::int AS row_no, NULL::text AS op, NULL::int AS set_no, NULL::bigint AS row_version"]
         parts = [sql.SQL("target.{} AS {}").format(_name(name), _name(f"k{at}")) for at, name in enumerate(self._key)]
         for at, name in enumerate(self.fields):
-            of_kind = _STAGED[self.batch.table.column(name).kind]
+            of_kind = STAGED[self.batch.table.column(name).kind]
             columns.append(f"NULL::bool AS f{at}, NULL::{of_kind} AS b{at}, NULL::{of_kind} AS a{at}")
         self._execute(
             "CREATE TEMPORARY TABLE staged ON COMMIT DROP AS SELECT {columns}, {key} FROM {target} WITH NO DATA",

@@ -94,7 +94,7 @@ def _begin(connection: Connection, batch: Batch, left_s: float) -> Written | Non
         f"SET LOCAL transaction_timeout = {max(1, int(most_s * 1000))}; "
         f"SET LOCAL lock_timeout = {LOCK_WAIT_S * 1000}; "
         # Staged rows are few beside the target: each is looked up by its key, whatever statistics say.
-        "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; "
+        "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL jit = off; "
         "SELECT set_config('synchronous_commit', 'on', true) "
         "WHERE current_setting('synchronous_commit') = 'off'".encode()
     )

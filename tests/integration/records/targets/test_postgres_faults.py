@@ -242,6 +242,18 @@ def test_a_server_that_stands_still_is_given_up_after_the_deadline(
     assert system.versions() == {"a": 1}
 
 
+def test_reading_from_a_server_that_stands_still_is_given_up(
+    postgres_system: PostgresSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    system = postgres_system
+    with proxied(system.dsn) as (proxy, address), opened(system, address) as target:
+        target.read(system.table, ("qty",))
+        monkeypatch.setattr(postgres, "READ_MOST_S", 0.3)
+        proxy.fault = "hold"
+        with pytest.raises(UnreachableError):
+            target.read(system.table, ("qty",))
+
+
 def test_a_server_too_slow_to_keep_a_deadline_is_not_written_to(
     postgres_system: PostgresSystem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
