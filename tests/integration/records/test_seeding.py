@@ -11,12 +11,12 @@ import psycopg
 import pytest
 
 from producers.fleet import FIRST_DAY_MS, Fleet, fleet
-from schemas.gearbox import DDL as OLDER_LEDGER
 from schemas.records import SYSTEMS, TABLES
 from sinks.records import seeding
 from sinks.records.seeded_service import AGENTS
 from sinks.records.seeding_setup import PUT_ASIDE
 from tests.integration.records.conftest import DEVICES
+from tests.integration.records.older_ledger import DDL as OLDER_LEDGER
 from tests.integration.records.relaying import query
 
 pytestmark = pytest.mark.postgres
@@ -167,6 +167,8 @@ def test_record_systems_of_an_older_form_get_what_is_new_and_keep_what_they_have
     assert "\n" not in told[0]
     assert query(dsn, f"SELECT flow FROM {PUT_ASIDE}.change_set") == [{"flow": "f"}]
     assert query(dsn, "SELECT FROM gearbox.change_set") == []
+    with pytest.raises(psycopg.errors.RaiseException, match="append-only"):
+        query(dsn, f"DELETE FROM {PUT_ASIDE}.audit")
     assert set(seeding.seed(dsn, living.devices, living.events, tell=told.append).values()) == {0}
     assert len(told) == 1
 

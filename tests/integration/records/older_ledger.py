@@ -1,15 +1,6 @@
-"""The gearbox's own tables: planned changes, what became of them, and an audit that can only grow.
-
-Values and keys are JSON: a decimal and an instant are texts (`"12.50"`, `"2026-05-03T07:10:00+00:00"`), so that
-nothing is rounded on the way; numbers are whole.
-"""
+"""The ledger as it was before it had approvals, so that tests can meet one."""
 
 from __future__ import annotations
-
-from typing import Literal
-
-ChangeSetStatus = Literal["planned", "refused", "superseded", "applied"]
-ChangeStatus = Literal["planned", "applied", "conflict"]
 
 DDL = """
 CREATE SCHEMA IF NOT EXISTS gearbox;
