@@ -19,6 +19,8 @@ from sinks.records.gear.changes import Change, ChangeSet
 from sinks.records.gear.faults import Faults
 
 _FETCHED_ROWS = 10_000
+_WORK_MEMORY = "128MB"
+"""Of the server, so that it joins a million rows without writing them to disk first."""
 
 _UNLIKE_CHUNKS = """
 WITH applied AS (
@@ -79,6 +81,7 @@ class _Set(NamedTuple):
 def check(connection: Connection, faults: Faults) -> None:
     """Adds what does not agree; the connection has a transaction open that sees one instant."""
     with connection.cursor(row_factory=tuple_row) as cursor:
+        cursor.execute(f"SET LOCAL work_mem = '{_WORK_MEMORY}'")
         for set_id, number, applied, written in cursor.execute(_UNLIKE_CHUNKS):
             faults.add(
                 "written",
