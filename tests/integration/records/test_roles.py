@@ -19,7 +19,8 @@ from schemas.records import SYSTEMS, TABLES
 from sinks.records import seeding
 from sinks.records.database import session
 from sinks.records.gear.systems import ledger_address, role_of, role_password, system_address
-from sinks.records.roles import DELETABLE, ROLES, make_role, make_roles
+from sinks.records.roles import DELETABLE, ROLES, make_role, make_roles, variable_of
+from tests.integration.records.conftest import DEVICES
 
 pytestmark = pytest.mark.postgres
 
@@ -238,6 +239,45 @@ def test_a_role_that_may_too_much_is_refused(fresh_database: Callable[[], str], 
         owner.execute(f"CREATE ROLE {spare_role} LOGIN CREATEDB".encode())
         with pytest.raises(UsageError, match=f"Role {spare_role} .* may more .* NOCREATEDB"):
             make_role(owner, dsn, spare_role)
+
+
+def test_an_owner_who_may_make_roles_and_nothing_more_makes_them_and_changes_their_password(
+    spare_role: str, fresh_database: Callable[[], str]
+) -> None:
+    dsn = fresh_database()
+    maker = f"{spare_role}_maker"
+    own = conninfo.make_conninfo(dsn, user=maker, password="first")
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute(f"CREATE ROLE {maker} LOGIN CREATEROLE PASSWORD 'first'".encode())
+        try:
+            with session(own) as owner:
+                make_role(owner, own, spare_role)
+            runs(as_role(own, spare_role), "SELECT 1")
+            connection.execute(f"ALTER ROLE {maker} PASSWORD 'second'".encode())
+            later = conninfo.make_conninfo(own, password="second")
+            with session(later) as owner:
+                make_role(owner, later, spare_role)
+            runs(as_role(later, spare_role), "SELECT 1")
+        finally:
+            connection.execute(f"DROP ROLE IF EXISTS {spare_role}".encode())
+            connection.execute(f"DROP ROLE {maker}".encode())
+
+
+def test_an_owner_who_is_no_superuser_sets_up_where_an_administrator_made_the_roles(
+    spare_role: str, records_dsn: str, fresh_database: Callable[[], str]
+) -> None:
+    dsn = fresh_database()
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute(f"CREATE ROLE {spare_role} LOGIN PASSWORD 'weak'".encode())
+        name = conninfo.conninfo_to_dict(dsn)["dbname"]
+        connection.execute(f'ALTER DATABASE "{name}" OWNER TO {spare_role}'.encode())
+        connection.execute(f'REVOKE ALL ON DATABASE "{name}" FROM PUBLIC'.encode())
+    told = {variable_of(role): "somewhere" for role in ROLES}
+    weak = conninfo.make_conninfo(dsn, user=spare_role, password="weak")
+    assert sum(seeding.seed(weak, DEVICES, environ=told).values()) > 0
+    assert set(seeding.seed(weak, DEVICES, environ=told).values()) == {0}
+    runs(system_address({}, dsn, "erp"), "CREATE TEMPORARY TABLE staged AS SELECT * FROM erp.material")
+    assert is_refused(system_address({}, dsn, "erp"), "SELECT FROM crm.customer")
 
 
 def test_an_owner_who_may_make_no_roles_is_told_what_to_do(fresh_database: Callable[[], str], spare_role: str) -> None:
