@@ -24,10 +24,9 @@ def wait_s(rows_per_s: int, sent: Sent, now: datetime, rows: int = 1) -> float:
 
     More rows than `rows_per_s` never may at once: asked for more, it says when `rows_per_s` may be.
     """
-    wanted = min(rows, rows_per_s)
     free = rows_per_s
     for at, taken in sorted(sent, reverse=True):  # newest first: these are the last to leave the second
         free -= taken
-        if free < wanted:
+        if free < rows:  # at the latest with the newest, as soon as more are asked for than the rate
             return max(0.0, (at + SECOND - now).total_seconds())
     return 0.0
