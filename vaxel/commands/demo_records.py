@@ -1,4 +1,4 @@
-"""What `vaxel demo` shows of ERP and CRM: figures, customers, and the fields that the gearbox changed."""
+"""What `vaxel demo` shows of ERP, CRM and billing: figures, customers, lines, and the fields that were changed."""
 
 from __future__ import annotations
 
@@ -28,12 +28,18 @@ select coalesce(engagement, '-') as engagement, count(*) as customers, sum(produ
   count(next_best_action) as with_next_best_action
 from crm.customer group by 1 order by 2 desc
 """
+INVOICES = """
+select currency, component, count(*) as lines, sum(quantity)::numeric(12, 1) as quantity, max(unit) as unit,
+  sum(amount) as amount, sum(waived_count)::bigint as waived
+from billing.invoice_line group by currency, component order by currency, component
+"""
 CHANGED = """
 with audited as (
-  select field, key ->> 'customer_id' as customer, before #>> '{}' as before, after #>> '{}' as after,
+  select field, key::jsonb ->> 'customer_id' as customer, before::jsonb #>> '{}' as before,
+    after::jsonb #>> '{}' as after,
     count(*) over (partition by field) as customers_changed,
     row_number() over (partition by field order by audit_no) as number
-  from gearbox.audit where target_table = 'crm.customer'
+  from gearbox.audit where event = 'written' and target_table = 'crm.customer'
 )
 select field, customers_changed, customer as for_example, before, after
 from audited where number <= %(examples)s order by field, number
@@ -47,6 +53,11 @@ def show_figures(dsn: str) -> None:
     _show(dsn, CUSTOMERS)
 
 
+def show_invoices(dsn: str) -> None:
+    """What the lines of open and closed periods come to."""
+    _show(dsn, INVOICES)
+
+
 def show_changed_fields(dsn: str) -> None:
     """Which fields of CRM the audit says were changed, in how many customers, with examples."""
     _show(dsn, CHANGED)
@@ -55,7 +66,7 @@ def show_changed_fields(dsn: str) -> None:
 def changes_written(dsn: str) -> int:
     """Changes of record fields so far, as the audit counts them."""
     with psycopg.connect(dsn) as connection:
-        row = connection.execute("select count(*) from gearbox.audit").fetchone()
+        row = connection.execute("select count(*) from gearbox.audit where event = 'written'").fetchone()
     assert row is not None, "an aggregate has a row"
     return int(row[0])
 

@@ -41,6 +41,7 @@ def run(
     from sinks.records.gear.daemon import queues, work  # noqa: PLC0415
     from sinks.records.gear.places import Clock  # noqa: PLC0415
     from vaxel.commands.stopping import until_interrupted  # noqa: PLC0415
+    from vaxel.gearbox_checkpoints import checkpointing  # noqa: PLC0415
     from vaxel.gearbox_metrics import serving  # noqa: PLC0415
 
     known = known_places(data_dir)
@@ -53,12 +54,16 @@ def run(
         _tell(happened, as_json=as_json)
 
     own = queues(chosen, known, Clock(), tell)
-    with until_interrupted() as stop, serving(known, data_dir, metrics_port):
+    with until_interrupted() as stop, checkpointing(known, data_dir, _warn), serving(known, data_dir, metrics_port):
         faults = work(own, stop, until_idle=until_idle)
     for system, fault in faults.items():
         raise OutsideError(f"The queue of {system} ended: {' '.join(str(fault).split())}") from fault
     if until_idle and worst:
         raise typer.Exit(worst)
+
+
+def _warn(sentence: str) -> None:
+    typer.echo(f"vaxel: {sentence}", err=True)
 
 
 def _code(what: Any) -> int:

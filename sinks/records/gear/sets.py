@@ -69,6 +69,9 @@ def keep(
                 close(connection, row["change_set_id"], "superseded", "a newer plan of the flow", who, now)
         if not change_set.changes:
             return None
+        told = _told_already(connection, change_set, content_hash)
+        if told is not None:
+            return Kept(told, is_new=False)
         number = _insert(connection, change_set, content_hash, who, now, now + expires_after, refused_because)
         detail = {
             "kind": change_set.kind,
@@ -149,6 +152,19 @@ def _open(connection: Connection, change_set: ChangeSet) -> list[dict[str, Any]]
            WHERE flow = %s AND kind = %s AND status = 'open' ORDER BY change_set_id FOR UPDATE""",
         [change_set.flow, change_set.kind],
     ).fetchall()
+
+
+def _told_already(connection: Connection, change_set: ChangeSet, content_hash: str) -> int | None:
+    """The flow's newest plan, if it is over, said the same, and nothing of it may go: it need not be said each time."""
+    if any(change.verdict.decision != "refused" for change in change_set.changes):
+        return None
+    row = connection.execute(
+        """SELECT change_set_id, content_hash, status FROM gearbox.change_set WHERE flow = %s AND kind = %s
+           ORDER BY change_set_id DESC LIMIT 1""",
+        [change_set.flow, change_set.kind],
+    ).fetchone()
+    is_same = row is not None and row["content_hash"] == content_hash and row["status"] in ("applied", "refused")
+    return row["change_set_id"] if row is not None and is_same else None
 
 
 def _insert(
