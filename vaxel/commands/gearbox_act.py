@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from sinks.records.gear.applying import Applied
     from sinks.records.gear.flow import Flow
     from sinks.records.gear.places import Places
-    from sinks.records.gear.planning import Planned
 
 FOUND_SOMETHING = 1
 
@@ -40,8 +39,8 @@ def plan(
     """Show what a flow would change, and keep it as a change set. No record is touched.
 
     A newer plan of a flow supersedes its older one, unless both want the same: then the older one stays, with its
-    approvals. Exit code 1 when a person has to look: something needs an approval, or is refused. A flow that fails
-    holds up no other.
+    approvals. Exit code 1 when all of a plan is refused, over a limit of its flow say. A flow that fails holds up no
+    other.
     """
     from sinks.records.gear import flow as flows  # noqa: PLC0415
     from sinks.records.gear.places import Clock  # noqa: PLC0415
@@ -57,7 +56,7 @@ def plan(
         planned = plan_flow(flows.load(name), known, who, Clock(), snapshot)
         if not as_json:
             report.print_planned(planned, data_dir)
-        return report.planned_row(planned), FOUND_SOMETHING * _needs_a_person(planned)
+        return report.planned_row(planned), FOUND_SOMETHING * (planned.refused_because is not None)
 
     _each(chosen, one, as_json=as_json)
 
@@ -73,8 +72,8 @@ def apply(
     """Write what may go now of a change set, or of a flow's open sets, oldest first, at the pace of the record system.
 
     What waits for its gear, for the end of a freeze or for an approval stays in the set; call again, or let
-    `vaxel gearbox run` do it. A set that is applied already writes nothing. Exit code 1 when a person has to look:
-    something needs an approval, or was left as it is because somebody had changed it meanwhile.
+    `vaxel gearbox run` do it. A set that is applied already writes nothing. Exit code 1 when something was left as it
+    is: somebody had changed it meanwhile, or the record system refused it.
     """
     from sinks.records.database import session  # noqa: PLC0415
     from sinks.records.gear import flow as flows  # noqa: PLC0415
@@ -97,7 +96,7 @@ def apply(
 
     def one(number: int) -> tuple[Any, int]:
         applied = applied_set(number, flows.load(wanted[number]), known, who, data_dir, is_silent=as_json)
-        return applied_row(applied), FOUND_SOMETHING * (applied.needing_approval > 0 or applied.left_out > 0)
+        return applied_row(applied), FOUND_SOMETHING * (applied.left_out > 0)
 
     _each(list(wanted), one, as_json=as_json)
 
@@ -273,11 +272,6 @@ def applied_row(applied: Applied) -> dict[str, Any]:
 
 def _until(at: datetime | None) -> str:
     return "" if at is None else f" until {at:%Y-%m-%d %H:%M} UTC"
-
-
-def _needs_a_person(planned: Planned) -> bool:
-    decisions = {change.verdict.decision for change in planned.change_set.changes}
-    return planned.refused_because is not None or "needs_approval" in decisions
 
 
 def _each(things: list[Any], work: Callable[[Any], tuple[Any, int]], *, as_json: bool) -> None:
