@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime
 from decimal import Decimal
 
+import pyarrow as pa
 import pytest
 
 from schemas.errors import UsageError
@@ -147,3 +148,31 @@ def test_without_periods_it_says_so() -> None:
     empty = records() | {"billing.period": BY_NAME["billing.period"].arrow_schema(("period", "status")).empty_table()}
     with pytest.raises(UsageError, match="period is empty"):
         lines_of(produced(contract_row()), empty)
+
+
+def test_late_usage_that_is_included_is_shown_and_costs_nothing() -> None:
+    on_time = [contract_row("flat", "DE", as_of=JUNE_2), session_row("a", may(3))]
+    billed = [line for line in as_held(lines_of(produced(*on_time), records())) if line["period"] == MAY]
+    late = lines_of(produced(*on_time, session_row("b", may(4))), records(billed, closed=[MAY]))
+    (line,) = [line for line in late if line["usage_period"] == MAY]
+    assert (line["quantity"], line["amount"]) == (Decimal(1), Decimal(0))
+    assert line["reason"] == "late usage of 2026-05: 1 use more"
+
+
+def test_a_credit_that_is_final_does_not_change_the_reason_of_late_usage() -> None:
+    on_time = [contract_row(as_of=JUNE_2), session_row("a", may(3))]
+    (billed,) = as_held(lines_of(produced(*on_time), records()))
+    credit = billed | {"line_no": "z", "component": "credit", "amount": Decimal(-1), "period": JUNE}
+    credit |= {"contract_version": None, "price_version": None}
+    known = records([billed, credit], closed=[MAY, JUNE])
+    (line,) = lines_of(produced(*on_time, session_row("b", may(4))), known)
+    assert line["reason"] == "late usage of 2026-05: 1 wash more"
+
+
+def test_a_waiver_ends_before_the_day_that_it_is_valid_to() -> None:
+    known = records()
+    ended = [known["billing.waiver_rule"].to_pylist()[0] | {"valid_to": may(5).date()}]
+    known["billing.waiver_rule"] = pa.Table.from_pylist(ended, known["billing.waiver_rule"].schema)
+    cut = [session_row(f"wm-1:{day}", may(day), anomalies=["power_cut"]) for day in (4, 5)]
+    (line,) = lines_of(produced(contract_row(), *cut), known)
+    assert (line["waived_count"], line["quantity"]) == (1, Decimal(1))
