@@ -60,10 +60,10 @@ def shape(flow: Flow, produced: pa.Table, records: Mapping[str, pa.Table], code_
         records: The tables of `RECORDS` by name.
         code_version: What rated it; None: the flow's and the rating's versions.
     """
-    known, prices = periods(records), _price_list(records)
+    known, prices = periods(records), price_list(records)
     billed = [Billed(**{name: row[name] for name in Billed.__slots__}) for row in _closed_lines(records, known)]
     _refuse_forgetful_lake(produced, billed)
-    wanted = lines(_months(produced, prices, known), billed, known)
+    wanted = lines(months_of_use(produced, prices, known), billed, known)
     told = code_version or f"{flow.full_version}/rating-{RATING_VERSION}"
     rows = [_row(line, told) for line in wanted]
     return pa.Table.from_pylist(rows, _schema())
@@ -115,7 +115,8 @@ def _refuse_forgetful_lake(produced: pa.Table, billed: Sequence[Billed]) -> None
         )
 
 
-def _price_list(records: Mapping[str, pa.Table]) -> PriceList:
+def price_list(records: Mapping[str, pa.Table]) -> PriceList:
+    """Prices, tiers and waivers as billing holds them."""
     prices: defaultdict[tuple[str, str], list[Price]] = defaultdict(list)
     for row in records[PRICE.full_name].to_pylist():
         prices[row["kind"], row["country"]].append(Price(**{name: row[name] for name in Price.__slots__}))
@@ -128,7 +129,7 @@ def _price_list(records: Mapping[str, pa.Table]) -> PriceList:
     return PriceList(prices, tiers, waivers)
 
 
-def _months(produced: pa.Table, prices: PriceList, known: Periods) -> Iterator[MonthOfUse]:
+def months_of_use(produced: pa.Table, prices: PriceList, known: Periods) -> Iterator[MonthOfUse]:
     """Months of use of all contracts, from the first that is billed to the newest that the lake knows of."""
     sessions: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
     contracts: list[dict[str, Any]] = []

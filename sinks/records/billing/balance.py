@@ -1,0 +1,39 @@
+"""Whether all invoices together bill what use costs, to the cent. Pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+
+import pyarrow as pa
+
+from schemas.record_billing import INVOICE_LINE
+from sinks.records.billing.months import name_of
+from sinks.records.billing.shape import months_of_use, periods, price_list
+
+
+def differences(produced: pa.Table, records: Mapping[str, pa.Table]) -> list[str]:
+    """A sentence for each contract, month of use and component whose lines do not come to what the use costs.
+
+    Args:
+        produced: Contracts and sessions in the columns of the flow's model, wherever they are from: the lake, or the
+            truth that a simulator tells.
+        records: As `shape` takes them. Lines of open and closed periods count, credits do not.
+    """
+    billed: defaultdict[tuple[str, date, str], Decimal] = defaultdict(Decimal)
+    for row in records[INVOICE_LINE.full_name].to_pylist():
+        if row["component"] != "credit":
+            billed[row["contract_no"], row["usage_period"], row["component"]] += row["amount"]
+    owed = {
+        (month.contract_no, month.usage_period, str(component)): total.amount
+        for month in months_of_use(produced, price_list(records), periods(records))
+        for component, total in month.totals.items()
+    }
+    return [
+        f"contract {key[0]}, {key[2]} of {name_of(key[1])}: {billed.get(key, Decimal(0))} is billed, "
+        f"{owed.get(key, Decimal(0))} is owed"
+        for key in sorted(billed.keys() | owed.keys())
+        if billed.get(key, Decimal(0)) != owed.get(key, Decimal(0))
+    ]
