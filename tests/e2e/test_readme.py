@@ -30,6 +30,18 @@ def test_the_steps_of_readme_run_one_after_the_other(tmp_path: Path) -> None:
 
 @pytest.mark.kafka
 @pytest.mark.postgres
+def test_the_gearbox_does_what_readme_shows(tmp_path: Path) -> None:
+    steps = _commands("steps")
+    with _shell(tmp_path) as does:
+        for command in steps[: steps.index("vaxel gearbox apply 1") + 1]:
+            does(command)
+        said = {command.removeprefix("vaxel "): does(command) for command in _commands("gearbox")}
+    assert "as it was written" in said["gearbox verify"]
+    assert "needs an approval" in said['gearbox undo 1 --reason "the figures came too early"']
+
+
+@pytest.mark.kafka
+@pytest.mark.postgres
 def test_a_recording_a_capture_and_what_was_refused_go_the_way_readme_shows(tmp_path: Path) -> None:
     (tmp_path / "producers").symlink_to(ROOT / "producers")
     with _shell(tmp_path) as does:
