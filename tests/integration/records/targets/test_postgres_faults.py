@@ -344,6 +344,35 @@ def test_batches_over_the_same_rows_in_other_order_do_not_wait_for_each_other_in
     assert {system.versions()[name] for name in names} == {21}
 
 
+def test_rows_are_locked_and_added_in_the_order_of_their_keys_whatever_their_order_in_the_batch(
+    postgres_system: PostgresSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres_writing, "LOCK_WAIT_S", 60)
+    system, place = postgres_system, postgres_system.table.full_name
+    for name in "amz":
+        system.put(name, qty=1)
+    free = f"SELECT article FROM {place} ORDER BY article FOR UPDATE SKIP LOCKED"
+    added = f"INSERT INTO {place} (article, day) SELECT letter, '2026-05-01' FROM unnest(%s::text[]) AS letter"
+    changes = batch_for(system, *(update(name, qty=(1, 2)) for name in "zma"))
+    additions = batch_for(system, *(insert(name, qty=1) for name in "ynb"))
+    with opened(system) as target, ThreadPoolExecutor(1) as pool:
+        with transaction(system, f"SELECT 1 FROM {place} WHERE article = 'm' FOR UPDATE"):
+            writing = pool.submit(target.write, changes)
+            wait_until(lambda: waits_for_a_lock(system), "the writer waits")
+            assert [row["article"] for row in system.execute(free)] == ["z"]
+        assert writing.result(PATIENCE_S) == Written()
+        with transaction(system, f"INSERT INTO {place} (article, day) VALUES ('n', '2026-05-01')"):
+            writing = pool.submit(target.write, additions)
+            wait_until(lambda: waits_for_a_lock(system), "the writer waits")
+            with psycopg.connect(system.dsn) as other:
+                other.execute("SET lock_timeout = 200")
+                other.execute(added.encode(), [["y"]])
+                with pytest.raises(psycopg.errors.LockNotAvailable):
+                    other.execute(added.encode(), [["b"]])
+                other.rollback()
+        assert writing.result(PATIENCE_S) == Written()
+
+
 def test_a_row_that_somebody_adds_meanwhile_is_left_alone(
     postgres_system: PostgresSystem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
