@@ -142,6 +142,7 @@ def test_other_rows_and_fields_are_left_out_of_it(fill: Filler, look: Connection
 def test_a_change_is_written_left_out_sent_open_or_never_went(fill: Filler, look: Connection) -> None:
     changes = [Wanted((f"M{index}", date(2026, 3, 1)), IN_USE, 1, 2) for index in range(6)]
     number = fill.add_set(*changes)
+    fill.carry(number, [1, 2], NOW, state="cancelled")
     fill.carry(number, [1, 2, 3], NOW, left_out={2: ("conflict", "was changed"), 3: ("turned_down", "is locked")})
     fill.carry(number, [4], NOW, state="sent")
     fill.carry(number, [5], NOW, state="cancelled")

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import json
+import urllib.request
 from collections.abc import Callable
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 
 import psycopg
 import pytest
-import typer
 
-from schemas.errors import VaxelError
 from schemas.records import system_ddl
 from sinks.records.gear import places
 from tests.integration.records.conftest import NEWEST, Lake
 from tests.integration.records.gear.conftest import Ledger
 from tests.integration.records.gear.filling import NOW, Filler, Wanted, ago
-from vaxel.commands import gearbox_log, gearbox_sets, gearbox_status, gearbox_why
+from vaxel.__main__ import run
+from vaxel.gearbox_metrics import serving
 
 pytestmark = pytest.mark.postgres
 
@@ -61,25 +63,11 @@ def call(
         monkeypatch.setenv(name, value)
     stopped = places.Clock(now=lambda: NOW)
     monkeypatch.setattr(places, "Clock", lambda: stopped)
-    app = typer.Typer()
-    for name, command in (
-        ("list", gearbox_sets.list_sets),
-        ("show", gearbox_sets.show),
-        ("why", gearbox_why.why),
-        ("log", gearbox_log.log),
-        ("status", gearbox_status.status),
-    ):
-        app.command(name)(command)
-    main = typer.main.get_command(app)
 
     def call(*arguments: str) -> tuple[int, str]:
-        try:
-            code = main.main(list(arguments), standalone_mode=False)
-        except VaxelError as error:
-            code = error.exit_code
-            typer.echo(str(error))
+        code = run(("gearbox", *arguments))
         captured = capsys.readouterr()
-        return int(code or 0), captured.out + captured.err
+        return code, captured.out + captured.err
 
     return call
 
@@ -329,3 +317,27 @@ def test_a_ledger_that_does_not_answer_is_exit_code_3(call: Call, monkeypatch: p
     assert call("list")[0] == 3
     assert call("status")[0] == 3
     assert call("log")[0] == 3
+
+
+def test_metrics_and_health_are_served_from_ledger_and_lake(
+    call: Call, written: int, ledger: Ledger, lake: Lake, fill: Filler, capsys: pytest.CaptureFixture[str]
+) -> None:
+    where = places.places({"VAXEL_LEDGER": ledger.dsn}, lake.catalog, ledger.owner)
+    with serving(where, Path(".vaxel"), 0):
+        address = capsys.readouterr().err.removeprefix("metrics: ").strip()
+        with urllib.request.urlopen(address) as answer:
+            text = answer.read().decode()
+        assert 'vaxel_gearbox_written_rows{system="erp"} 1.0' in text
+        assert 'vaxel_gearbox_uploads_per_row{system="erp"} 6.0' in text
+        health = address.replace("/metrics", "/health")
+        with urllib.request.urlopen(health) as answer:
+            assert json.load(answer)["status"] == "green"
+        fill.break_off("crm", "does not answer", NOW)
+        with pytest.raises(HTTPError) as red:
+            urllib.request.urlopen(health)
+        with red.value as refused:
+            assert json.load(refused)["problems"] == [
+                "crm is not called until 2026-05-15 12:00:00+00:00: does not answer"
+            ]
+    with serving(where, Path(".vaxel"), None):
+        assert capsys.readouterr().err == ""
