@@ -145,7 +145,9 @@ class GearMeters:
         except OutsideError as error:
             return Health((str(error),))
         problems = [
-            f"{system.system} is not called until {system.retry_at}: {system.breaker_reason}"
+            f"{system.system} is not called"
+            + (f" until {system.retry_at}" if system.retry_at is not None else "")
+            + f": {system.breaker_reason}"
             for system in found.systems
             if system.breaker == "open"
         ]
