@@ -450,15 +450,20 @@ def test_rows_that_do_not_go_today_take_nothing_of_the_day() -> None:
 
 def test_a_row_that_would_move_too_much_money_today_waits_and_a_smaller_one_goes() -> None:
     flow = sales(money_field=IN_USE, limits={"max_money": Decimal(100), "max_money_per_day": Decimal(10)})
-    changes = [
-        change("A", before="0", after="4"),
-        change("B", before="0", after="9"),
-        change("C", before="5", after="4"),
-    ]
-    found = verdicts(flow, a_set(*changes, money=Decimal(14)), money_today=Decimal(5))
-    assert [one.decision for one in found] == ["go", "wait", "go"]
+    moves = {"A": ("0", "4"), "B": ("0", "9"), "C": ("5", "4"), "D": ("1", "2")}
+    changes = [change(material, before=before, after=after) for material, (before, after) in moves.items()]
+    found = verdicts(flow, a_set(*changes, money=Decimal(15)), money_today=Decimal(5))
+    assert [one.decision for one in found] == ["go", "wait", "go", "wait"]
     assert found[1].reason == "with it, more than the flow's limit of 10 of money a day would move"
     assert found[1].not_before == TOMORROW
+
+
+def test_a_row_of_which_a_part_was_approved_is_one_row_of_the_day() -> None:
+    flow = sales(limits={"max_rows_per_day": 2}, fields={IN_USE: {"person_wins": "ask"}})
+    changes = [change("A", field="sold_qty"), change("A"), change("B"), change("C")]
+    last = {PLACE: last_write(after="9")}
+    found = verdicts(flow, a_set(*changes), last=last, is_approved=True)
+    assert [one.decision for one in found] == ["go", "go", "go", "wait"]
 
 
 def test_what_needed_no_approval_goes_before_what_did_when_the_day_is_short() -> None:
