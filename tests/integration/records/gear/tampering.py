@@ -123,6 +123,9 @@ LEDGER_TAMPERED = {
     "a change deleted": "DELETE FROM gearbox.change WHERE change_no = 6",
     "all changes of a set deleted": "DELETE FROM gearbox.change WHERE change_set_id = 2",
     "a change numbered anew": "UPDATE gearbox.change SET change_no = 7 WHERE change_no = 6",
+    "a change of a set that was not applied numbered anew": (
+        "UPDATE gearbox.change SET change_no = 7 WHERE change_set_id = 2"
+    ),
     "a change added": "INSERT INTO gearbox.change SELECT change_set_id, 7, op, key, field, before, after, row_version,"
     " gates, why, decision, reason, not_before FROM gearbox.change WHERE change_no = 6",
     "a set's hash": "UPDATE gearbox.change_set SET content_hash = repeat('0', 64) WHERE change_set_id = 1",
