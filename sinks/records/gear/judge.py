@@ -55,7 +55,7 @@ def judge(flow: Flow, change_set: ChangeSet, situation: Situation, size: Size | 
     """Judges each change by what is known now.
 
     The way back (`undo`, `compensate`) may be as large as what it takes back, on the same day: limits of a set or a day
-    do not hold it up, but it always needs an approval.
+    do not hold it up, nor do gears, but it always needs an approval.
 
     Args:
         change_set: With the changes of which nothing is written yet.
@@ -94,8 +94,10 @@ def _each(
     """A verdict on each change by itself, and its rank."""
     rules = FieldRules(flow, change_set, situation, whole)
     paces = _paces(flow, situation)
-    # Only of an undo, a field may be one that the flow feeds no longer.
-    gears: dict[str, Gear] = {name: fed.gear for name, fed in flow.fields.items()}
+    # The way back waits for no window, since a person has approved it: so a row goes back as a whole, and its version
+    # is not moved by a part of it that went before.
+    is_forward = change_set.kind == "plan"
+    gears: dict[str, Gear] = {name: fed.gear for name, fed in flow.fields.items()} if is_forward else {}
     pace_of = {name: paces[gears.get(name, "live")] for name in {change.field for change in change_set.changes}}
     verdicts: list[Verdict] = []
     ranks: list[Rank] = []

@@ -23,7 +23,7 @@ Pair = tuple[str, str]
 
 _LAST = """
 SELECT asked.key, asked.field, last.change_set_id, change_set.kind, last.before, last.after, last.stored,
-  change_set.lake_snapshot, last.at
+  change_set.lake_snapshot, last.at, taken.after AS took_back
 FROM unnest(%(keys)s::text[], %(fields)s::text[]) AS asked (key, field)
 CROSS JOIN LATERAL (
   SELECT change_set_id, before, after, stored, at FROM gearbox.audit
@@ -31,6 +31,12 @@ CROSS JOIN LATERAL (
   ORDER BY audit_no DESC LIMIT 1
 ) AS last
 JOIN gearbox.change_set USING (change_set_id)
+LEFT JOIN LATERAL (
+  SELECT after FROM gearbox.audit
+  WHERE change_set.kind = 'undo' AND event = 'written' AND target_table = %(table)s AND audit.key = asked.key
+    AND audit.field = asked.field AND audit.change_set_id = change_set.undoes
+  ORDER BY audit_no DESC LIMIT 1
+) AS taken ON true
 WHERE last.at > coalesce((SELECT max(declared_at) FROM gearbox.restore WHERE system = %(system)s), '-infinity')
 """
 _MONEY_SINCE = """
@@ -64,6 +70,7 @@ def last_writes(connection: Connection, flow: Flow, pairs: Sequence[Pair]) -> di
             row["stored"],
             row["lake_snapshot"],
             row["at"],
+            row["took_back"],
         )
         for row in rows
     }
