@@ -41,9 +41,10 @@ check: setup  ## format, lint, import contracts, types
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 
-bench: setup  ## measure engine and lake against others and write benchmarks/RESULTS.md; an hour
+bench: setup  ## measure engine, lake and gearbox against others and write benchmarks/RESULTS.md; an hour and a half
 	$(BIN)/vaxel bench engine --workers 2 --latency-s 20 --write
 	$(BIN)/vaxel bench lake --write
+	$(BIN)/vaxel bench gearbox --write
 
 bench-smoke: setup  ## every contender starts and answers rightly; no figures
 	$(BIN)/python -m pytest -m bench
