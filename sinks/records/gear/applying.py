@@ -41,8 +41,8 @@ from sinks.records.gear.situation import situation
 from sinks.records.targets.opening import open_target
 from sinks.records.targets.target import Batch
 
-_SHORTEST = timedelta(milliseconds=50)
-"""A chunk is not begun so shortly before a freeze."""
+_SHORTEST = timedelta(seconds=1)
+"""A chunk is not begun so shortly before a freeze: a record system needs some of it to end in time."""
 
 
 @dataclass(frozen=True)

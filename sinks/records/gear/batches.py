@@ -10,7 +10,7 @@ from itertools import groupby
 from schemas.records import RecordTable
 from sinks.records.gear.chain import AuditRow
 from sinks.records.gear.changes import Change, ChangeSet
-from sinks.records.targets.target import RowWrite, Written
+from sinks.records.targets.target import TURNED_DOWN, RowWrite, Written
 from sinks.records.values import Key, Value, from_json, from_text, json_text
 
 Numbered = tuple[int, Change]
@@ -73,7 +73,9 @@ def outcome(
             reason = whole.get(index) or single.get((index, change.field))
             event, stored, detail = "written", None, None
             if reason is not None:
-                event, detail = "conflict", json.dumps({"reason": reason}, ensure_ascii=False)
+                is_turned_down = reason.startswith(TURNED_DOWN)
+                event = "turned_down" if is_turned_down else "conflict"
+                detail = json.dumps({"reason": reason}, ensure_ascii=False)
                 left_out.append(number)
             elif (index, change.field) in written.stored:
                 stored = json_text(written.stored[index, change.field])

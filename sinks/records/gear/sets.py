@@ -69,9 +69,9 @@ def keep(
                 close(connection, row["change_set_id"], "superseded", "a newer plan of the flow", who, now)
         if not change_set.changes:
             return None
-        told = _told_already(connection, change_set, content_hash)
-        if told is not None:
-            return Kept(told, is_new=False)
+        known = _told_already(connection, change_set, content_hash)
+        if known is not None:
+            return Kept(known, is_new=False)
         number = _insert(connection, change_set, content_hash, who, now, now + expires_after, refused_because)
         detail = {
             "kind": change_set.kind,
@@ -232,7 +232,7 @@ def _insert(
 def _stored(head: dict[str, Any], rows: list[tuple[Any, ...]]) -> Stored:
     verdicts: dict[tuple[Any, ...], Verdict] = {}
     changes = tuple(
-        Change(*row[1:9], verdict=verdicts.setdefault(row[9:], Verdict(*row[9:])))  # one object for equal verdicts
+        _change(row, verdicts.setdefault(row[9:], Verdict(*row[9:])))  # one object for equal verdicts
         for row in rows
     )
     change_set = ChangeSet(
@@ -261,6 +261,11 @@ def _stored(head: dict[str, Any], rows: list[tuple[Any, ...]]) -> Stored:
         head["planned_at"],
         head["expires_at"],
     )
+
+
+def _change(row: tuple[Any, ...], verdict: Verdict) -> Change:
+    _, op, key, field, before, after, row_version, gates, why, *_ = row
+    return Change(op, key, field, before, after, row_version, gates, why, verdict)
 
 
 def _json(detail: dict[str, Any]) -> str:

@@ -38,7 +38,7 @@ from sinks.records.targets.http_link import GONE, REQUEST_MOST_S, Link
 from sinks.records.targets.http_plan import from_answers, from_values, to_plan
 from sinks.records.targets.http_rows import RowWriter, read_row
 from sinks.records.targets.outcome import from_outcome, to_outcome
-from sinks.records.targets.target import ROW_VERSION, Batch, LeftOut, Written, columns_read
+from sinks.records.targets.target import ROW_VERSION, TURNED_DOWN, Batch, LeftOut, Written, columns_read
 from sinks.records.values import Key, Value, from_json
 
 TOKENS_AT_ONCE: Final = 1000
@@ -158,7 +158,7 @@ class HttpTarget:
                 row = RowWriter(self._link, batch, number, self._most_s(batch)).write()
             except RecordRefusedError as error:
                 stop = stop or error
-                left_out.append(LeftOut(number, None, f"turned down: {error}"))
+                left_out.append(LeftOut(number, None, f"{TURNED_DOWN}: {error}"))
                 continue
             is_written = is_written or row.is_written
             left_out += row.left_out

@@ -20,12 +20,17 @@ _LATER: Final = {
 _LATER_CLASSES: Final = ("08", "40", "53", "57", "58")
 """Of connection, rollback (deadlock, serialization), resources, operator, system."""
 
+_WHOLE_CLASSES: Final = ("3F", "42")
+"""Of rights, tables and columns: no row is at fault, so none is turned down."""
+
 
 def as_ours(system: str, error: psycopg.Error) -> OutsideError:
     """The error to raise, of a call that has written nothing."""
     state = error.sqlstate
     if state in _LATER:
         return UnreachableError(f"Record system {system!r} {_LATER[state]} (SQLSTATE {state}). Nothing was written.")
+    if state is not None and state.startswith(_WHOLE_CLASSES):
+        return OutsideError(f"Record system {system!r} cannot be written to: {_line(error)} (SQLSTATE {state}).")
     if state is not None and not state.startswith(_LATER_CLASSES):
         return RecordRefusedError(f"Record system {system!r} refuses: {_told(error)} (SQLSTATE {state}).")
     if state is None and isinstance(error, psycopg.DataError | psycopg.ProgrammingError):
@@ -39,7 +44,7 @@ def _told(error: psycopg.Error) -> str:
     PostgreSQL's own messages of data errors quote the value; those of syntax, rights and RAISE do not.
     """
     state = error.sqlstate or ""
-    if state.startswith(("42", "P0", "3F")):
+    if state.startswith("P0"):
         return _line(error)
     place = error.diag.constraint_name or error.diag.column_name
     return f"{type(error).__name__}{f' of {place}' if place else ''}"

@@ -56,6 +56,10 @@ class Batch:
     deadline_at: datetime
 
 
+TURNED_DOWN: Final = "turned down"
+"""Begin of the reason of a row that the record system refused by a rule of its own, while it took others."""
+
+
 @dataclass(frozen=True)
 class LeftOut:
     """A field that was not written, and why: the row or the value was no longer as planned.

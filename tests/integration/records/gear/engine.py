@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -14,6 +14,7 @@ import pytest
 from psycopg.rows import dict_row
 
 from schemas.errors import OutcomeUnknownError, UnreachableError
+from schemas.gearbox_ledger import Op
 from schemas.records import RecordTable
 from sinks.records import seeding
 from sinks.records.gear import applying, approvals, people, planning, undo
@@ -70,8 +71,8 @@ class Failing:
     def __init__(self, target: Target, faults: Faults) -> None:
         self._target, self._faults, self.system = target, faults, target.system
 
-    def check(self, table: RecordTable, fields: Sequence[str]) -> list[str]:
-        return self._target.check(table, fields)
+    def check(self, table: RecordTable, fields: Sequence[str], ops: Collection[Op] = ("insert", "update")) -> list[str]:
+        return self._target.check(table, fields, ops)
 
     def read(self, table: RecordTable, fields: Sequence[str]) -> pa.Table:
         return self._target.read(table, fields)
@@ -116,6 +117,15 @@ class Engine:
     @property
     def places(self) -> Places:
         return places({}, "", self.dsn)
+
+    def with_systems(self, changed: Mapping[str, System]) -> Places:
+        """The places, with other declarations of some systems."""
+        return replace(self.places, systems={**self.places.systems, **changed})
+
+    def slowed(self, *, rows_per_s: int, chunk_rows: int) -> Places:
+        """The places, with an ERP that bears no more."""
+        erp = self.places.systems["erp"].model_copy(update={"rows_per_s": rows_per_s, "chunk_rows": chunk_rows})
+        return self.with_systems({"erp": erp})
 
     def erp(self, statement: str, *arguments: Any) -> list[dict[str, Any]]:
         """Runs a statement as ERP's own people do."""

@@ -13,7 +13,6 @@ import pytest
 from schemas.errors import DecisionError, OutsideError, UsageError
 from sinks.records.database import session
 from sinks.records.gear import chunks, freezes
-from sinks.records.gear.applying import apply_set
 from tests.conftest import FreshDatabase
 from tests.integration.records.gear.engine import (
     APPROVER,
@@ -190,21 +189,3 @@ def test_a_set_past_its_time_is_void(engine: Engine) -> None:
     engine.erp("UPDATE gearbox.change_set SET expires_at = now() - interval '1 minute'")
     assert engine.apply(number).status == "expired"
     assert engine.held()["WM-1", "activated_qty"] is None
-
-
-def test_a_rate_of_rows_per_second_is_never_passed_by_a_burst(engine: Engine) -> None:
-    materials = [f"WM-{number}" for number in range(100, 400)]
-    engine.fill(materials)
-    engine.flow = small_flow()
-    places = engine.places
-    slow = {"erp": places.systems["erp"].model_copy(update={"rows_per_s": 100, "chunk_rows": 40})}
-    number = engine.plan(dict.fromkeys(materials, (1, 1))).change_set_id
-    assert number is not None
-    engine.approve(number)
-    own = type(places)(places.catalog, places.records, places.ledger, {**places.systems, **slow}, places.addresses)
-    apply_set(number, engine.flow, own, AUTHOR, engine.clock)
-    sent = engine.erp("SELECT sent_at, written_rows FROM gearbox.chunk ORDER BY sent_at")
-    assert sum(row["written_rows"] for row in sent) == len(materials)
-    for first in sent:
-        inside = [row for row in sent if timedelta(0) <= row["sent_at"] - first["sent_at"] < timedelta(seconds=1)]
-        assert sum(row["written_rows"] for row in inside) <= 100

@@ -334,7 +334,7 @@ def engine(fresh_database: FreshDatabase) -> Engine:
 
 def test_whatever_is_done_erp_holds_what_it_must(engine: Engine) -> None:
     Gearbox.engine = engine
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(
         Gearbox,
         settings=settings(
             max_examples=25,

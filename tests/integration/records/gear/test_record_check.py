@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 
 import duckdb
 import psycopg
@@ -14,42 +14,20 @@ from sinks.records.gear import flow as flows
 from sinks.records.gear.applying import apply_set
 from sinks.records.gear.places import Clock, Places, places
 from sinks.records.gear.planning import plan_flow
-from tests.integration.records.conftest import NEWEST, Lake
+from tests.integration.records.conftest import Lake
 from tests.integration.records.gear.test_flows import CASES, CUSTOMERS, PARTS, SALES, alert
+from tests.integration.records.told_truth import told_truth
 from vaxel.record_check import check_records
 
 pytestmark = pytest.mark.postgres
 
 APPROVER, KEEPER = "Bea Berg", "Karin Keeper"
-SESSIONS = (
-    *(("wm-1", NEWEST - timedelta(days=days), 616.0, "eco") for days in range(6)),
-    ("wm-1", NEWEST - timedelta(days=1, hours=3), 1000.0, "cotton"),
-    ("wm-2", NEWEST - timedelta(days=20), 560.0, "eco"),
-    ("sh-1", NEWEST - timedelta(days=2), 10_000.0, None),
-    ("sh-1", NEWEST - timedelta(days=30), 5_001.0, None),
-)
+BILLS = "billing.usage_line"
 
 
 @pytest.fixture
 def truth() -> Iterator[duckdb.DuckDBPyConnection]:
-    """What the small lake's devices did, as the truth tells it; one alert holds."""
-    with duckdb.connect() as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        connection.execute(
-            """create table truth_uploads as select unnest(['wm-1', 'wm-2', 'sh-1', 'sh-2']) as device_id, 1 as seq;
-               create table accepted as from truth_uploads;
-               create table devices_in_doubt (device_id varchar);
-               create table alerts as select 'wm-1-bearing-1' as alert_id, 'wm-1' as device_id, 'bearing' as kind,
-                 'raised' as status;
-               create table expected_sessions (device_id varchar, ended_at_ms bigint, amount double, programme varchar,
-                 end_is_known boolean default true, is_coarse boolean default false)"""
-        )
-        for device_id, ended_at, amount, programme in SESSIONS:
-            connection.execute(
-                """insert into expected_sessions (device_id, ended_at_ms, amount, programme)
-                   values (?, epoch_ms(?), ?, ?)""",
-                [device_id, ended_at, amount, programme],
-            )
+    with told_truth() as connection:
         yield connection
 
 
@@ -60,14 +38,14 @@ def there(lake: Lake, records_dsn: str) -> Places:
     now = datetime.now(UTC)  # noqa: TID251
     people.add(found.ledger, KEEPER, "owner", now)
     people.add(found.ledger, APPROVER, KEEPER, now)
-    for role in ("erp_approver", "crm_approver", "service_approver"):
+    for role in ("erp_approver", "crm_approver", "service_approver", "billing_approver"):
         people.give(found.ledger, APPROVER, role, KEEPER, now)
     return found
 
 
 def carry(there: Places) -> None:
     """Plans, approves and applies every flow that is checked here, whatever its gear."""
-    for name in (SALES, CUSTOMERS, PARTS, CASES):
+    for name in (SALES, CUSTOMERS, PARTS, CASES, BILLS):
         planned = plan_flow(flows.load(name), there, "gearbox", Clock())
         assert planned.change_set_id is not None
         now = datetime.now(UTC)  # noqa: TID251

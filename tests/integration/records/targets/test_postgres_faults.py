@@ -494,7 +494,7 @@ def test_each_missing_right_is_a_sentence_and_rights_on_fields_are_enough(
         ]
         with pytest.raises(OutsideError, match="permission denied"):
             target.read(table, ("qty",))
-        with pytest.raises(RecordRefusedError, match="permission denied"):
+        with pytest.raises(OutsideError, match="permission denied"):
             target.write(batch_for(system, update("a", qty=(1, 2))))
         system.execute(
             f"GRANT SELECT, UPDATE (qty) ON {place} TO {role};"

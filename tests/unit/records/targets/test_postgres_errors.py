@@ -6,7 +6,7 @@ import psycopg
 import pytest
 from psycopg import errors
 
-from schemas.errors import OutcomeUnknownError, RecordRefusedError, UnreachableError
+from schemas.errors import OutcomeUnknownError, OutsideError, RecordRefusedError, UnreachableError
 from sinks.records.targets.postgres_errors import as_ours
 
 LATER = [
@@ -18,7 +18,7 @@ LATER = [
 NEVER = [
     errors.CheckViolation, errors.UniqueViolation, errors.NotNullViolation, errors.ForeignKeyViolation,
     errors.NumericValueOutOfRange, errors.InvalidTextRepresentation, errors.StringDataRightTruncation,
-    errors.InsufficientPrivilege, errors.UndefinedColumn, errors.RaiseException, errors.TriggeredDataChangeViolation,
+    errors.RaiseException, errors.TriggeredDataChangeViolation,
     psycopg.DataError,
 ]  # fmt: skip
 
@@ -36,6 +36,11 @@ def test_what_will_be_refused_again_is_refused(error: type[psycopg.Error]) -> No
     ours = as_ours("erp", error("some reason\nand more"))
     assert isinstance(ours, RecordRefusedError)
     assert "\n" not in str(ours)
+
+
+@pytest.mark.parametrize("error", [errors.InsufficientPrivilege, errors.UndefinedColumn, errors.InvalidSchemaName])
+def test_what_is_no_rows_fault_turns_no_row_down(error: type[psycopg.Error]) -> None:
+    assert type(as_ours("erp", error("permission denied for table x"))) is OutsideError
 
 
 @pytest.mark.parametrize("error", [errors.UniqueViolation, errors.InvalidTextRepresentation, psycopg.DataError])
