@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,16 +12,18 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from schemas.errors import UsageError
 from sinks.records.database import session
 from sinks.records.gear.flow import Flow, load, names
 from sinks.records.gear.last_write import Place
 from sinks.records.gear.model import run
 from sinks.records.gear.places import Places
 from sinks.records.gear.plan import plan
+from sinks.records.gear.planning import records_of, shaped
 from sinks.records.gear.situation import last_writes
-from sinks.records.gear.wanted import conform
 from sinks.records.targets.opening import open_target
 from sinks.records.values import json_text, key_text
+from vaxel.invoice_check import check_invoices, is_billed
 from vaxel.record_truth import ALL_ROWS, AS_OF, EXPECTED, TABLES
 
 COARSE = 0.001
@@ -45,11 +48,12 @@ class RecordCheck:
     """What was found.
 
     Attributes:
-        checked: Rows held against the truth.
-        wrong: Rows with a field that differs from it, and how.
+        checked: Rows held against the truth; of billing, months of use under a contract.
+        wrong: Rows with a field that differs from it, and how; and flows that cannot be planned.
         waiting: Fields that the gearbox would change: not applied yet, or held back (no consent, no approval, a
             window). They are not held against the truth.
-        edited: Fields that somebody else set since the gearbox wrote them, or whose row is gone; neither are they.
+        edited: Fields that somebody else set since the gearbox wrote them, or whose row is gone; neither are they,
+            but for the amounts of invoice lines.
         skipped: Why no row was held against the truth; None if they were.
     """
 
@@ -66,9 +70,12 @@ class _Standing:
 
     Attributes:
         rows: What it holds, by key.
+        records: Tables that the flow's shape needs beside them.
+        waiting: Fields that the gearbox would change, and nobody else set.
     """
 
     rows: dict[str, dict[str, Any]]
+    records: Mapping[str, pa.Table]
     waiting: set[Place]
     edited: set[Place]
 
@@ -86,15 +93,29 @@ def check_records(lake: duckdb.DuckDBPyConnection, places: Places) -> RecordChec
     wrong: list[str] = []
     for name in names():
         flow = load(name)
-        standing = _standing(flow, places)
+        try:
+            standing = _standing(flow, places)
+            more, differences = (0, []) if skipped is not None else _held_against_truth(lake, flow, standing)
+        except UsageError as error:  # a month without a price, or a lake put back to an older state
+            wrong.append(f"{name}: {error}")
+            continue
         waiting += len(standing.waiting)
         edited += len(standing.edited)
-        if skipped is None and name in EXPECTED:
-            expected = _by_key(flow, lake.sql(EXPECTED[name]).to_arrow_table())
-            coarse = COARSE if lake.sql("from expected_sessions where is_coarse").fetchone() else 0.0
-            checked += len(expected.keys() & standing.rows.keys())
-            wrong += _differences(flow, expected, standing, coarse)
+        checked += more
+        wrong += differences
     return RecordCheck(checked, wrong, waiting, edited, skipped)
+
+
+def _held_against_truth(lake: duckdb.DuckDBPyConnection, flow: Flow, standing: _Standing) -> tuple[int, list[str]]:
+    """How much of a target was held against the truth, and what of it is wrong."""
+    if flow.shape == "billing" and is_billed(standing.records):
+        found = check_invoices(lake, standing.records, standing.waiting, standing.edited)
+        return found.months, [f"{flow.name}: {difference}" for difference in found.differences]
+    if flow.name not in EXPECTED:
+        return 0, []
+    expected = _by_key(flow, lake.sql(EXPECTED[flow.name]).to_arrow_table())
+    coarse = COARSE if lake.sql("from expected_sessions where is_coarse").fetchone() else 0.0
+    return len(expected.keys() & standing.rows.keys()), _differences(flow, expected, standing, coarse)
 
 
 def why_skipped(lake: duckdb.DuckDBPyConnection) -> str | None:
@@ -113,14 +134,15 @@ def _standing(flow: Flow, places: Places) -> _Standing:
         about = {"table": flow.target, "fields": list(flow.fields), "system": flow.system}
         waiting = {(row["key"], row["field"]) for row in connection.execute(_UNSETTLED, about)}
         written = connection.execute(_WRITTEN, about).fetchall()
-        if flow.shape == "rows":
+        records = records_of(flow, target)
+        if flow.shape == "rows" or is_billed(records):
             produced, snapshot = run(flow, places.catalog, places.records)
-            wanted = conform(flow, produced)
-            planned = plan(flow, wanted, held, snapshot, lambda pairs: last_writes(connection, flow, pairs))
+            wanted, compared = shaped(flow, produced, held, records)
+            planned = plan(flow, wanted, compared, snapshot, lambda pairs: last_writes(connection, flow, pairs))
             waiting |= {(change.key, change.field) for change in planned.changes}
     rows = _by_key(flow, held)
     edited = {(row["key"], row["field"]) for row in written if not _is_ours(row, rows.get(row["key"]))}
-    return _Standing(rows, waiting - edited, edited)
+    return _Standing(rows, records, waiting - edited, edited)
 
 
 def _is_ours(written: dict[str, Any], row: dict[str, Any] | None) -> bool:

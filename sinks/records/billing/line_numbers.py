@@ -14,6 +14,7 @@ COMPONENTS: tuple[Component, ...] = ("usage", "base", "minimum")
 """What a month of use is made of; a credit stands outside."""
 
 _PERIOD = re.compile(r"/(\d{4}-\d{2})/(?:usage|base|minimum|credit/[0-9a-f]{12})$")
+_USE = re.compile(r"^(.+)/(\d{4}-\d{2})/\d{4}-\d{2}/(?:usage|base|minimum)$")
 
 
 def line_no(contract_no: str, usage_period: date, period: date, component: Component) -> str:
@@ -32,6 +33,12 @@ def period_of(number: str) -> date | None:
     """The period whose invoice a line is on; None where the number is not one of ours."""
     found = _PERIOD.search(number)
     return None if found is None else parse(found[1])
+
+
+def use_of(number: str) -> tuple[str, date] | None:
+    """Contract and month of use that a line bills; None where the number is of a credit, or not one of ours."""
+    found = _USE.search(number)
+    return None if found is None else (found[1], parse(found[2]))
 
 
 def invoice_no(contract_no: str, period: date) -> str:

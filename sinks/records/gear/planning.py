@@ -67,7 +67,7 @@ def plan_produced(flow: Flow, places: Places, who: str, clock: Clock, produce: P
             # The target is read first: a field edited while the model runs no longer holds what was planned upon.
             held = target.read(flow.table, tuple(flow.fields))
             produced, read = produce()
-            wanted, held = _rows(flow, produced, held, target)
+            wanted, held = shaped(flow, produced, held, records_of(flow, target))
             change_set = plan(flow, wanted, held, read, lambda pairs: last_writes(connection, flow, pairs))
             return keep_judged(connection, flow, places, change_set, who, clock)
     finally:
@@ -103,11 +103,16 @@ def keep_judged(
     return Planned(number, change_set, judged.refused_because, kept is not None and kept.is_new)
 
 
-def _rows(flow: Flow, produced: pa.Table, held: pa.Table, target: Target) -> tuple[pa.Table, pa.Table]:
+def records_of(flow: Flow, target: Target) -> Mapping[str, pa.Table]:
+    """Tables of the record system, by name, that the flow's shape needs beside the target's rows."""
+    names = billing.RECORDS if flow.shape == "billing" else ()
+    return {name: target.read(BY_NAME[name], BY_NAME[name].column_names) for name in names}
+
+
+def shaped(
+    flow: Flow, produced: pa.Table, held: pa.Table, records: Mapping[str, pa.Table]
+) -> tuple[pa.Table, pa.Table]:
     """What is wanted, in the target's types, and which of the held rows it is compared with."""
     if flow.shape == "rows":
         return conform(flow, produced), held
-    records: Mapping[str, pa.Table] = {
-        name: target.read(BY_NAME[name], BY_NAME[name].column_names) for name in billing.RECORDS
-    }
     return conform(flow, billing.shape(flow, produced, records)), billing.held_filter(held, records)
