@@ -86,10 +86,12 @@ def show_gearbox(dsn: str, home: Path, run: Run, say: Callable[[str], None]) -> 
 
 def _people(expect: Callable[..., None]) -> None:
     keeper = f"--by {shlex.quote(KEEPER)}"
-    expect("people: the first keeps the others", f"gearbox people add {shlex.quote(KEEPER)}")
-    expect("one who approves", f"gearbox people add {shlex.quote(APPROVER)} {keeper}")
+    expect("people: the first one keeps the others", f"gearbox people add {shlex.quote(KEEPER)}")
+    for name in (PLANNER, APPROVER):
+        expect(f"{name} is known, too", f"gearbox people add {shlex.quote(name)} {keeper}")
+    expect(f"{PLANNER} may approve for ERP", f"gearbox people give {shlex.quote(PLANNER)} erp_approver {keeper}")
     for role in ROLES:
-        expect(f"as {role}", f"gearbox people give {shlex.quote(APPROVER)} {role} {keeper}")
+        expect(f"{APPROVER} is {role}", f"gearbox people give {shlex.quote(APPROVER)} {role} {keeper}")
 
 
 def _there_and_back(

@@ -50,7 +50,8 @@ def plan(
     if flow is not None and everything:
         raise UsageError(f"Cannot tell what to plan: give either the flow {flow!r} or --all.")
     chosen = [flow] if flow is not None else flows.names()
-    known, who = known_places(data_dir), user(by)
+    known = known_places(data_dir)
+    who = author(known, by)
 
     def one(name: str) -> tuple[Any, int]:
         planned = plan_flow(flows.load(name), known, who, Clock(), snapshot)
@@ -81,7 +82,8 @@ def apply(
 
     if (what is None) != everything:
         raise UsageError("Cannot tell what to apply: give either the number of a change set, or a flow, or --all.")
-    known, who = known_places(data_dir), user(by)
+    known = known_places(data_dir)
+    who = author(known, by)
     with session(known.ledger) as connection:
         if what is not None and what.isdecimal():
             numbers = [int(what)]
@@ -189,7 +191,7 @@ def undo(
         change_set_id,
         flow,
         known,
-        user(by),
+        author(known, by),
         Clock(),
         reason,
         key={name: value for name, _, value in parts},
@@ -233,6 +235,15 @@ def known_places(data_dir: Any) -> Places:
 
     found = addresses(os.environ, data_dir)
     return places(os.environ, found.catalog, found.records)
+
+
+def author(known: Places, by: str | None) -> str:
+    """Who asks for it: the name under which they are known, if they are; it is what an approver is compared with."""
+    from sinks.records.database import session  # noqa: PLC0415
+    from sinks.records.gear import people  # noqa: PLC0415
+
+    with session(known.ledger) as connection:
+        return people.author(connection, user(by))
 
 
 def applied_set(number: int, flow: Flow, known: Places, who: str, data_dir: Any, *, is_silent: bool) -> Applied:

@@ -130,6 +130,13 @@ def caller(connection: Connection, who: str) -> str:
     return str(row["name"])
 
 
+def author(connection: Connection, who: str) -> str:
+    """The name under which somebody is known who asks for something that needs no role; else the name as given."""
+    name = person_name(who)
+    row = connection.execute("SELECT name FROM gearbox.person WHERE folded = %s", [folded(name)]).fetchone()
+    return name if row is None else str(row["name"])
+
+
 def holder(connection: Connection, who: str, role: str, what: str) -> str:
     """The name under which somebody is known who holds a role; `what` they want to do, for the message.
 

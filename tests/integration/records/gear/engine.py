@@ -134,8 +134,12 @@ class Engine:
             return cursor.fetchall() if cursor.description else []
 
     def fill(self, materials: Collection[str] = MATERIALS) -> None:
-        for material in materials:
-            self.erp("INSERT INTO erp.monthly_sales (material, month, sold_qty) VALUES (%s, %s, 100)", material, MONTH)
+        self.erp(
+            "INSERT INTO erp.monthly_sales (material, month, sold_qty) "
+            "SELECT material, %s, 100 FROM unnest(%s::text[]) AS material",
+            MONTH,
+            list(materials),
+        )
 
     def held(self) -> dict[tuple[str, str], int | None]:
         rows = self.erp("SELECT material, activated_qty, in_use_qty FROM erp.monthly_sales")
