@@ -16,6 +16,8 @@ from sinks.records.gear.last_write import LastWrite, Place
 from sinks.records.gear.systems import System
 
 NULL = "null"
+ADDED_VERSION = 1
+"""Of a row that nobody has changed since it was added: a person may keep something of their own in any other."""
 
 
 @dataclass(frozen=True)
@@ -147,6 +149,8 @@ class FieldRules:
             return f"change set {last.change_set_id} wrote it since"
         if not last.left(change.before):
             return f"a person set it since change set {undone} wrote it"
+        if change.op == "delete" and change.row_version != ADDED_VERSION:
+            return f"a person has changed the row since change set {undone} added it"
         return None
 
     def _is_agreed(self, change: Change) -> bool:
