@@ -163,6 +163,10 @@ class Flow(_Declared):
                 raise ValueError(f"money_field {self.money_field!r} is not one of the fields")
             if self.limits.max_money is None or self.limits.max_money_per_day is None:
                 raise ValueError("limits have no max_money or max_money_per_day, and the flow moves money")
+        if self.removes_rows:
+            others = [name for name in self.table.column_names if name not in (*self.key, *self.fields)]
+            if others:  # with the row, what people have set in them would be gone
+                raise ValueError(f"it removes rows and does not feed {', '.join(others)}, which may be people's")
         if self.adds_rows:
             needed = [
                 column.name

@@ -102,6 +102,7 @@ def test_an_unknown_flow_is_told_together_with_the_known_ones() -> None:
         ("version = 3", 'money_field = "products_in_use"\nversion = 3', "is not one of the fields"),
         ("version = 3", 'money_field = "engagement"\nversion = 3', "have no max_money"),
         ("version = 3", "adds_rows = true\nversion = 3", "does not feed name, email"),
+        ("version = 3", "removes_rows = true\nversion = 3", "it removes rows and does not feed name, email"),
         ("version = 3", 'approval = { role = "CRM" }\nversion = 3', "approval.role"),
         ("version = 3", "completeness = { min_share = 0 }\nversion = 3", "completeness.min_share"),
     ],
