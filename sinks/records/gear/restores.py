@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from schemas.errors import UsageError
 from sinks.records.database import session
-from sinks.records.gear.audit import append
+from sinks.records.gear.audit import append, head, lock
 from sinks.records.gear.chain import AuditRow
 from sinks.records.gear.people import caller
 from sinks.records.gear.places import Places
+
+_TICK = timedelta(microseconds=1)
 
 
 def declare(places: Places, system: str, reason: str, who: str, now: datetime) -> int:
@@ -20,16 +22,15 @@ def declare(places: Places, system: str, reason: str, who: str, now: datetime) -
         The number of sets that were ended.
 
     Raises:
-        UsageError: There is no such system, or nobody is known by that name.
+        UsageError: There is no such system, nobody is known by that name, or no reason is given.
     """
+    reason = " ".join(reason.split())
+    if not reason:
+        raise UsageError("Say why: that a record system was put back needs a reason.")
     if system not in places.systems:
         raise UsageError(f"There is no record system {system!r}; systems are {', '.join(places.systems)}.")
     with session(places.ledger) as connection, connection.transaction():
         who = caller(connection, who)
-        connection.execute(
-            "INSERT INTO gearbox.restore (system, declared_by, declared_at, reason) VALUES (%s, %s, %s, %s)",
-            [system, who, now, reason],
-        )
         ended = connection.execute(
             """UPDATE gearbox.change_set SET status = 'superseded', closed_at = %s,
                  reason = 'its record system was put back to an older state'
@@ -37,5 +38,12 @@ def declare(places: Places, system: str, reason: str, who: str, now: datetime) -
             [now, system],
         ).rowcount
         detail = json.dumps({"system": system, "reason": reason, "ended_sets": ended}, ensure_ascii=False)
-        append(connection, [AuditRow("restored", who, detail=detail)], now)
+        # Whatever other clocks say: all that was written lies before it, all that will be lies behind it.
+        lock(connection)
+        at = max(now, head(connection).at + _TICK)
+        connection.execute(
+            "INSERT INTO gearbox.restore (system, declared_by, declared_at, reason) VALUES (%s, %s, %s, %s)",
+            [system, who, at - _TICK, reason],
+        )
+        append(connection, [AuditRow("restored", who, detail=detail)], at)
     return ended
