@@ -50,8 +50,11 @@ def plan_undo(
         fields: Only these fields; none: all.
 
     Raises:
-        UsageError: Nothing was written of it, or nothing that was asked for.
+        UsageError: Nothing was written of it, or nothing that was asked for; or no reason is given.
     """
+    reason = " ".join(reason.split())
+    if not reason:
+        raise UsageError("Say why: taking a change set back needs a reason.")
     target = open_target(places.systems[flow.system], places.addresses[flow.system])
     try:
         with session(places.ledger) as connection:
