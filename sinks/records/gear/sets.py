@@ -63,6 +63,9 @@ def keep(
         connection.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [_FLOW_LOCK, change_set.flow])
         content_hash = change_set.content_hash()
         for row in _open(connection, change_set):
+            if row["expires_at"] <= now:  # nobody can approve or apply it any more
+                close(connection, row["change_set_id"], "expired", "nobody applied it in time", who, now)
+                continue
             if change_set.changes and row["content_hash"] == content_hash and refused_because is None:
                 return Kept(row["change_set_id"], is_new=False)
             if change_set.kind == "plan":
@@ -148,7 +151,7 @@ def open_ids(connection: Connection, system: str) -> list[int]:
 
 def _open(connection: Connection, change_set: ChangeSet) -> list[dict[str, Any]]:
     return connection.execute(
-        """SELECT change_set_id, content_hash FROM gearbox.change_set
+        """SELECT change_set_id, content_hash, expires_at FROM gearbox.change_set
            WHERE flow = %s AND kind = %s AND status = 'open' ORDER BY change_set_id FOR UPDATE""",
         [change_set.flow, change_set.kind],
     ).fetchall()
