@@ -186,14 +186,21 @@ def _chunks(link: Link, flow: Flow, going: Sequence[Numbered], *, is_patient: bo
     system = link.places.systems[flow.system]
     rows = batches.rows_of(going)
     first = 0
+    gone: set[datetime] = set()
     while first < len(rows):
-        sent = chunks.recently_sent(link.connection, flow.system, link.clock.now())
+        now = link.clock.now()
+        recently = chunks.recently_sent(link.connection, flow.system, now)
+        sent = [(at, count) for at, count in recently if at not in gone]
         wanted = min(system.chunk_rows, len(rows) - first)
-        allowed = limiter.allowance(system.rows_per_s, sent, link.clock.now())
+        allowed = limiter.allowance(system.rows_per_s, sent, now)
         if allowed < 1:
-            if not is_patient:
+            wait_s = limiter.wait_s(system.rows_per_s, sent, now)
+            is_put_back = wait_s > 1  # the clock, since something was sent: that may be a second ago, and no less
+            if not is_patient and not is_put_back:
                 return
-            link.clock.sleep(max(limiter.wait_s(system.rows_per_s, sent, link.clock.now()), 0.001))
+            link.clock.sleep(min(max(wait_s, 0.001), 1.0))
+            if is_put_back:  # nobody else sends meanwhile
+                gone.update(at for at, _ in sent if at > now)
             continue
         size = min(wanted, allowed)
         yield rows[first : first + size]
