@@ -86,7 +86,7 @@ def test_a_wash_that_a_rule_waives_costs_nothing_by_the_truth_either(
     house.shift()
     assert _found(truth, house).wrong == [
         f"billing.usage_line: contract {WASHES}, minimum of 2026-05: 66.00 is billed, 0 is owed",
-        f"billing.usage_line: contract {WASHES}, usage of 2026-05: 0.00 is billed, 92.40 is owed",
+        f"billing.usage_line: contract {WASHES}, usage of 2026-05: 0 is billed, 92.40 is owed",
     ]
     truth.execute(
         """insert into wash_cycles select device_id, make_timestamp_ms(started_at_ms), make_timestamp_ms(ended_at_ms),
@@ -106,6 +106,19 @@ def test_an_amount_that_is_not_what_the_truth_gives_is_named_whoever_set_it(
     truth.execute("delete from expected_sessions where programme = 'cotton'")
     told = f"billing.usage_line: contract {WASHES}, usage of 2026-05: 92.40 is billed, 79.20 is owed"
     assert _found(truth, house) == RecordCheck(checked=2, wrong=[told], waiting=0, edited=1)
+
+
+def test_a_forged_line_of_a_closed_period_is_named_though_its_correction_waits(
+    truth: duckdb.DuckDBPyConnection, house: House
+) -> None:
+    house.shift()
+    house.close()
+    house.billing("ALTER TABLE billing.invoice_line DISABLE TRIGGER USER")
+    house.billing("UPDATE billing.invoice_line SET amount = 92.41 WHERE amount = 92.40")
+    found = _found(truth, house)
+    told = f"billing.usage_line: contract {WASHES}, usage of 2026-05: 92.41 is billed, 92.40 is owed"
+    assert (found.checked, found.wrong, found.edited) == (2, [told], 1)
+    assert found.waiting == len(house.flow.fields)
 
 
 def test_a_month_without_a_price_is_told_and_nothing_before_the_first_period(
