@@ -176,6 +176,8 @@ def _of_columns(flow: Flow, produced: pa.Schema) -> list[str]:
     found = [
         f"model.sql: gives {name} twice; once is accepted" for name in sorted({n for n in names if names.count(n) > 1})
     ]
+    if flow.shape != "rows":  # what rows, evidence and gates are is the shape's to say
+        return found
     evidence = [name for name in names if name.startswith(WHY)]
     if not evidence:
         found.append("model.sql: gives no evidence, so nothing could be explained; accepted is any column why_*")
@@ -187,8 +189,6 @@ def _of_columns(flow: Flow, produced: pa.Schema) -> list[str]:
         found.append(
             f"consent_subject: {flow.consent_subject} is no column; accepted are {', '.join((*flow.key, *evidence))}"
         )
-    if flow.shape != "rows":  # what the rows are is not the model's to say
-        return found
     needed = (*flow.key, *flow.fields)
     missing = [name for name in needed if name not in names]
     surplus = [name for name in names if name not in needed and name not in evidence and name != COMPLETE_SHARE]

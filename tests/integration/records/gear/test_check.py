@@ -82,10 +82,8 @@ def test_a_good_flow_has_no_fault(check: Check) -> None:
     assert check() == []
 
 
-@pytest.mark.parametrize("name", ["crm.customer_usage", "erp.sales_usage", "erp.spare_parts_demand", "service.case"])
+@pytest.mark.parametrize("name", flows.names())
 def test_the_flows_that_are_shipped_have_no_fault(name: str, there: Places) -> None:
-    if there.systems[flows.load(name).system].kind != "postgres":
-        pytest.skip("it is reached over HTTP")
     assert faults_of(flows.load(name), there, there.systems) == []
 
 
