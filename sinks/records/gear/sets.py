@@ -57,7 +57,8 @@ def keep(
     """Keeps a judged change set; None when it holds no change.
 
     Older open plans of the same flow are superseded, for their facts are older, unless the content is the same: then
-    the older one stays, with its approvals. Sets of kind undo and compensate supersede none.
+    the older one stays, with its approvals. Sets of kind undo and compensate supersede none but one of the same content
+    that met other versions of its rows.
     """
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [_FLOW_LOCK, change_set.flow])
@@ -66,10 +67,16 @@ def keep(
             if row["expires_at"] <= now:  # nobody can approve or apply it any more
                 close(connection, row["change_set_id"], "expired", "nobody applied it in time", who, now)
                 continue
-            if change_set.changes and row["content_hash"] == content_hash and refused_because is None:
-                return Kept(row["change_set_id"], is_new=False)
-            if change_set.kind == "plan":
-                close(connection, row["change_set_id"], "superseded", "a newer plan of the flow", who, now)
+            number, is_plan = int(row["change_set_id"]), change_set.kind == "plan"
+            is_same = bool(change_set.changes) and row["content_hash"] == content_hash and refused_because is None
+            if is_same and (is_plan or _versions(connection, number) == [c.row_version for c in change_set.changes]):
+                return Kept(number, is_new=False)
+            if is_plan:
+                close(connection, number, "superseded", "a newer plan of the flow", who, now)
+            elif is_same:  # it could not be applied any more
+                close(
+                    connection, number, "superseded", "its rows were changed since, and it was asked for anew", who, now
+                )
         if not change_set.changes:
             return None
         known = _told_already(connection, change_set, content_hash)
@@ -155,6 +162,14 @@ def _open(connection: Connection, change_set: ChangeSet) -> list[dict[str, Any]]
            WHERE flow = %s AND kind = %s AND status = 'open' ORDER BY change_set_id FOR UPDATE""",
         [change_set.flow, change_set.kind],
     ).fetchall()
+
+
+def _versions(connection: Connection, change_set_id: int) -> list[int | None]:
+    """Of each change of a set, the version of its row when it was planned."""
+    rows = connection.execute(
+        "SELECT row_version FROM gearbox.change WHERE change_set_id = %s ORDER BY change_no", [change_set_id]
+    )
+    return [row["row_version"] for row in rows]
 
 
 def _told_already(connection: Connection, change_set: ChangeSet, content_hash: str) -> int | None:

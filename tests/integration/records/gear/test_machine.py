@@ -170,6 +170,9 @@ class Gearbox(RuleBasedStateMachine):
         assert planned.change_set_id is not None
         if not planned.is_new:
             return multiple()
+        for other in self.all:  # one of the same content that met other versions is superseded
+            if other.undoes == own.number and {place_of(change) for change in other.changes} == set(left):
+                other.is_open = False
         return self.keep(planned.change_set_id, planned.change_set.changes, own.number)
 
     @rule(target=backups)
