@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from sinks.records.gear.places import Places
 
 FOUND_SOMETHING = 1
+LONGEST_NUMBER = 100
+"""Of digits; Python reads no number of thousands of them."""
 
 SetId = Annotated[int, typer.Argument(metavar="ID", help="Number of the change set.")]
 Reason = Annotated[str, typer.Option(help="Why; goes into the audit.")]
@@ -85,7 +87,7 @@ def apply(
     known = known_places(data_dir)
     who = author(known, by)
     with session(known.ledger) as connection:
-        if what is not None and what.isdecimal():
+        if what is not None and what.isdecimal() and len(what) < LONGEST_NUMBER:
             numbers = [int(what)]
         else:
             names = flows.names() if what is None else [flows.load(what).name]
