@@ -163,6 +163,7 @@ def _connect(kafka: str, folder: Path, say: Callable[[str], None]) -> Iterator[t
         "listeners": api,
         "key.converter": CONVERTER,
         "value.converter": CONVERTER,
+        "plugin.discovery": "service_load",  # it starts sooner
         "offset.storage.file.filename": str(folder / "offsets"),
     }
     worker.write_text(java_properties(settings), encoding="ascii")
