@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.integration.pipeline.carrying import carry
 from tests.integration.pipeline.terminal import Terminal, running_stack
 
 FLEET = ("--seed", "31", "--washers", "8", "--shoes", "8", "--days", "4")
@@ -17,7 +18,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terminal]:
     """A few days of a fleet in lake and record systems. Tests may add to it, what they spoil they undo."""
     with running_stack(tmp_path_factory.mktemp("sound")) as terminal:
         facts_of_days(terminal)
-        terminal.does("gearbox", "apply", "--all")
+        assert carry(terminal), "there is something to carry"
         yield terminal
 
 
