@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import groupby
 
-from schemas.records import RecordTable
+from schemas.records import Kind, RecordTable
 from sinks.records.gear.chain import AuditRow
 from sinks.records.gear.changes import Change, ChangeSet
 from sinks.records.targets.target import TURNED_DOWN, RowWrite, Written
@@ -40,21 +41,26 @@ def writes(table: RecordTable, rows: Sequence[Row], *, is_strict: bool) -> list[
         is_strict: The row's version must be the one that was planned upon: of a way back, where an equal value alone
             does not tell that nobody has touched it.
     """
-    return [_write(table, row, is_strict=is_strict) for row in rows]
+    kinds = {column.name: column.kind for column in table.columns}
+    # Of 100,000 changes many hold the same value: each text is read once.
+    read = cache(from_text)
+    return [_write(table.key, kinds, read, row, is_strict=is_strict) for row in rows]
 
 
-def _write(table: RecordTable, row: Row, *, is_strict: bool) -> RowWrite:
+def _write(
+    names: Sequence[str], kinds: Mapping[str, Kind], read: Callable[[Kind, str], Value], row: Row, *, is_strict: bool
+) -> RowWrite:
     first = row.changes[0][1]
     parts = json.loads(first.key)
-    key: Key = tuple(from_json(table.column(name).kind, parts[name]) for name in table.key)
+    key: Key = tuple(from_json(kinds[name], parts[name]) for name in names)
     before: dict[str, Value] = {}
     after: dict[str, Value] = {}
     for _, change in row.changes:
-        kind = table.column(change.field).kind
+        kind = kinds[change.field]
         if change.op != "insert":
-            before[change.field] = from_text(kind, change.before)
+            before[change.field] = read(kind, change.before)
         if change.op != "delete":
-            after[change.field] = from_text(kind, change.after)
+            after[change.field] = read(kind, change.after)
     version = first.row_version if is_strict or first.op == "delete" else None
     return RowWrite(first.op, key, version, before, after)
 
