@@ -19,7 +19,7 @@ never will. Killed after 3, nothing is left to do.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import uuid4
 
@@ -29,7 +29,7 @@ from sinks.records.crash import crash_point
 from sinks.records.database import session
 from sinks.records.gear import batches, chunks, limiter, sets
 from sinks.records.gear.batches import Numbered, Row
-from sinks.records.gear.calendar import next_freeze
+from sinks.records.gear.calendar import frozen_until, next_freeze
 from sinks.records.gear.changes import Verdict
 from sinks.records.gear.flow import Flow
 from sinks.records.gear.freezes import in_force
@@ -74,9 +74,12 @@ class Applied:
 
 @dataclass
 class _Count:
+    """What one call has done; `sent`: numbers of the changes that are settled by it."""
+
     rows: int = 0
     changes: int = 0
     left_out: int = 0
+    sent: set[int] = field(default_factory=set)
 
 
 def apply_set(
@@ -133,15 +136,12 @@ def _apply(link: Link, flow: Flow, stored: Stored, *, is_patient: bool, tell: Ca
         judged = _judged(link, flow, stored, pending)
         going = [numbered for numbered in judged if numbered[1].verdict.decision == "go"]
         sent: set[int] = set()
+        count.sent = sent
         has_changed = False
         for rows in _chunks(link, flow, going, is_patient=is_patient):
-            changes = [numbered for row in rows for numbered in row.changes]
-            fresh = _still_going(link, flow, stored, changes)
-            if fresh and sets.status_of(link.connection, stored.change_set_id) == "open":
-                _carry(link, flow, stored, batches.rows_of(fresh), count)
-                sent.update(number for number, _ in fresh)
-                tell(len(done) + len(sent), len(stored.numbers))
-            if len(fresh) < len(changes):
+            _carry_what_may(link, flow, stored, rows, count)
+            tell(len(done) + len(sent), len(stored.numbers))
+            if not sent.issuperset(number for row in rows for number in row.numbers):
                 has_changed = True  # everything is judged anew
                 break
         done |= sent
@@ -207,9 +207,20 @@ def _chunks(link: Link, flow: Flow, going: Sequence[Numbered], *, is_patient: bo
         first += size
 
 
+def _carry_what_may(link: Link, flow: Flow, stored: Stored, rows: Sequence[Row], count: _Count) -> None:
+    """Carries what may still go of the rows of a chunk, the set being open still."""
+    fresh = _still_going(link, flow, stored, [numbered for row in rows for numbered in row.changes])
+    if fresh and sets.status_of(link.connection, stored.change_set_id) == "open":
+        _carry(link, flow, stored, batches.rows_of(fresh), count)
+
+
 def _carry(link: Link, flow: Flow, stored: Stored, rows: Sequence[Row], count: _Count) -> None:
     """Carries the rows of a chunk; where the record system refuses some, the others are carried without them."""
-    now, system, freeze_at = link.clock.now(), link.places.systems[flow.system], _next_freeze(link, flow)
+    now, system = link.clock.now(), link.places.systems[flow.system]
+    freezes = in_force(link.connection, flow.system, now)
+    if frozen_until(freezes, flow.system, flow.name, now) is not None:
+        return  # it was declared, or has begun, since they were judged
+    freeze_at = next_freeze(freezes, flow.system, flow.name, now)
     deadline_at = now + timedelta(seconds=system.chunk_s)
     if freeze_at is not None:
         deadline_at = min(deadline_at, freeze_at)
@@ -239,6 +250,7 @@ def _carry(link: Link, flow: Flow, stored: Stored, rows: Sequence[Row], count: _
     count.rows += len(rows)
     count.changes += len(numbers) - left_out
     count.left_out += left_out
+    count.sent.update(numbers)
 
 
 def _without_the_refused(
@@ -247,7 +259,7 @@ def _without_the_refused(
     if len(rows) > 1:  # which of them it is, halving finds
         middle = len(rows) // 2
         for half in (rows[:middle], rows[middle:]):
-            _carry(link, flow, stored, half, count)
+            _carry_what_may(link, flow, stored, half, count)
         return
     told, left_out = batches.turned_down(stored.change_set_id, stored.change_set, rows[0], str(error), link.who)
     token, now = str(uuid4()), link.clock.now()
@@ -255,6 +267,7 @@ def _without_the_refused(
         chunks.send(link.connection, token, stored.change_set_id, flow.system, left_out, 0, link.who, now)
         chunks.settle(link.connection, token, left_out, told, now)
     count.left_out += len(left_out)
+    count.sent.update(left_out)
 
 
 def _end(link: Link, stored: Stored, pending: Sequence[Numbered], count: _Count) -> Applied:
