@@ -185,10 +185,11 @@ def copy(sound: Terminal, truth: Path) -> Iterator[tuple[Terminal, Addresses]]:
 def carry(terminal: Terminal) -> None:
     """What the lake tells goes into the record systems, whatever the gear: planned, approved by somebody, applied."""
     keeper, approver = "Karin Keeper", "Bea Berg"
-    terminal.does("gearbox", "people", "add", keeper)
-    terminal.does("gearbox", "people", "add", approver, "--by", keeper)
-    for role in ("erp_approver", "crm_approver", "service_approver", "billing_approver"):
-        terminal.does("gearbox", "people", "give", approver, role, "--by", keeper)
+    if not terminal.reports("gearbox", "people", "list")["people"]:
+        terminal.does("gearbox", "people", "add", keeper)
+        terminal.does("gearbox", "people", "add", approver, "--by", keeper)
+        for role in ("erp_approver", "crm_approver", "service_approver", "billing_approver"):
+            terminal.does("gearbox", "people", "give", approver, role, "--by", keeper)
     terminal.types("gearbox", "plan", "--all")
     for planned in terminal.reports("gearbox", "list", "--open"):
         terminal.does("gearbox", "approve", str(planned["change_set_id"]), "--now", "--by", approver)
@@ -208,14 +209,19 @@ def test_verify_tells_what_is_wrong_and_ends_with_1(copy: tuple[Terminal, Addres
             """update erp.monthly_sales set activated_qty = activated_qty + 1 where (material, month) =
                (select material, month from erp.monthly_sales where activated_qty > 0 order by 1, 2 limit 1)"""
         )
+        connection.execute(
+            """update billing.invoice_line set amount = amount + 1
+               where line_no = (select min(line_no) from billing.invoice_line where component = 'usage')"""
+        )
     verdict = terminal.verifies()
     wrong = faults(verdict)
     assert wrong.keys() == {"lost", "sessions_wrong", "sums_wrong", "record_rows_wrong", "usage_wrong"}
     assert wrong["lost"] == 1
     assert wrong["sessions_wrong"] > 5
     assert any("usage_per_session is " in case for case in verdict["examples"]["record_rows_wrong"])
-    # What a person set is told, and is not wrong.
-    assert verdict["record_fields_edited"] == edited_before + 1
+    # What a person set is told, and is not wrong; but an invoice comes to what its use costs.
+    assert verdict["record_fields_edited"] == edited_before + 2
+    assert sum("is billed" in case for case in verdict["examples"]["record_rows_wrong"]) == 1
     said = terminal.types("verify")
     assert said.code == 1
     assert "readings missing: " in said.out
