@@ -47,6 +47,8 @@ def session(dsn: str) -> Iterator[Connection]:
         raise OutsideError(f"The record systems at {where(dsn)} refuse a value: {type(error).__name__}") from error
     except psycopg.Error as error:
         raise OutsideError(f"The record systems at {where(dsn)} refuse: {first_line(error)}") from error
+    except UnicodeEncodeError as error:  # half of a character, of a terminal that writes no UTF-8
+        raise UsageError(f"A text holds U+{ord(error.object[error.start]):04X}, which is no character.") from error
 
 
 def where(dsn: str) -> str:

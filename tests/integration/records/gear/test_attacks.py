@@ -187,3 +187,9 @@ def test_a_freeze_that_begins_between_the_last_look_and_the_sending_is_kept(
     monkeypatch.setattr(sets, "status_of", status_of)
     applied = engine.shift({"WM-1": (1, 1)})
     assert (applied.changes, applied.waiting, applied.status) == (0, 2, "open")
+
+
+def test_half_a_character_in_a_reason_is_told_in_a_line(engine: Engine) -> None:
+    now = engine.clock.now()
+    with pytest.raises(UsageError, match=r"U\+DCFF, which is no character"):
+        freezes.declare(engine.places.ledger, "erp", now, now + timedelta(hours=1), "stock \udcff", APPROVER, now)
