@@ -51,7 +51,7 @@ def plan(
 
     if flow is not None and everything:
         raise UsageError(f"Cannot tell what to plan: give either the flow {flow!r} or --all.")
-    chosen = [flow] if flow is not None else flows.names()
+    chosen = [flows.load(flow).name] if flow is not None else flows.names()
     known = known_places(data_dir)
     who = author(known, by)
 
@@ -84,17 +84,18 @@ def apply(
 
     if (what is None) != everything:
         raise UsageError("Cannot tell what to apply: give either the number of a change set, or a flow, or --all.")
+    number = int(what) if what is not None and what.isdecimal() and len(what) < LONGEST_NUMBER else None
+    names = flows.names() if what is None or number is not None else [flows.load(what).name]
     known = known_places(data_dir)
     who = author(known, by)
     with session(known.ledger) as connection:
-        if what is not None and what.isdecimal() and len(what) < LONGEST_NUMBER:
-            numbers = [int(what)]
+        if number is not None:
+            numbers = [number]
         else:
-            names = flows.names() if what is None else [flows.load(what).name]
             systems = sorted({name.partition(".")[0] for name in names})
-            numbers = [number for system in systems for number in sets.open_ids(connection, system)]
-        flow_of = {number: sets.load(connection, number, []).change_set.flow for number in numbers}
-    wanted = {number: name for number, name in flow_of.items() if what is None or what in (str(number), name)}
+            numbers = [own for system in systems for own in sets.open_ids(connection, system)]
+        flow_of = {own: sets.load(connection, own, []).change_set.flow for own in numbers}
+    wanted = {own: name for own, name in flow_of.items() if what is None or own == number or name == what}
     if not wanted and not as_json:
         typer.echo("nothing to apply: no change set is open")
 

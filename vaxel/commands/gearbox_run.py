@@ -44,8 +44,8 @@ def run(
     from vaxel.gearbox_checkpoints import checkpointing  # noqa: PLC0415
     from vaxel.gearbox_metrics import serving  # noqa: PLC0415
 
-    known = known_places(data_dir)
     chosen = [flows.load(name) for name in (flow or flows.names())]
+    known = known_places(data_dir)
     worst = 0
 
     def tell(happened: Happened) -> None:
