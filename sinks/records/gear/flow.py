@@ -61,7 +61,7 @@ class Approval(_Declared):
     Attributes:
         role: Who may approve; not the author.
         free_rows: A set that changes no more rows passes by rule,
-        free_share: if they are no more than this share of the target's rows,
+        free_share: if those of them that are there already are no more than this share of the target's rows,
         free_money: and it moves no more money.
     """
 

@@ -48,26 +48,33 @@ class Situation:
 
 @dataclass(frozen=True)
 class Size:
-    """How much a set changes: what limits and free sizes are held against, whatever part of it is left."""
+    """How much a set changes: what limits and free sizes are held against, whatever part of it is left.
+
+    Attributes:
+        held_rows: Those of the rows that are there already: shares are of them, since what is added is no share of what
+            there is, and a month's first lines would be more than all before.
+    """
 
     rows: int
+    held_rows: int
     target_rows: int
     money: Decimal
 
     @classmethod
     def of(cls, change_set: ChangeSet) -> Self:
         money = Decimal(0) if change_set.money is None else change_set.money
-        return cls(change_set.changed_rows, change_set.target_rows, money)
+        held = {change.key for change in change_set.changes if change.op != "insert"}
+        return cls(change_set.changed_rows, len(held), change_set.target_rows, money)
 
 
 def over_a_limit(flow: Flow, size: Size) -> str | None:
-    """Why a set is refused as a whole: a limit of its flow. Rows added to an empty target have no share of it."""
+    """Why a set is refused as a whole: a limit of its flow."""
     limits = flow.limits
     if size.rows > limits.max_rows:
         return f"{size.rows} rows would change, the flow's limit is {limits.max_rows}"
-    if size.target_rows and size.rows / size.target_rows > limits.max_share_of_rows:
+    if size.target_rows and size.held_rows / size.target_rows > limits.max_share_of_rows:
         return (
-            f"{size.rows} of {size.target_rows} rows ({size.rows / size.target_rows:.1%}) would change, "
+            f"{size.held_rows} of {size.target_rows} rows ({size.held_rows / size.target_rows:.1%}) would change, "
             f"the flow's limit is {limits.max_share_of_rows:.1%}"
         )
     if limits.max_money is not None and size.money > limits.max_money:
@@ -82,10 +89,11 @@ def over_the_free_size(flow: Flow, size: Size) -> str | None:
         return None
     if size.rows > free.free_rows:
         return f"{size.rows} rows would change, more than {free.free_rows} need an approval of role {free.role}"
-    share = size.rows / size.target_rows if size.target_rows else 1.0  # of an empty table, everything would be new
+    share = size.held_rows / size.target_rows if size.target_rows else 1.0  # of an empty table, everything is new
     if share > free.free_share:
+        shown = size.held_rows if size.target_rows else size.rows
         return (
-            f"{size.rows} of {size.target_rows} rows ({share:.1%}) would change, "
+            f"{shown} of {size.target_rows} rows ({share:.1%}) would change, "
             f"more than {free.free_share:.1%} need an approval of role {free.role}"
         )
     if size.money > free.free_money:

@@ -76,7 +76,7 @@ def test_nothing_to_change_is_nothing_to_judge() -> None:
             a_set(*rows(3), target_rows=5),
             "3 of 5 rows (60.0%) would change, the flow's limit is 50.0%",
         ),
-        ({"max_share_of_rows": 0.5}, a_set(*rows(3, op="insert"), target_rows=5), "3 of 5 rows (60.0%) would change, "),
+        ({"max_rows": 3}, a_set(*rows(4, op="insert"), target_rows=5), "4 rows would change, the flow's limit is 3"),
         ({"max_money": Decimal(9)}, a_set(change(), money=Decimal("9.01")), "9.01 of money would move, the flow's lim"),
     ],
 )
@@ -95,9 +95,10 @@ def test_a_set_over_a_limit_is_refused_as_a_whole_with_what_was_found(
         ({"max_rows": 3}, a_set(*rows(3), change("M-00000", field="sold_qty"))),
         ({"max_share_of_rows": 0.5}, a_set(*rows(3), target_rows=6)),
         ({"max_share_of_rows": 0.5}, a_set(*rows(3, op="insert"), target_rows=0)),
+        ({"max_share_of_rows": 0.5}, a_set(*rows(3, op="insert"), target_rows=2)),
         ({"max_money": Decimal(9)}, a_set(change(), money=Decimal(9))),
     ],
-    ids=["rows", "share", "rows added to an empty table", "money"],
+    ids=["rows", "share", "rows added to an empty table", "more rows added than there are", "money"],
 )
 def test_a_set_at_its_limit_goes(limits: dict[str, Any], change_set: ChangeSet) -> None:
     assert verdict(sales(limits=limits), change_set)[0] == "go"
