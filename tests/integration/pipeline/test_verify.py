@@ -18,6 +18,7 @@ import pytest
 
 from schemas.truth import RECORDS_FILE, SESSIONS_FILE, TRUTH_FOLDER, UPLOADS_FILE
 from sinks.lake.connection import open_writer
+from tests.integration.pipeline.carrying import carry
 from tests.integration.pipeline.terminal import Terminal, faults
 from vaxel.opening import opener
 from vaxel.sent import Sent, sent_places
@@ -180,20 +181,6 @@ def copy(sound: Terminal, truth: Path) -> Iterator[tuple[Terminal, Addresses]]:
         finally:
             for address in copies.values():
                 server.execute(f'drop database if exists "{address.rpartition("/")[2]}" with (force)'.encode())
-
-
-def carry(terminal: Terminal) -> None:
-    """What the lake tells goes into the record systems, whatever the gear: planned, approved by somebody, applied."""
-    keeper, approver = "Karin Keeper", "Bea Berg"
-    if not terminal.reports("gearbox", "people", "list")["people"]:
-        terminal.does("gearbox", "people", "add", keeper)
-        terminal.does("gearbox", "people", "add", approver, "--by", keeper)
-        for role in ("erp_approver", "crm_approver", "service_approver", "billing_approver"):
-            terminal.does("gearbox", "people", "give", approver, role, "--by", keeper)
-    terminal.types("gearbox", "plan", "--all")
-    for planned in terminal.reports("gearbox", "list", "--open"):
-        terminal.does("gearbox", "approve", str(planned["change_set_id"]), "--now", "--by", approver)
-    terminal.types("gearbox", "apply", "--all")
 
 
 def test_verify_tells_what_is_wrong_and_ends_with_1(copy: tuple[Terminal, Addresses]) -> None:
