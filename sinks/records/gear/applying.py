@@ -18,7 +18,7 @@ never will. Killed after 3, nothing is left to do.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import uuid4
@@ -27,13 +27,14 @@ from schemas.errors import DecisionError, OutcomeUnknownError, OutsideError, Rec
 from schemas.gearbox_ledger import ChangeSetStatus
 from sinks.records.crash import crash_point
 from sinks.records.database import session
-from sinks.records.gear import batches, chunks, limiter, sets
+from sinks.records.gear import batches, chunks, sets
 from sinks.records.gear.batches import Numbered, Row
 from sinks.records.gear.calendar import frozen_until, next_freeze
 from sinks.records.gear.changes import Verdict
 from sinks.records.gear.flow import Flow
 from sinks.records.gear.freezes import in_force
 from sinks.records.gear.judge import Size, judge
+from sinks.records.gear.pacing import paced
 from sinks.records.gear.places import Clock, Places
 from sinks.records.gear.sets import Stored
 from sinks.records.gear.settling import Link, refuse_if_put_back, settle_unsettled, write_down
@@ -138,7 +139,7 @@ def _apply(link: Link, flow: Flow, stored: Stored, *, is_patient: bool, tell: Ca
         sent: set[int] = set()
         count.sent = sent
         has_changed = False
-        for rows in _chunks(link, flow, going, is_patient=is_patient):
+        for rows in paced(link, flow, going, is_patient=is_patient):
             _carry_what_may(link, flow, stored, rows, count)
             tell(len(done) + len(sent), len(stored.numbers))
             if not sent.issuperset(number for row in rows for number in row.numbers):
@@ -179,32 +180,6 @@ def _still_going(link: Link, flow: Flow, stored: Stored, changes: Sequence[Numbe
 def _next_freeze(link: Link, flow: Flow) -> datetime | None:
     now = link.clock.now()
     return next_freeze(in_force(link.connection, flow.system, now), flow.system, flow.name, now)
-
-
-def _chunks(link: Link, flow: Flow, going: Sequence[Numbered], *, is_patient: bool) -> Iterator[list[Row]]:
-    """Pieces of what may go, each given when the rate lets it; ends early where nobody waits for the rate."""
-    system = link.places.systems[flow.system]
-    rows = batches.rows_of(going)
-    first = 0
-    gone: set[datetime] = set()
-    while first < len(rows):
-        now = link.clock.now()
-        recently = chunks.recently_sent(link.connection, flow.system, now)
-        sent = [(at, count) for at, count in recently if at not in gone]
-        wanted = min(system.chunk_rows, len(rows) - first)
-        allowed = limiter.allowance(system.rows_per_s, sent, now)
-        if allowed < 1:
-            wait_s = limiter.wait_s(system.rows_per_s, sent, now)
-            is_put_back = wait_s > 1  # the clock, since something was sent: that may be a second ago, and no less
-            if not is_patient and not is_put_back:
-                return
-            link.clock.sleep(min(max(wait_s, 0.001), 1.0))
-            if is_put_back:  # nobody else sends meanwhile
-                gone.update(at for at, _ in sent if at > now)
-            continue
-        size = min(wanted, allowed)
-        yield rows[first : first + size]
-        first += size
 
 
 def _carry_what_may(link: Link, flow: Flow, stored: Stored, rows: Sequence[Row], count: _Count) -> None:
