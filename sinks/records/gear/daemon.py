@@ -11,6 +11,7 @@ On failure:    an unreachable system is tried again, later each time; a fault in
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from random import Random
@@ -74,14 +75,16 @@ class Queue:
         self.breaker = breaker.called(system, self.breaker, self.clock.now())
         try:
             did = self._settle() | self._plan_due() | self._apply_open()
-        except UnreachableError as error:
+        except VaxelError as error:
             self.tell(Happened(self.system, None, error))
             self.breaker = breaker.failed(system, self.breaker, self.clock.now(), self.jitter.random())
-            self._write_breaker(str(error))
+            with suppress(VaxelError):  # it may be the ledger itself that does not answer
+                self._write_breaker(str(error))
             return False
         if self.breaker.failures:
             self.breaker = breaker.succeeded(self.breaker)
-            self._write_breaker(None)
+            with suppress(VaxelError):
+                self._write_breaker(None)
         return did
 
     def is_idle(self) -> bool:
@@ -93,7 +96,8 @@ class Queue:
         with session(self.places.ledger) as connection:
             if not chunks.unsettled(connection, self.system):
                 return False
-            chunks.hold_system(connection, self.system)
+            if not chunks.holds_system(connection, self.system):
+                return False  # a gearbox is at work there, whose chunk it may be
             target = open_target(self.places.systems[self.system], self.places.addresses[self.system])
             try:
                 return settle_unsettled(Link(connection, target, self.places, self.clock, AUTHOR), self.system) > 0

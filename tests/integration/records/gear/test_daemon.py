@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from threading import Event
@@ -11,7 +11,8 @@ import pyarrow as pa
 import pytest
 
 from schemas.errors import OutsideError, UnreachableError
-from sinks.records.gear import freezes
+from sinks.records.database import session
+from sinks.records.gear import chunks, freezes
 from sinks.records.gear.applying import Applied, apply_set
 from sinks.records.gear.daemon import Happened, Queue, queues, work
 from sinks.records.gear.flow import Approval, FedField, Flow, load
@@ -196,6 +197,44 @@ def test_a_system_that_does_not_answer_is_left_alone_longer_each_time_and_comes_
     queue.turn()
     assert engine.held()["WM-1", "activated_qty"] == 1
     assert engine.erp("SELECT state FROM gearbox.breaker WHERE system = 'erp'")[0]["state"] == "closed"
+
+
+def test_a_gearbox_that_is_at_work_there_ends_no_queue(queue: Queue, engine: Engine) -> None:
+    engine.erp(
+        """INSERT INTO gearbox.change_set (kind, flow, flow_version, lake_snapshot, system, target_table, target_rows,
+             changes, changed_rows, missing_rows, missing_keys, content_hash, status, planned_by, planned_at,
+             expires_at)
+           VALUES ('plan', 'erp.sales_usage', '1', 1, 'erp', 'erp.monthly_sales', 4, 1, 1, 0, '{}', '', 'superseded',
+             'gearbox', now(), now())"""
+    )
+    engine.erp(
+        """INSERT INTO gearbox.chunk
+             (chunk_id, change_set_id, system, change_nos, written_rows, state, sent_by, sent_at)
+           SELECT gen_random_uuid(), max(change_set_id), 'erp', '{1}', 1, 'sent', 'other', now()
+           FROM gearbox.change_set"""
+    )
+    with session(engine.dsn) as other:
+        chunks.hold_system(other, "erp")
+        queue.turn()
+        assert engine.erp("SELECT state FROM gearbox.chunk")[0]["state"] == "sent"
+    queue.turn()
+    assert [row["state"] for row in engine.erp("SELECT state FROM gearbox.chunk ORDER BY sent_at")][-1] != "sent"
+    assert queue.breaker.state == "closed"
+
+
+def test_a_ledger_that_does_not_answer_is_tried_again_and_ends_no_queue(
+    queue: Queue, engine: Engine, told: list[Happened], time: Time
+) -> None:
+    there = queue.places
+    queue.places = replace(there, ledger="postgresql://nobody@127.0.0.1:1/none")
+    for _ in range(3):
+        assert not queue.turn()
+        time.pass_s(30)
+    assert [type(happened.what) for happened in told] == [UnreachableError] * 3
+    queue.places = there
+    time.pass_s(300)
+    queue.turn()
+    assert engine.held()["WM-1", "activated_qty"] == 1
 
 
 def test_a_dead_erp_does_not_hold_up_crm(engine: Engine, told: list[Happened], monkeypatch: pytest.MonkeyPatch) -> None:
