@@ -37,9 +37,7 @@ def show_gearbox(dsn: str, home: Path, run: Run, say: Callable[[str], None]) -> 
     show_figures(dsn)
     _people(expect)
     by_planner, by_approver = f"--by {shlex.quote(PLANNER)}", f"--by {shlex.quote(APPROVER)}"
-    expect(
-        "what would change, and what is refused or needs a person, with the reasons", f"gearbox plan {by_planner}", 1
-    )
+    expect("what would change, and what is refused or needs a person, with the reasons", f"gearbox plan {by_planner}")
     sets = open_sets(dsn)
     expect(
         "who planned it cannot approve it: a refusal, with its reason",
