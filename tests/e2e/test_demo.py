@@ -28,10 +28,16 @@ def test_the_demo_prints_what_readme_shows_and_leaves_report_and_picture(tmp_pat
     printed = {line.rstrip() for line in done.stdout.splitlines()}
     assert [line for line in _shown() if line not in printed] == []
     assert "== the fields of CRM that were changed, as the audit tells" in printed
-    assert {f"{flow}: 0 changes in 0 rows written" for flow in ("crm.customer_usage", "erp.sales_usage")} <= printed
+    assert "vaxel: Paul Ek planned change set 3: somebody else with the role erp_approver approves." in done.stderr
+    after = done.stdout.partition("== a second run has nothing to write")[2].partition("\n\n")[0]
+    assert len(re.findall("nothing to change", after)) == 4
+    assert "evidence verify" in done.stdout
+    assert re.search(r"fits: \d+ lines of \d+ sessions come to", done.stdout)
+    assert (tmp_path / "demo" / "evidence.json").stat().st_size > 100
     assert (tmp_path / "demo" / "usage.png").read_bytes().startswith(b"\x89PNG")
     report = (tmp_path / "demo" / "report.md").read_text()
     assert "verdict: nothing lost, nothing twice, nothing wrong" in report
+    assert "$ vaxel gearbox why erp.monthly_sales" in report
     assert not (tmp_path / "demo" / "stack.json").exists()
 
 
