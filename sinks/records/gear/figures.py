@@ -184,8 +184,8 @@ def _flows(connection: Connection, flows: Sequence[Flow], now: datetime) -> list
 def _field(connection: Connection, flow: Flow, name: str) -> FieldFigures:
     row = connection.execute(
         """SELECT at, lake_snapshot FROM gearbox.audit LEFT JOIN gearbox.change_set USING (change_set_id)
-           WHERE event = 'written' AND audit.target_table = %s AND field = %s ORDER BY audit_no DESC LIMIT 1""",
-        [flow.target, name],
+           WHERE event = 'written' AND audit.target_table || ' ' || field = %s ORDER BY audit_no DESC LIMIT 1""",
+        [f"{flow.target} {name}"],
     ).fetchone()
     at, snapshot = (None, None) if row is None else (row["at"], row["lake_snapshot"])
     return FieldFigures(flow.name, flow.target, name, flow.fields[name].gear, at, snapshot)

@@ -22,6 +22,8 @@ from sinks.records.targets.opening import open_target
 Pair = tuple[str, str]
 """Key (JSON) and field."""
 
+# By the index `audit_written` alone: any other that has the numbers in order would be read from its end, in the hope of
+# meeting the key soon.
 _LAST = """
 SELECT asked.key, asked.field, last.change_set_id, change_set.kind, last.before, last.after, last.stored,
   change_set.lake_snapshot, last.at, taken.after AS took_back
@@ -29,14 +31,14 @@ FROM ROWS FROM (json_array_elements_text(%(keys)s), json_array_elements_text(%(f
 CROSS JOIN LATERAL (
   SELECT change_set_id, before, after, stored, at FROM gearbox.audit
   WHERE event = 'written' AND target_table = %(table)s AND audit.key = asked.key AND audit.field = asked.field
-  ORDER BY audit_no DESC LIMIT 1
+  ORDER BY -audit_no LIMIT 1
 ) AS last
 JOIN gearbox.change_set USING (change_set_id)
 LEFT JOIN LATERAL (
   SELECT after FROM gearbox.audit
   WHERE change_set.kind = 'undo' AND event = 'written' AND target_table = %(table)s AND audit.key = asked.key
     AND audit.field = asked.field AND audit.change_set_id = change_set.undoes
-  ORDER BY audit_no DESC LIMIT 1
+  ORDER BY -audit_no LIMIT 1
 ) AS taken ON true
 WHERE last.at > coalesce((SELECT max(declared_at) FROM gearbox.restore WHERE system = %(system)s), '-infinity')
 """
