@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from functools import cached_property
 
 from schemas.gearbox_ledger import ChangeSetKind, Decision, Op
 
@@ -79,9 +80,14 @@ class ChangeSet:
     undoes: int | None = None
     asked_because: str | None = None
 
-    @property
+    @cached_property
     def changed_rows(self) -> int:
         return len({change.key for change in self.changes})
+
+    @cached_property
+    def held_rows(self) -> int:
+        """Of the changed rows, those that are there already."""
+        return len({change.key for change in self.changes if change.op != "insert"})
 
     def content_hash(self) -> str:
         """SHA-256 over everything that would be written and why: what an approval is bound to.

@@ -63,8 +63,7 @@ class Size:
     @classmethod
     def of(cls, change_set: ChangeSet) -> Self:
         money = Decimal(0) if change_set.money is None else change_set.money
-        held = {change.key for change in change_set.changes if change.op != "insert"}
-        return cls(change_set.changed_rows, len(held), change_set.target_rows, money)
+        return cls(change_set.changed_rows, change_set.held_rows, change_set.target_rows, money)
 
 
 def over_a_limit(flow: Flow, size: Size) -> str | None:
