@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from schemas.errors import UsageError, VaxelError
-from vaxel.commands.gearbox_who import By, user
+from vaxel.commands.gearbox_who import By, author, known_places, user
 from vaxel.commands.options import DEFAULT_DATA_DIR, AsJson, DataDir, command
 
 if TYPE_CHECKING:
@@ -229,24 +228,6 @@ def restored(
     else:
         typer.echo(f"{system} was put back: {ended} open change sets ended")
         typer.echo(f"plan anew: {command('gearbox', 'plan', '--all', data_dir=data_dir)}")
-
-
-def known_places(data_dir: Any) -> Places:
-    """Where everything is."""
-    from sinks.records.gear.places import places  # noqa: PLC0415
-    from vaxel.settings import addresses  # noqa: PLC0415
-
-    found = addresses(os.environ, data_dir)
-    return places(os.environ, found.catalog, found.records)
-
-
-def author(known: Places, by: str | None) -> str:
-    """Who asks for it: the name under which they are known, if they are; it is what an approver is compared with."""
-    from sinks.records.database import session  # noqa: PLC0415
-    from sinks.records.gear import people  # noqa: PLC0415
-
-    with session(known.ledger) as connection:
-        return people.author(connection, user(by))
 
 
 def applied_set(number: int, flow: Flow, known: Places, who: str, data_dir: Any, *, is_silent: bool) -> Applied:

@@ -35,7 +35,7 @@ def check(
     Each fault is a line `FLOW: WHERE: what, what is accepted`; of a flow without any, what it feeds and at which gear.
     Exit code 1 when there is a fault; what is only worth a look does not count.
     """
-    from vaxel.commands.gearbox_act import known_places  # noqa: PLC0415
+    from vaxel.commands.gearbox_who import known_places  # noqa: PLC0415
 
     folders = _folders(flow, folder)
     known = known_places(data_dir)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from schemas.errors import OutsideError, VaxelError
-from vaxel.commands.gearbox_act import applied_row, known_places, print_applied
+from vaxel.commands.gearbox_act import applied_row, print_applied
+from vaxel.commands.gearbox_who import known_places
 from vaxel.commands.options import DEFAULT_DATA_DIR, AsJson, DataDir
 
 if TYPE_CHECKING:
