@@ -39,6 +39,7 @@ pytestmark = pytest.mark.postgres
 
 Place = tuple[str, str]
 VALUES = st.integers(min_value=0, max_value=3)  # few, so that values meet again
+MOSTLY = st.sampled_from([True, True, True, False])
 
 
 @dataclass
@@ -95,11 +96,22 @@ class Gearbox(RuleBasedStateMachine):
         self.lost = False
 
     def teardown(self) -> None:
+        try:
+            if self.unsettled is None:
+                self.audit_says_what_we_wrote_last()
+        finally:
+            self.end()
+
+    def end(self) -> None:
         self.engine.faults.__init__()  # type: ignore[misc]
         self.stack.close()
 
-    @rule(target=sets, wanted=st.dictionaries(st.sampled_from(MATERIALS), st.tuples(VALUES, VALUES), min_size=1))
-    def plan(self, wanted: dict[str, tuple[int, int]]) -> Any:
+    @rule(
+        target=sets,
+        wanted=st.dictionaries(st.sampled_from(MATERIALS), st.tuples(VALUES, VALUES), min_size=1),
+        is_approved=MOSTLY,
+    )
+    def plan(self, wanted: dict[str, tuple[int, int]], is_approved: bool) -> Any:
         if self.refused_since_put_back():
             with pytest.raises(DecisionError, match="put back"):
                 self.engine.plan(wanted)
@@ -119,7 +131,7 @@ class Gearbox(RuleBasedStateMachine):
             own.is_open = own.is_open and own.undoes is not None  # a newer plan supersedes older ones
         if planned.change_set_id is None:
             return multiple()
-        return self.keep(planned.change_set_id, planned.change_set.changes, None)
+        return self.keep(planned.change_set_id, planned.change_set.changes, None, is_approved)
 
     @rule(own=sets)
     def approve(self, own: Planned) -> None:
@@ -152,8 +164,8 @@ class Gearbox(RuleBasedStateMachine):
         self.applied(own, point)
         self.engine.faults.kill_at = None
 
-    @rule(target=sets, own=sets)
-    def undo(self, own: Planned) -> Any:
+    @rule(target=sets, own=sets, is_approved=MOSTLY)
+    def undo(self, own: Planned, is_approved: bool) -> Any:
         if self.refused_since_put_back():
             with pytest.raises(DecisionError, match="put back"):
                 self.engine.undo(own.number)
@@ -173,7 +185,7 @@ class Gearbox(RuleBasedStateMachine):
         for other in self.all:  # one of the same content that met other versions is superseded
             if other.undoes == own.number and {place_of(change) for change in other.changes} == set(left):
                 other.is_open = False
-        return self.keep(planned.change_set_id, planned.change_set.changes, own.number)
+        return self.keep(planned.change_set_id, planned.change_set.changes, own.number, is_approved)
 
     @rule(target=backups)
     def back_up(self) -> Any:
@@ -222,10 +234,23 @@ class Gearbox(RuleBasedStateMachine):
         if hasattr(self, "model"):
             assert self.engine.held() == self.model.values
 
+    def audit_says_what_we_wrote_last(self) -> None:
+        rows = self.engine.erp(
+            """SELECT DISTINCT ON (key, field) key, field, change_set_id, after FROM gearbox.audit
+               WHERE event = 'written' AND at > coalesce((SELECT max(declared_at) FROM gearbox.restore), '-infinity')
+               ORDER BY key, field, audit_no DESC"""
+        )
+        assert {
+            (json.loads(row["key"])["material"], row["field"]): (row["change_set_id"], json.loads(row["after"]))
+            for row in rows
+        } == {place: (ours.change_set_id, ours.after) for place, ours in self.model.ours.items()}
+
     # what the rules share
 
-    def keep(self, number: int, changes: tuple[Change, ...], undoes: int | None) -> Planned:
+    def keep(self, number: int, changes: tuple[Change, ...], undoes: int | None, is_approved: bool) -> Planned:
         own = Planned(number, changes, undoes, dict(self.model.touched))
+        if is_approved:
+            self.approve(own)
         self.all.append(own)
         return own
 
@@ -340,8 +365,8 @@ def test_whatever_is_done_erp_holds_what_it_must(engine: Engine) -> None:
     run_state_machine_as_test(
         Gearbox,
         settings=settings(
-            max_examples=25,
-            stateful_step_count=25,
+            max_examples=40,
+            stateful_step_count=30,
             deadline=None,
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
         ),
