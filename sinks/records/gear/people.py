@@ -61,10 +61,10 @@ def add(dsn: str, name: str, by: str, now: datetime) -> Added:
     with session(dsn) as connection, connection.transaction():
         lock(connection)  # two first people: only one of them is the first
         known = connection.execute("SELECT name FROM gearbox.person WHERE folded = %s", [folded(shown)]).fetchone()
-        is_first = connection.execute("SELECT FROM gearbox.person LIMIT 1").fetchone() is None
-        giver = person_name(by) if is_first else holder(connection, by, PEOPLE_KEEPER, "add people")
         if known is not None:
             return Added(known["name"], is_new=False)
+        is_first = connection.execute("SELECT FROM gearbox.person LIMIT 1").fetchone() is None
+        giver = person_name(by) if is_first else holder(connection, by, PEOPLE_KEEPER, "add people")
         connection.execute(
             "INSERT INTO gearbox.person (name, folded, added_by, added_at) VALUES (%s, %s, %s, %s)",
             [shown, folded(shown), giver, now],

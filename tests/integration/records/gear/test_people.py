@@ -159,3 +159,8 @@ def test_a_caller_is_told_by_the_known_name(ledger: Ledger) -> None:
             people.caller(connection, "Eva Berg")
         with pytest.raises(UsageError, match="is what acts by rule"):
             people.caller(connection, "GearBox")
+
+
+def test_who_is_known_already_is_told_so_whoever_asks(ledger: Ledger) -> None:
+    people.add(ledger.dsn, "Anna Holm", "installer", NOW)
+    assert people.add(ledger.dsn, "anna holm", "a stranger", NOW) == people.Added("Anna Holm", is_new=False)
