@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -60,6 +61,8 @@ def verify(
     from sinks.records.billing.evidence_check import faults  # noqa: PLC0415
     from sinks.records.billing.evidence_signature import signer_of  # noqa: PLC0415
 
+    if key is not None and not re.fullmatch(r"[0-9a-fA-F]{64}", key.strip()):
+        raise UsageError("Cannot read --key: give the 64 hexadecimal digits of a line of signing.pub, not the file.")
     document = _read(file)
     found, signed_by = faults(document), None
     try:

@@ -40,8 +40,8 @@ def plan(
     """Show what a flow would change, and keep it as a change set. No record is touched.
 
     A newer plan of a flow supersedes its older one, unless both want the same: then the older one stays, with its
-    approvals. Exit code 1 when all of a plan is refused, over a limit of its flow say. A flow that fails holds up no
-    other.
+    approvals. Exit code 1 when a plan as a whole is refused, over a limit of its flow say; changes that are refused
+    one by one do not count. A flow that fails holds up no other.
     """
     from sinks.records.gear import flow as flows  # noqa: PLC0415
     from sinks.records.gear.places import Clock  # noqa: PLC0415
@@ -217,7 +217,8 @@ def restored(
     """Say that a record system was put back to an older state, from a backup say.
 
     What the gearbox wrote into it before counts as never made, so the next plan writes what is missing; open change
-    sets of the system end, for they were planned upon what is no more.
+    sets of the system end, for they were planned upon what is no more. It needs the role calendar_keeper. Only after a
+    real restore: what people set since our writes is not kept any more.
     """
     from sinks.records.gear import restores  # noqa: PLC0415
     from sinks.records.gear.places import Clock  # noqa: PLC0415

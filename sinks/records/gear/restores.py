@@ -9,7 +9,7 @@ from schemas.errors import UsageError
 from sinks.records.database import session
 from sinks.records.gear.audit import append, head, lock
 from sinks.records.gear.chain import AuditRow
-from sinks.records.gear.people import caller
+from sinks.records.gear.people import CALENDAR_KEEPER, holder
 from sinks.records.gear.places import Places
 
 _TICK = timedelta(microseconds=1)
@@ -22,7 +22,7 @@ def declare(places: Places, system: str, reason: str, who: str, now: datetime) -
         The number of sets that were ended.
 
     Raises:
-        UsageError: There is no such system, nobody is known by that name, or no reason is given.
+        UsageError: There is no such system, `who` may not say so, or no reason is given.
     """
     reason = " ".join(reason.split())
     if not reason:
@@ -30,7 +30,7 @@ def declare(places: Places, system: str, reason: str, who: str, now: datetime) -
     if system not in places.systems:
         raise UsageError(f"There is no record system {system!r}; systems are {', '.join(places.systems)}.")
     with session(places.ledger) as connection, connection.transaction():
-        who = caller(connection, who)
+        who = holder(connection, who, CALENDAR_KEEPER, f"say that {system} was put back")
         ended = connection.execute(
             """UPDATE gearbox.change_set SET status = 'superseded', closed_at = %s,
                  reason = 'its record system was put back to an older state'
