@@ -89,12 +89,11 @@ def apply(
     who = author(known, by)
     with session(known.ledger) as connection:
         if number is not None:
-            numbers = [number]
+            wanted = {number: sets.load(connection, number, []).change_set.flow}
         else:
             systems = sorted({name.partition(".")[0] for name in names})
-            numbers = [own for system in systems for own in sets.open_ids(connection, system)]
-        flow_of = {own: sets.load(connection, own, []).change_set.flow for own in numbers}
-    wanted = {own: name for own, name in flow_of.items() if what is None or own == number or name == what}
+            found = {own: name for system in systems for own, name in sets.open_sets(connection, system).items()}
+            wanted = {own: name for own, name in found.items() if what is None or name == what}
     if not wanted and not as_json:
         typer.echo("nothing to apply: no change set is open")
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from sinks.records.database import Connection
-from sinks.records.gear.chain import GENESIS, AuditRow, columns_hash, instant_text
+from sinks.records.gear.chain import GENESIS, AuditRow, columns_hash, columns_of, instant_text
 
 _LOCK = 7_305_823
 """Advisory lock of who appends; held to the end of the transaction."""
@@ -54,40 +54,7 @@ def append(connection: Connection, rows: Sequence[AuditRow], at: datetime) -> tu
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
         copy.set_types(_TYPES)
         for number, row in enumerate(rows, start=number + 1):  # noqa: B020 - the last one is the new head
-            previous = columns_hash(
-                previous,
-                number,
-                told_text,
-                row.event,
-                row.who,
-                row.change_set_id,
-                row.change_no,
-                row.flow,
-                row.target_table,
-                row.key,
-                row.field,
-                row.before,
-                row.after,
-                row.stored,
-                row.detail,
-            )
-            copy.write_row(
-                (
-                    number,
-                    told,
-                    row.event,
-                    row.who,
-                    row.change_set_id,
-                    row.change_no,
-                    row.flow,
-                    row.target_table,
-                    row.key,
-                    row.field,
-                    row.before,
-                    row.after,
-                    row.stored,
-                    row.detail,
-                    previous,
-                )
-            )
+            columns = columns_of(row)
+            previous = columns_hash(previous, number, told_text, *columns)
+            copy.write_row((number, told, *columns, previous))
     return number, previous

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json.encoder
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Final
 
 from schemas.gearbox_ledger import AuditEvent
@@ -42,25 +43,13 @@ class AuditRow:
     detail: str | None = None
 
 
+columns_of = attrgetter(*(field.name for field in fields(AuditRow)))
+"""A row's columns, in the table's order."""
+
+
 def row_hash(previous: bytes, audit_no: int, at: datetime, row: AuditRow) -> bytes:
     """SHA-256 over the hash before and the canonical JSON array of number, instant (ISO 8601, UTC) and columns."""
-    return columns_hash(
-        previous,
-        audit_no,
-        instant_text(at),
-        row.event,
-        row.who,
-        row.change_set_id,
-        row.change_no,
-        row.flow,
-        row.target_table,
-        row.key,
-        row.field,
-        row.before,
-        row.after,
-        row.stored,
-        row.detail,
-    )
+    return columns_hash(previous, audit_no, instant_text(at), *columns_of(row))
 
 
 def instant_text(at: datetime) -> str:

@@ -137,13 +137,12 @@ class Queue:
 
     def _apply_open(self) -> bool:
         with session(self.places.ledger) as connection:
-            numbers = sets.open_ids(connection, self.system)
-            flow_of = {number: sets.load(connection, number, []).change_set.flow for number in numbers}
+            open_sets = sets.open_sets(connection, self.system)
             said = _said(connection)
         by_name = {flow.name: flow for flow in self.flows}
         did = False
-        for number in numbers:
-            flow = by_name.get(flow_of[number])
+        for number, name in open_sets.items():
+            flow = by_name.get(name)
             rest = self._rests.get(number)
             if flow is None or (rest is not None and rest.said == said and self.clock.now() < rest.until):
                 continue

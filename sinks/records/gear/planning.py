@@ -9,7 +9,7 @@ On failure:    nothing is kept.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 
 import pyarrow as pa
@@ -90,7 +90,7 @@ def keep_judged(
         approval_of=None,
     )
     judged = judge(flow, change_set, known)
-    change_set = replace(judged.change_set)
+    change_set = judged.change_set
     kept = sets.keep(
         connection,
         change_set,

@@ -147,13 +147,14 @@ def status_of(connection: Connection, change_set_id: int) -> ChangeSetStatus:
     return status
 
 
-def open_ids(connection: Connection, system: str) -> list[int]:
-    """Numbers of the open sets of a record system, oldest first: in this order they are applied."""
+def open_sets(connection: Connection, system: str) -> dict[int, str]:
+    """Numbers of the open sets of a record system with their flows, oldest first: in this order they are applied."""
     rows = connection.execute(
-        "SELECT change_set_id FROM gearbox.change_set WHERE system = %s AND status = 'open' ORDER BY change_set_id",
+        """SELECT change_set_id, flow FROM gearbox.change_set WHERE system = %s AND status = 'open'
+           ORDER BY change_set_id""",
         [system],
     )
-    return [row["change_set_id"] for row in rows]
+    return {row["change_set_id"]: row["flow"] for row in rows}
 
 
 def _open(connection: Connection, change_set: ChangeSet) -> list[dict[str, Any]]:

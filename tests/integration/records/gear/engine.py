@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
@@ -222,6 +222,3 @@ def failing(engine: Engine) -> Any:
             patch.setattr(module, "open_target", opened)
         patch.setattr(applying, "crash_point", engine.faults.crash_point)
         yield
-
-
-Edit = Callable[[Engine], None]

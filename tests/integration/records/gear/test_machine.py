@@ -58,9 +58,6 @@ class Model:
     touched: dict[str, int]
     ours: dict[Place, Ours] = field(default_factory=dict)
 
-    def set(self, place: Place, value: int | None) -> None:
-        self.values[place] = value
-
 
 @dataclass
 class Planned:
