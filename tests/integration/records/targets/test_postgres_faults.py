@@ -445,7 +445,6 @@ def test_a_value_that_the_column_rounds_is_told_as_stored(postgres_system: Postg
         ("ALTER TABLE {0}.article ALTER note SET NOT NULL", "NotNullViolation of note"),
         ("CREATE UNIQUE INDEX one_qty ON {0}.article (qty)", "UniqueViolation of one_qty"),
         ("ALTER TABLE {0}.article ALTER note TYPE varchar(3)", "StringDataRightTruncation"),
-        ("ALTER TABLE {0}.article DROP COLUMN price", "price"),
     ],
 )
 def test_what_the_database_refuses_is_told_by_its_name_without_the_value(
@@ -461,6 +460,20 @@ def test_what_the_database_refuses_is_told_by_its_name_without_the_value(
             target.write(batch_for(system, bad))
         assert "secret" not in str(refused.value)
     assert system.versions() == {"a": 1, "b": 1}
+
+
+def test_a_column_that_is_gone_is_no_row_s_fault_and_nothing_is_written(postgres_system: PostgresSystem) -> None:
+    system = postgres_system
+    system.put("a", qty=1, note="x")
+    system.execute(f"ALTER TABLE {system.table.system}.article DROP COLUMN price")
+    sound, lacking = insert("b", qty=1), update("a", qty=(1, 2), price=(None, Decimal("3.50")), note=("x", "secret"))
+    with opened(system) as target:
+        with pytest.raises(OutsideError, match=r"price does not exist \(SQLSTATE 42703\)") as told:
+            target.write(batch_for(system, sound, lacking))
+        assert not isinstance(told.value, RecordRefusedError)
+        assert [value for value in ("secret", "3.50") if value in str(told.value)] == []
+    kept = system.execute(f"SELECT qty, note, row_version FROM {system.table.full_name}")
+    assert kept == [{"qty": 1, "note": "x", "row_version": 1}]
 
 
 @pytest.fixture
