@@ -220,3 +220,7 @@ class RestSystem:
     @staticmethod
     def _key(key: Key) -> str:
         return json.dumps([to_json(part) for part in key], ensure_ascii=False, separators=(",", ":"))
+
+
+def values_of(system: SystemUnderTest, article: str) -> Mapping[str, Value]:
+    return system.rows()[article]
