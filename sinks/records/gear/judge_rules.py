@@ -30,6 +30,7 @@ class Situation:
         consenting: Customer numbers by purpose that they agree to now.
         is_approved: The set's content is approved by who may do so.
         approved_now_at: When it was approved to go at once; gears hold it up no longer, freezes do.
+        put_back_at: When the system was last declared put back: what was written before is in `last` no longer.
         rows_today: Rows that the flow has sent since midnight in the system's time zone,
         money_today: and the money that it has moved.
     """
@@ -44,6 +45,8 @@ class Situation:
     planned_at: datetime
     rows_today: int
     money_today: Decimal
+
+    put_back_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -151,7 +154,7 @@ class FieldRules:
         if last is None:
             # A credit line is a row of its own, so nobody wrote it yet.
             is_credit = self.change_set.kind == "compensate" and change.op == "insert"
-            return None if is_credit else f"change set {undone} did not write it, as far as is known"
+            return None if is_credit else self._unknown_to_us()
         if last.change_set_id != undone:
             return f"change set {last.change_set_id} wrote it since"
         if not last.left(change.before):
@@ -159,6 +162,12 @@ class FieldRules:
         if change.op == "delete" and change.row_version != ADDED_VERSION:
             return f"a person has changed the row since change set {undone} added it"
         return None
+
+    def _unknown_to_us(self) -> str:
+        undone, system = self.change_set.undoes, self.situation.system.name
+        if self.situation.put_back_at is not None:
+            return f"{system} was declared put back since change set {undone} wrote it"
+        return f"change set {undone} did not write it, as far as is known"
 
     def _is_agreed(self, change: Change) -> bool:
         name = change.field

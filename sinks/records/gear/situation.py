@@ -11,7 +11,7 @@ from psycopg.types.json import Json
 
 from schemas.records import CONSENT
 from sinks.records.database import Connection
-from sinks.records.gear import approvals, chunks, freezes
+from sinks.records.gear import approvals, chunks, freezes, put_backs
 from sinks.records.gear.calendar import midnight_before
 from sinks.records.gear.changes import Change
 from sinks.records.gear.flow import Flow, Purpose
@@ -119,6 +119,7 @@ def situation(
     """
     system = places.systems[flow.system]
     standing = None if approval_of is None else approvals.standing(connection, *approval_of)
+    put_back = put_backs.newest(connection, flow.system)
     since = midnight_before(system, now)
     money = Decimal(0)
     if flow.money_field is not None:
@@ -134,6 +135,7 @@ def situation(
         is_approved=standing is not None and standing.is_approved,
         approved_now_at=None if standing is None else standing.approved_now_at,
         planned_at=planned_at,
+        put_back_at=None if put_back is None else put_back.at,
         rows_today=chunks.rows_since(connection, flow.name, since),
         money_today=money,
     )

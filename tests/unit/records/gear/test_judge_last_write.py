@@ -11,7 +11,7 @@ import pytest
 from sinks.records.gear.flow import Flow
 from sinks.records.gear.judge import judge
 from tests.unit.records.gear.judging import FLOW, IN_USE, PLACE, a_set, rows, verdict
-from tests.unit.records.gear.sales import change, key, last_write, sales, situation
+from tests.unit.records.gear.sales import NOON, change, key, last_write, sales, situation
 
 # Older facts
 
@@ -95,6 +95,13 @@ def test_the_way_back_may_be_as_large_as_what_it_takes_back_on_the_same_day() ->
     judged = judge(flow, undo, situation(last=last, is_approved=True, rows_today=4))
     assert judged.refused_because is None
     assert {one.verdict.decision for one in judged.change_set.changes} == {"go"}
+
+
+def test_what_was_written_before_a_restore_is_not_taken_back_and_the_reason_is_the_restore() -> None:
+    undo = a_set(change(before="4", after="3"), kind="undo", undoes=12)
+    refused = ("refused", "erp was declared put back since change set 12 wrote it")
+    assert verdict(FLOW, undo, is_approved=True, put_back_at=NOON) == refused
+    assert verdict(FLOW, undo, is_approved=True, put_back_at=NOON, last={PLACE: last_write()})[0] == "go"
 
 
 def test_a_credit_line_is_a_new_row_so_nobody_wrote_it_before() -> None:
