@@ -40,7 +40,8 @@ def planned_lines(planned: Planned, data_dir: Path) -> list[str]:
     if number is None or not found.changes:
         return [f"{found.flow}: nothing to change in {rows} of {table}, {snapshot}", *tail]
     same = "" if planned.is_new else ", as planned before"
-    money = "" if found.money is None else f", moving {found.money} in money"
+    sums = [f"{amount:,} {currency or 'in money'}" for currency, amount in sorted(found.moved.items())]
+    money = "" if found.money is None else f", moving {' and '.join(sums) or f'{found.money} in money'}"
     lines = [
         f"{found.flow}: change set {number}{same}: {counted(len(found.changes), 'change')} in {found.changed_rows:,} "
         f"of {rows} of {table}{money}, {snapshot}"

@@ -20,6 +20,7 @@ from sinks.records.billing.line_numbers import credit_no, period_of
 from sinks.records.billing.shape import periods
 from sinks.records.gear.changes import Change
 from sinks.records.gear.flow import Flow
+from sinks.records.gear.money import gates_of
 from sinks.records.values import from_text, json_text, key_text
 
 RECORDS: Final = (PERIOD.full_name, INVOICE_LINE.full_name)
@@ -57,7 +58,7 @@ def compensation(
         key = key_text(flow.key, (credit["line_no"],))
         if credit["amount"] and key not in held:
             made += [
-                Change("insert", key, name, "null", json_text(credit[name]), None, why=_why(row))
+                Change("insert", key, name, "null", json_text(credit[name]), None, gates_of(row["currency"]), _why(row))
                 for name in flow.fields
             ]
     return tuple(made)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
@@ -61,9 +62,10 @@ class ChangeSet:
     Attributes:
         target_rows: Rows of the target when it was read.
         missing_keys: First keys (JSON) that the model names and the target does not hold, where the flow adds no rows.
-        money: Sum of what the flow's money field moves by; None where it has none.
+        money: What the flow's money field moves by, in the currency in which that is most; None where it has none.
         undoes: The change set that this one takes back.
         asked_because: Of an undo: why it was asked for.
+        moved: Of a set just planned, `money` by currency.
     """
 
     kind: ChangeSetKind
@@ -79,6 +81,7 @@ class ChangeSet:
     money: Decimal | None = None
     undoes: int | None = None
     asked_because: str | None = None
+    moved: Mapping[str, Decimal] = field(default_factory=dict, compare=False)
 
     @cached_property
     def changed_rows(self) -> int:

@@ -20,6 +20,9 @@ CONSENTED: frozenset[Purpose] = frozenset(["health", "location", "coaching", "ca
 PERSONAL = frozenset(["personal", "health", "location"])
 """Classes of data that no flow may feed without a purpose."""
 
+CURRENCY = "currency"
+"""Unit of columns whose currency another column tells."""
+
 FLOWS = "sinks.records"
 """Package whose folder `flows` holds the flows."""
 
@@ -91,7 +94,8 @@ class Flow(_Declared):
         adds_rows: Whether a key that the target does not hold becomes a row; else it is only named.
         removes_rows: Whether a row of ours that the model names no more is deleted.
         consent_subject: Key or evidence column (`why_*`) with the customer number that consent is asked of.
-        money_field: Field whose movement counts against the limits of money.
+        money_field: Field whose movement counts against the limits of money, which hold in each currency by itself.
+        money_currency_field: Field or part of the key with its currency; null: all is of one.
         shape: A function that makes rows of what the model produced (`billing`); else the model's rows are the rows.
         expires_after_h: An open change set that nobody applied is void afterwards.
         model_sql: One SELECT; its columns are the key, the fields, any number of `why_*` columns kept as evidence, and
@@ -108,6 +112,7 @@ class Flow(_Declared):
     removes_rows: bool = False
     consent_subject: str | None = None
     money_field: str | None = None
+    money_currency_field: str | None = None
     shape: Literal["rows", "billing"] = "rows"
     expires_after_h: int = Field(default=168, gt=0)
     every_s: int = Field(default=3600, gt=0)
@@ -163,6 +168,10 @@ class Flow(_Declared):
                 raise ValueError(f"money_field {self.money_field!r} is not one of the fields")
             if self.limits.max_money is None or self.limits.max_money_per_day is None:
                 raise ValueError("limits have no max_money or max_money_per_day, and the flow moves money")
+            if self.money_currency_field is None and self.table.column(self.money_field).unit == CURRENCY:
+                raise ValueError(f"{self.money_field} is of many currencies, and money_currency_field names no field")
+        if self.money_currency_field not in (None, *self.key, *self.fields):
+            raise ValueError(f"money_currency_field {self.money_currency_field!r} is not one of key and fields")
         if self.removes_rows:
             others = [name for name in self.table.column_names if name not in (*self.key, *self.fields)]
             if others:  # with the row, what people have set in them would be gone

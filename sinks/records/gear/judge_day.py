@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from decimal import Decimal
 
 from sinks.records.gear.changes import Change
 from sinks.records.gear.flow import Flow
 from sinks.records.gear.judge_rules import Situation
-from sinks.records.gear.money import NOTHING, moved
+from sinks.records.gear.money import Moved, both, most, moved_by_currency
 
 Rank = tuple[bool, bool]
 """Whether a change needed an approval, and whether it needed one to go at once: those that did come after the others.
@@ -25,7 +24,7 @@ def over_the_day(
     In their order, by rank; what fits, goes. What goes of one row by one rank fits as a whole, or waits as a whole.
     """
     all_rows = situation.rows_today + len({changes[index].key for index in going})
-    if _over(flow, all_rows, situation.money_today + _money(flow, changes, going)) is None:
+    if _over(flow, all_rows, both(situation.money_today, _money(flow, changes, going))) is None:
         return {}
     sent: set[str] = set()
     rows, money = situation.rows_today, situation.money_today
@@ -33,7 +32,7 @@ def over_the_day(
     for rank in sorted(set(going.values())):
         for key, indexes in _by_row(changes, [index for index, own in going.items() if own == rank]).items():
             rows_then = rows if key in sent else rows + 1
-            money_then = money + _money(flow, changes, indexes)
+            money_then = both(money, _money(flow, changes, indexes))
             reason = _over(flow, rows_then, money_then)
             if reason is None:
                 sent.add(key)
@@ -50,16 +49,16 @@ def _by_row(changes: Sequence[Change], indexes: Sequence[int]) -> dict[str, list
     return by_row
 
 
-def _money(flow: Flow, changes: Sequence[Change], indexes: Iterable[int]) -> Decimal:
+def _money(flow: Flow, changes: Sequence[Change], indexes: Iterable[int]) -> Moved:
     if flow.money_field is None:
-        return NOTHING
-    return sum((moved(changes[index]) for index in indexes if changes[index].field == flow.money_field), NOTHING)
+        return {}
+    return moved_by_currency((changes[index] for index in indexes), flow.money_field)
 
 
-def _over(flow: Flow, rows: int, money: Decimal) -> str | None:
+def _over(flow: Flow, rows: int, money: Moved) -> str | None:
     limits = flow.limits
     if rows > limits.max_rows_per_day:
         return f"the flow's limit of {limits.max_rows_per_day} rows a day is reached"
-    if limits.max_money_per_day is not None and money > limits.max_money_per_day:
+    if limits.max_money_per_day is not None and most(money) > limits.max_money_per_day:
         return f"with it, more than the flow's limit of {limits.max_money_per_day} of money a day would move"
     return None

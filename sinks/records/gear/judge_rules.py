@@ -32,7 +32,7 @@ class Situation:
         approved_now_at: When it was approved to go at once; gears hold it up no longer, freezes do.
         put_back_at: When the system was last declared put back: what was written before is in `last` no longer.
         rows_today: Rows that the flow has sent since midnight in the system's time zone,
-        money_today: and the money that it has moved.
+        money_today: and the money that it has moved, by currency.
     """
 
     now: datetime
@@ -44,7 +44,7 @@ class Situation:
     approved_now_at: datetime | None
     planned_at: datetime
     rows_today: int
-    money_today: Decimal
+    money_today: Mapping[str, Decimal]
 
     put_back_at: datetime | None = None
 
@@ -56,17 +56,20 @@ class Size:
     Attributes:
         held_rows: Those of the rows that are there already: shares are of them, since what is added is no share of what
             there is, and a month's first lines would be more than all before.
+        money: Of the currency in which the most moves.
     """
 
     rows: int
     held_rows: int
     target_rows: int
     money: Decimal
+    currency: str
 
     @classmethod
     def of(cls, change_set: ChangeSet) -> Self:
         money = Decimal(0) if change_set.money is None else change_set.money
-        return cls(change_set.changed_rows, change_set.held_rows, change_set.target_rows, money)
+        most = max(change_set.moved, key=change_set.moved.__getitem__, default="")
+        return cls(change_set.changed_rows, change_set.held_rows, change_set.target_rows, money, most or "of money")
 
 
 def over_a_limit(flow: Flow, size: Size) -> str | None:
@@ -80,7 +83,7 @@ def over_a_limit(flow: Flow, size: Size) -> str | None:
             f"the flow's limit is {limits.max_share_of_rows:.1%}"
         )
     if limits.max_money is not None and size.money > limits.max_money:
-        return f"{size.money} of money would move, the flow's limit is {limits.max_money}"
+        return f"{size.money} {size.currency} would move, the flow's limit is {limits.max_money}"
     return None
 
 
@@ -99,7 +102,9 @@ def over_the_free_size(flow: Flow, size: Size) -> str | None:
             f"more than {free.free_share:.1%} need an approval of role {free.role}"
         )
     if size.money > free.free_money:
-        return f"{size.money} of money would move, more than {free.free_money} need an approval of role {free.role}"
+        return (
+            f"{size.money} {size.currency} would move, more than {free.free_money} need an approval of role {free.role}"
+        )
     return None
 
 

@@ -19,7 +19,7 @@ from schemas.gearbox_ledger import Op
 from sinks.records.gear.changes import Change, ChangeSet
 from sinks.records.gear.flow import Flow
 from sinks.records.gear.last_write import LastWrite, Place
-from sinks.records.gear.money import moved_in_all
+from sinks.records.gear.money import CURRENCY, most, moved_by_currency
 from sinks.records.gear.wanted import COMPLETE_SHARE, WHY
 from sinks.records.values import Key, Value, json_text, key_text, to_json
 
@@ -76,6 +76,7 @@ def plan(flow: Flow, wanted: pa.Table, held: pa.Table, lake_snapshot: int, last:
     ]
     kept.sort(key=lambda found: found.order)
     changes = tuple(found.change for found in kept)
+    moved = moved_by_currency(changes, flow.money_field)
     missing = new.slice(0, 0) if flow.adds_rows else new.select(flow.key)
     return ChangeSet(
         kind="plan",
@@ -88,7 +89,8 @@ def plan(flow: Flow, wanted: pa.Table, held: pa.Table, lake_snapshot: int, last:
         changes=changes,
         missing_rows=len(missing),
         missing_keys=tuple(_first_keys(flow, missing)),
-        money=moved_in_all(changes, flow.money_field),
+        money=None if flow.money_field is None else most(moved),
+        moved=moved,
     )
 
 
@@ -202,10 +204,11 @@ class _Told:
         """
         keys = _keys(flow, rows)
         texts = [key_text(flow.key, key) for key in keys]
+        currency = {} if flow.money_currency_field is None else {CURRENCY: flow.money_currency_field}
         if not is_named:
-            return cls(keys, texts, ["{}"] * len(keys), ["{}"] * len(keys))
+            return cls(keys, texts, _objects(rows, currency), ["{}"] * len(keys))
         evidence = {name.removeprefix(WHY): name for name in rows.column_names if name.startswith(WHY)}
-        gates = {"complete_share": COMPLETE_SHARE} if COMPLETE_SHARE in rows.column_names else {}
+        gates = currency | ({"complete_share": COMPLETE_SHARE} if COMPLETE_SHARE in rows.column_names else {})
         if flow.consent_subject is not None:
             gates["subject"] = flow.consent_subject
         return cls(keys, texts, _objects(rows, gates), _objects(rows, evidence))

@@ -43,11 +43,11 @@ LEFT JOIN LATERAL (
 WHERE last.at > coalesce((SELECT max(declared_at) FROM gearbox.restore WHERE system = %(system)s), '-infinity')
 """
 _MONEY_SINCE = """
-SELECT coalesce(sum(abs(
-  coalesce((after::jsonb #>> '{}')::numeric, 0) - coalesce((before::jsonb #>> '{}')::numeric, 0)
-)), 0) AS moved
-FROM gearbox.audit
-WHERE event = 'written' AND flow = %s AND field = %s AND at >= %s
+SELECT coalesce(gates::jsonb ->> 'currency', '') AS currency, sum(abs(
+  coalesce((audit.after::jsonb #>> '{}')::numeric, 0) - coalesce((audit.before::jsonb #>> '{}')::numeric, 0)
+)) AS moved
+FROM gearbox.audit LEFT JOIN gearbox.change USING (change_set_id, change_no)
+WHERE event = 'written' AND flow = %s AND audit.field = %s AND at >= %s GROUP BY 1
 """
 
 
@@ -121,11 +121,10 @@ def situation(
     standing = None if approval_of is None else approvals.standing(connection, *approval_of)
     put_back = put_backs.newest(connection, flow.system)
     since = midnight_before(system, now)
-    money = Decimal(0)
+    money: dict[str, Decimal] = {}
     if flow.money_field is not None:
-        row = connection.execute(_MONEY_SINCE, [flow.name, flow.money_field, since]).fetchone()
-        assert row is not None, "an aggregate has a row"
-        money = row["moved"]
+        rows = connection.execute(_MONEY_SINCE, [flow.name, flow.money_field, since])
+        money = {row["currency"]: row["moved"] for row in rows}
     return Situation(
         now=now,
         system=system,

@@ -18,6 +18,7 @@ from sinks.records.database import Connection, session
 from sinks.records.gear import chunks, sets
 from sinks.records.gear.changes import Change, ChangeSet
 from sinks.records.gear.flow import Flow
+from sinks.records.gear.money import currency_of, gates_of
 from sinks.records.gear.places import Clock, Places
 from sinks.records.gear.plan import ROW_VERSION
 from sinks.records.gear.planning import Planned, keep_judged
@@ -128,19 +129,20 @@ def back(written: Sequence[Change], held: Held) -> list[Change]:
 
 
 def _back(written: Change, found: tuple[Mapping[str, str], int] | None) -> Change | None:
+    told = gates_of(currency_of(written.gates)), written.why
     if written.op == "delete":
         if found is not None:
             return None
-        return Change("insert", written.key, written.field, "null", written.before, None, why=written.why)
+        return Change("insert", written.key, written.field, "null", written.before, None, *told)
     if found is None:
         return None
     values, version = found
     now = values[written.field]
     if written.op == "insert":
-        return Change("delete", written.key, written.field, now, "null", version, why=written.why)
+        return Change("delete", written.key, written.field, now, "null", version, *told)
     if now == written.before:
         return None
-    return Change("update", written.key, written.field, now, written.before, version, why=written.why)
+    return Change("update", written.key, written.field, now, written.before, version, *told)
 
 
 def _written(connection: Connection, change_set_id: int) -> Stored:

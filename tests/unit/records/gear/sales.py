@@ -101,7 +101,7 @@ def situation(**changed: Any) -> Situation:
     """A Wednesday's noon at which nothing else is known."""
     given: dict[str, Any] = {"now": NOON, "system": ERP, "freezes": (), "last": {}, "consenting": {}}
     given |= {"is_approved": False, "approved_now_at": None, "planned_at": NOON, "rows_today": 0}
-    return Situation(**{**given, "money_today": Decimal(0), **changed})
+    return Situation(**{**given, "money_today": {}, **changed})
 
 
 def _amount(text: str | None) -> Decimal | None:

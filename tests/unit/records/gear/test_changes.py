@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sinks.records.gear.changes import PENDING, Change, ChangeSet, Verdict
-from sinks.records.gear.money import moved, moved_in_all
+from sinks.records.gear.money import both, currency_of, gates_of, most, moved, moved_by_currency
 from tests.unit.records.gear.sales import change
 
 GO = Verdict("go", "within the flow's limits")
@@ -106,8 +106,19 @@ def test_money_moves_by_the_distance_whatever_the_direction(before: str, after: 
     assert moved(change(before=before, after=after)) == Decimal(money)
 
 
-def test_only_the_money_field_moves_money_and_without_one_there_is_no_sum() -> None:
-    changes = [change("A", field="amount"), change("B", field="amount"), change("B", field="sold_qty")]
-    assert moved_in_all(changes, "amount") == 2
-    assert moved_in_all([], "amount") == 0
-    assert moved_in_all(changes, None) is None
+def test_only_the_money_field_moves_money_each_currency_by_itself() -> None:
+    changes = [
+        change("A", field="amount", gates='{"currency":"SEK"}'),
+        change("B", field="amount", gates='{"currency":"EUR","complete_share":1.0}'),
+        change("C", field="amount", gates='{"currency":"SEK"}'),
+        change("C", field="sold_qty", gates='{"currency":"SEK"}'),
+        change("D", field="amount"),
+    ]
+    sums = moved_by_currency(changes, "amount")
+    assert sums == {"SEK": 2, "EUR": 1, "": 1}
+    assert most(sums) == 3, "what tells no currency counts with each"
+    assert moved_by_currency(changes, None) == moved_by_currency([], "amount") == {}
+    assert most({}) == 0
+    assert both(sums, {"EUR": Decimal(4), "NOK": Decimal(1)}) == {"SEK": 2, "EUR": 5, "NOK": 1, "": 1}
+    assert currency_of(gates_of("SEK")) == "SEK"
+    assert gates_of("") == "{}"

@@ -346,3 +346,19 @@ def test_rows_that_do_not_differ_never_become_python_values() -> None:
         planning.append(compared - began)
         looking.append(time.process_time() - compared)
     assert min(planning) < min(looking)
+
+
+def test_a_change_tells_its_rows_currency_and_money_is_that_of_the_currency_in_which_most_moves() -> None:
+    fields = {"money_field": "usage_per_session", "money_currency_field": "material"}
+    flow = REMOVING.model_copy(update=fields)
+    found = planned(
+        flow,
+        wanted(("EUR", 1, 1, "3.50"), ("SEK", 1, 1, "9.00"), flow=flow),
+        held(("EUR", 1, 1, "1.00"), ("NOK", 1, 1, "4.00")),
+        Ledger({(key("NOK"), field): last_write() for field in flow.fields}),
+    )
+    assert {change.key: change.gates for change in found.changes} == {
+        key(name): f'{{"currency":"{name}"}}' for name in ("EUR", "SEK", "NOK")
+    }
+    assert found.moved == {"EUR": Decimal("2.50"), "SEK": Decimal("9.00"), "NOK": Decimal("4.00")}
+    assert found.money == Decimal("9.00")
