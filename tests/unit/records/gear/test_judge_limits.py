@@ -123,7 +123,7 @@ def test_a_row_that_would_move_too_much_money_today_waits_and_a_smaller_one_goes
     flow = sales(money_field=IN_USE, limits={"max_money": Decimal(100), "max_money_per_day": Decimal(10)})
     moves = {"A": ("0", "4"), "B": ("0", "9"), "C": ("5", "4"), "D": ("1", "2")}
     changes = [change(material, before=before, after=after) for material, (before, after) in moves.items()]
-    found = verdicts(flow, a_set(*changes, money=Decimal(15)), money_today=Decimal(5))
+    found = verdicts(flow, a_set(*changes, money=Decimal(15)), money_today={"": Decimal(5)})
     assert [one.decision for one in found] == ["go", "wait", "go", "wait"]
     assert found[1].reason == "with it, more than the flow's limit of 10 of money a day would move"
     assert found[1].not_before == TOMORROW

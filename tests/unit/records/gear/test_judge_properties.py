@@ -104,7 +104,7 @@ situations = st.builds(
     consenting=st.fixed_dictionaries({"care": st.sampled_from([frozenset(), frozenset(["cu-1"])])}),
     is_approved=st.booleans(),
     rows_today=st.integers(0, 4),
-    money_today=st.integers(0, 9).map(Decimal),
+    money_today=st.integers(0, 9).map(lambda amount: {"": Decimal(amount)}),
 )
 
 
@@ -191,4 +191,4 @@ def test_no_more_goes_than_the_set_and_the_day_may_move_and_no_half_row(
     assert change_set.changed_rows <= limits.max_rows
     assert known.rows_today + len(touched) <= limits.max_rows_per_day
     assert limits.max_money_per_day is not None
-    assert known.money_today + moved <= limits.max_money_per_day or moved == 0
+    assert known.money_today[""] + moved <= limits.max_money_per_day or moved == 0
