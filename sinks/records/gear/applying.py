@@ -36,6 +36,7 @@ from sinks.records.gear.freezes import in_force
 from sinks.records.gear.judge import Size, judge
 from sinks.records.gear.pacing import paced
 from sinks.records.gear.places import Clock, Places
+from sinks.records.gear.refusals import nothing_may_go
 from sinks.records.gear.sets import Stored
 from sinks.records.gear.settling import Link, refuse_if_put_back, settle_unsettled, write_down
 from sinks.records.gear.situation import situation
@@ -246,15 +247,17 @@ def _without_the_refused(
 
 
 def _end(link: Link, stored: Stored, pending: Sequence[Numbered], count: _Count) -> Applied:
-    """What is left; a set of which nothing can go any more is closed."""
+    """What is left; a set of which nothing can go any more is closed: as refused, if nothing of it was ever sent."""
     verdicts = [change.verdict for _, change in pending]
     waiting = [verdict for verdict in verdicts if verdict.decision in ("wait", "go")]
     needing = [verdict for verdict in verdicts if verdict.decision == "needs_approval"]
     refused = [verdict for verdict in verdicts if verdict.decision == "refused"]
     status = sets.status_of(link.connection, stored.change_set_id)
     if status == "open" and not waiting and not needing:
-        status = "applied"
-        sets.close(link.connection, stored.change_set_id, status, None, link.who, link.clock.now())
+        asked_because, was_sent = stored.change_set.asked_because, len(pending) < len(stored.numbers)
+        because = None if was_sent else nothing_may_go(verdicts, asked_because)
+        status = "applied" if because is None else "refused"
+        sets.close(link.connection, stored.change_set_id, status, because, link.who, link.clock.now())
     instants = [verdict.not_before for verdict in waiting]
     return Applied(
         stored.change_set_id,

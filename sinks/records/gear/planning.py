@@ -23,6 +23,7 @@ from sinks.records.gear.flow import Flow
 from sinks.records.gear.judge import judge
 from sinks.records.gear.places import Clock, Places
 from sinks.records.gear.plan import plan
+from sinks.records.gear.refusals import nothing_may_go
 from sinks.records.gear.settling import Link, refuse_if_put_back, settle_if_free
 from sinks.records.gear.situation import consenting, last_writes, situation
 from sinks.records.gear.wanted import conform
@@ -35,7 +36,9 @@ class Planned:
     """A judged plan; without a number when there was nothing to change.
 
     Attributes:
-        is_new: False: the same content was open already, and stays.
+        refused_because: A limit that the set as a whole is over. Changes that are refused one by one do not count,
+            though the ledger keeps a set of which nothing may go as refused.
+        is_new: False: the same content was open already, and stays; or was refused before, which is not said again.
     """
 
     change_set_id: int | None
@@ -91,13 +94,14 @@ def keep_judged(
     )
     judged = judge(flow, change_set, known)
     change_set = judged.change_set
+    verdicts = [change.verdict for change in change_set.changes]
     kept = sets.keep(
         connection,
         change_set,
         who,
         now,
         expires_after=timedelta(hours=flow.expires_after_h),
-        refused_because=judged.refused_because,
+        refused_because=judged.refused_because or nothing_may_go(verdicts, change_set.asked_because),
     )
     number = None if kept is None else kept.change_set_id
     return Planned(number, change_set, judged.refused_because, kept is not None and kept.is_new)

@@ -58,7 +58,10 @@ def keep(
 
     Older open plans of the same flow are superseded, for their facts are older, unless the content is the same: then
     the older one stays, with its approvals. Sets of kind undo and compensate supersede none but one of the same content
-    that met other versions of its rows.
+    that cannot be applied any more.
+
+    Args:
+        refused_because: It is kept as refused, for this reason.
     """
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [_FLOW_LOCK, change_set.flow])
@@ -68,15 +71,17 @@ def keep(
                 close(connection, row["change_set_id"], "expired", "nobody applied it in time", who, now)
                 continue
             number, is_plan = int(row["change_set_id"]), change_set.kind == "plan"
-            is_same = bool(change_set.changes) and row["content_hash"] == content_hash and refused_because is None
-            if is_same and (is_plan or _versions(connection, number) == [c.row_version for c in change_set.changes]):
+            is_same = bool(change_set.changes) and row["content_hash"] == content_hash
+            has_its_versions = is_plan or (
+                is_same and _versions(connection, number) == [c.row_version for c in change_set.changes]
+            )
+            if is_same and has_its_versions and refused_because is None:
                 return Kept(number, is_new=False)
             if is_plan:
                 close(connection, number, "superseded", "a newer plan of the flow", who, now)
             elif is_same:  # it could not be applied any more
-                close(
-                    connection, number, "superseded", "its rows were changed since, and it was asked for anew", who, now
-                )
+                since = "nothing of it may go" if has_its_versions else "its rows were changed since"
+                close(connection, number, "superseded", f"{since}, and it was asked for anew", who, now)
         if not change_set.changes:
             return None
         known = _told_already(connection, change_set, content_hash)
