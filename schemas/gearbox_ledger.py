@@ -131,8 +131,8 @@ CREATE TABLE IF NOT EXISTS gearbox.change (
   before        text NOT NULL,               -- the precondition: the field holds it, or it is not written
   after         text NOT NULL,
   row_version   bigint,                      -- the target row's version when planned; null of a row that is added
-  gates         text NOT NULL,               -- JSON: what the model told for completeness and consent
-  why           text NOT NULL,               -- JSON: evidence of the row
+  gates         text NOT NULL,               -- JSON: what the model told for completeness, consent and limits of money
+  why           text NOT NULL,               -- JSON: evidence of the row; empty: that of the change before
   decision      text NOT NULL CHECK (decision IN ('go', 'wait', 'needs_approval', 'refused')),
   reason        text NOT NULL,               -- of the decision, as judged when planned
   not_before    timestamptz,

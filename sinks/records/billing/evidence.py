@@ -18,6 +18,7 @@ from sinks.records.billing.months import name_of, parse
 from sinks.records.billing.rating import root_of
 from sinks.records.billing.terms import version
 from sinks.records.database import Connection, session
+from sinks.records.gear.whys import WHY
 from sinks.records.values import key_text
 
 _INVOICE_NO = re.compile(r"^in-(.+)-(\d{4})(\d{2})$")
@@ -80,10 +81,10 @@ def _keep(held: dict[str, Any], wanted: str | None, found: str, what: Any) -> No
 def _whys(ledger: Connection, line_no: str) -> Sequence[dict[str, Any]]:
     """What the model told of the line whenever something of it was written, newest first."""
     rows = ledger.execute(
-        """SELECT DISTINCT ON (audit.change_set_id) change.why
+        f"""SELECT DISTINCT ON (audit.change_set_id) {WHY} AS why
            FROM gearbox.audit JOIN gearbox.change USING (change_set_id, change_no)
            WHERE audit.event = 'written' AND audit.target_table = %s AND audit.key = %s
-           ORDER BY audit.change_set_id DESC, audit.change_no""",
+           ORDER BY audit.change_set_id DESC, audit.change_no""".encode(),
         [INVOICE_LINE.full_name, key_text(INVOICE_LINE.key, (line_no,))],
     )
     return [why for row in rows if "terms" in (why := json.loads(row["why"]))]

@@ -105,7 +105,9 @@ def _check_contents(connection: Connection, sets: dict[int, _Set], faults: Fault
         for set_id, rows in groupby(cursor.execute(_CHANGES, binary=True), itemgetter(0)):
             without.discard(set_id)
             numbers, changes = [], []
-            for _, number, op, key, field, before, after, why in rows:
+            why = ""
+            for _, number, op, key, field, before, after, kept in rows:
+                why = kept or why  # as `whys.told`, without holding all of a set's rows
                 numbers.append(number)
                 changes.append(Change(op, key, field, before, after, None, why=why))
             own = sets.get(set_id)

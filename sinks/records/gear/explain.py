@@ -18,6 +18,7 @@ from sinks.records.database import Connection
 from sinks.records.gear import reading
 from sinks.records.gear.log import COLUMNS, LogRow
 from sinks.records.gear.reading import ApprovalView, SetHead
+from sinks.records.gear.whys import WHY
 from sinks.records.values import Key, Value, from_text, json_text, key_text
 
 Standing = Literal["ours", "edited", "put_back", "never_written", "no_row"]
@@ -185,8 +186,8 @@ def _changes(
 ) -> dict[tuple[int, str], dict[str, Any]]:
     """The row's changes in those sets, by set and field."""
     rows = connection.execute(
-        """SELECT change_set_id, field, reason, why FROM gearbox.change
-           WHERE change_set_id = ANY (%(sets)s) AND key = %(key)s AND field = ANY (%(fields)s)""",
+        f"""SELECT change_set_id, field, reason, {WHY} AS why FROM gearbox.change
+            WHERE change_set_id = ANY (%(sets)s) AND key = %(key)s AND field = ANY (%(fields)s)""".encode(),
         {**asked, "sets": list(numbers)},
     )
     return {(row["change_set_id"], row["field"]): row for row in rows}

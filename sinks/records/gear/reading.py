@@ -16,6 +16,7 @@ from typing import Any, Literal
 from schemas.errors import UsageError
 from schemas.gearbox_ledger import ChangeSetKind, ChangeSetStatus, Decision, Op
 from sinks.records.database import Connection, session
+from sinks.records.gear.whys import WHY
 
 Outcome = Literal["written", "conflict", "turned_down", "left_out", "sent", "open", "never"]
 """What became of a change. `left_out`: not written, and the audit does not say why; `sent`: on its way; `open`: nothing
@@ -229,7 +230,7 @@ def _changes(connection: Connection, head: SetHead, most: int | None) -> list[Ch
              FROM gearbox.change WHERE change_set_id = ANY (%(sets)s)),
            chosen AS (SELECT change_no FROM (SELECT change_no, dense_rank() OVER (ORDER BY first_no) AS place
                       FROM begun) AS placed WHERE place <= coalesce(%(most)s, place))
-           SELECT change_no, op, key, field, before, after, why, decision, change.reason, not_before,
+           SELECT change_no, op, key, field, before, after, {WHY} AS why, decision, change.reason, not_before,
              {BECAME} AS outcome, told.stored, told.detail
            {FROM_CHANGES} AND change_no IN (SELECT change_no FROM chosen) ORDER BY change_no""".encode(),
         {"sets": [head.change_set_id], "most": most},

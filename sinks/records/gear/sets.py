@@ -13,6 +13,7 @@ from psycopg.rows import tuple_row
 from schemas.errors import UsageError
 from schemas.gearbox_ledger import ChangeSetStatus
 from sinks.records.database import Connection
+from sinks.records.gear import whys
 from sinks.records.gear.audit import append
 from sinks.records.gear.chain import AuditRow
 from sinks.records.gear.changes import Change, ChangeSet, Verdict
@@ -20,6 +21,7 @@ from sinks.records.gear.changes import Change, ChangeSet, Verdict
 _FLOW_LOCK = 7_305_824
 """First number of the advisory lock under which sets of one flow are kept."""
 _CHANGE = "change_no, op, key, field, before, after, row_version, gates, why, decision, reason, not_before"
+_SOME = _CHANGE.replace("why", f"{whys.WHY_OF_SOME} AS why")
 
 
 @dataclass(frozen=True)
@@ -134,11 +136,12 @@ def load(connection: Connection, change_set_id: int, numbers: Sequence[int] | No
         newest = connection.execute("SELECT max(change_set_id) AS number FROM gearbox.change_set").fetchone()
         known = newest["number"] if newest is not None else None
         raise UsageError(f"There is no change set {change_set_id}; the newest is {known or 'not planned yet'}.")
-    which, arguments = "", [change_set_id]
+    columns, which, arguments = _CHANGE, "", [change_set_id]
     if numbers is not None:
+        columns = _SOME
         which, arguments = " AND change_no = ANY (%s)", [change_set_id, list(numbers)]  # type: ignore[list-item]
     with connection.cursor(row_factory=tuple_row) as cursor:
-        query = f"SELECT {_CHANGE} FROM gearbox.change WHERE change_set_id = %s{which} ORDER BY change_no"
+        query = f"SELECT {columns} FROM gearbox.change WHERE change_set_id = %s{which} ORDER BY change_no"
         rows = cursor.execute(query.encode(), arguments).fetchall()
     return _stored(head, rows)
 
@@ -231,7 +234,8 @@ def _insert(
         connection.cursor() as cursor,
         cursor.copy(f"COPY gearbox.change (change_set_id, {_CHANGE}) FROM STDIN".encode()) as copy,
     ):
-        for change_no, change in enumerate(change_set.changes, start=1):
+        told = zip(change_set.changes, whys.kept(change_set.changes), strict=True)
+        for change_no, (change, why) in enumerate(told, start=1):
             verdict = change.verdict
             copy.write_row(
                 (
@@ -244,7 +248,7 @@ def _insert(
                     change.after,
                     change.row_version,
                     change.gates,
-                    change.why,
+                    why,
                     verdict.decision,
                     verdict.reason,
                     verdict.not_before,
@@ -256,8 +260,9 @@ def _insert(
 def _stored(head: dict[str, Any], rows: list[tuple[Any, ...]]) -> Stored:
     verdicts: dict[tuple[Any, ...], Verdict] = {}
     changes = tuple(
-        _change(row, verdicts.setdefault(row[9:], Verdict(*row[9:])))  # one object for equal verdicts
-        for row in rows
+        # One object for equal verdicts.
+        Change(*row[1:8], why=why, verdict=verdicts.setdefault(row[9:], Verdict(*row[9:])))
+        for row, why in zip(rows, whys.told(row[8] for row in rows), strict=True)
     )
     change_set = ChangeSet(
         head["kind"],
@@ -285,11 +290,6 @@ def _stored(head: dict[str, Any], rows: list[tuple[Any, ...]]) -> Stored:
         head["planned_at"],
         head["expires_at"],
     )
-
-
-def _change(row: tuple[Any, ...], verdict: Verdict) -> Change:
-    _, op, key, field, before, after, row_version, gates, why, *_ = row
-    return Change(op, key, field, before, after, row_version, gates, why, verdict)
 
 
 def _json(detail: dict[str, Any]) -> str:
