@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from schemas.gearbox_ledger import Decision
 from vaxel.commands.gearbox_text import instant_told
-from vaxel.commands.options import command
+from vaxel.commands.options import by_words, command
 
 if TYPE_CHECKING:
     from sinks.records.gear.reading import SetHead, Tally
@@ -42,20 +42,26 @@ def next_steps(head: SetHead, tallies: Sequence[Tally], now: datetime, data_dir:
 
 
 def open_steps(
-    change_set_id: int, judged: Collection[tuple[Decision, datetime | None]], data_dir: Path, *, is_approved: bool
+    change_set_id: int,
+    judged: Collection[tuple[Decision, datetime | None]],
+    data_dir: Path,
+    *,
+    is_approved: bool,
+    by: str | None = None,
 ) -> list[Step]:
     """What can be done with an open set.
 
     Args:
         judged: Decisions on what was not sent yet, with the instants that they name.
+        by: Who asks, where they named themselves; the approval is for somebody else in any case.
     """
     asking = any(decision == "needs_approval" for decision, _ in judged)
     going = any(decision == "go" for decision, _ in judged) or (asking and is_approved)
     waits = [at for decision, at in judged if decision == "wait" and at is not None]
-    apply = command("gearbox", "apply", change_set_id, data_dir=data_dir)
+    apply = command("gearbox", "apply", change_set_id, *by_words(by), data_dir=data_dir)
     steps = []
     if asking and not is_approved:
-        approve = command("gearbox", "approve", change_set_id, data_dir=data_dir)
+        approve = command("gearbox", "approve", change_set_id, *by_words("WHO"), data_dir=data_dir)
         steps.append(Step("somebody with the role, who is not the author", approve))
     if going:
         steps.append(Step("write what may go now", apply))

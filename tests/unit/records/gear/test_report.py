@@ -97,18 +97,18 @@ def test_a_plan_for_programs_has_values_and_no_texts_of_json() -> None:
 @pytest.mark.parametrize(
     ("decisions", "is_approved", "told"),
     [
-        (["go"], False, ["apply"]),
-        (["needs_approval"], False, ["approve"]),
-        (["needs_approval"], True, ["apply"]),
-        (["needs_approval", "go"], False, ["approve", "apply"]),
-        (["wait"], False, ["apply"]),
+        (["go"], False, ["apply 7 --by 'Ulf Lind'"]),
+        (["needs_approval"], False, ["approve 7 --by WHO"]),
+        (["needs_approval"], True, ["apply 7 --by 'Ulf Lind'"]),
+        (["needs_approval", "go"], False, ["approve 7 --by WHO", "apply 7 --by 'Ulf Lind'"]),
+        (["wait"], False, ["apply 7 --by 'Ulf Lind'"]),
         (["refused"], False, []),
     ],
 )
 def test_the_next_step_is_what_is_missing(decisions: list[Decision], is_approved: bool, told: list[str]) -> None:
     judged = [(decision, NOW if decision == "wait" else None) for decision in decisions]
-    steps = open_steps(7, judged, HERE, is_approved=is_approved)
-    assert [step.command for step in steps] == [f"vaxel gearbox {what} 7" for what in told]
+    steps = open_steps(7, judged, HERE, is_approved=is_approved, by="Ulf Lind")
+    assert [step.command for step in steps] == [f"vaxel gearbox {what}" for what in told]
 
 
 def test_a_waiting_set_says_from_when_on() -> None:
