@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import groupby
@@ -18,7 +19,7 @@ Numbered = tuple[int, Change]
 """A change with its number in its set."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Row:
     """The changes of one row that go together."""
 
@@ -34,6 +35,16 @@ def rows_of(changes: Iterable[Numbered]) -> list[Row]:
     return [Row(tuple(own)) for _, own in groupby(changes, lambda numbered: numbered[1].key)]
 
 
+def without(rows: Iterable[Row], numbers: Collection[int]) -> list[Row]:
+    """The rows without the changes of these numbers."""
+    return rows_of(numbered for row in rows for numbered in row.changes if numbered[0] not in numbers)
+
+
+def index_of(rows: Sequence[Row], part: Row) -> int:
+    """Where the row is that the part is of; rows are in the order of their numbers."""
+    return bisect_right(rows, part.changes[0][0], key=lambda row: row.changes[0][0]) - 1
+
+
 def writes(table: RecordTable, rows: Sequence[Row], *, is_strict: bool) -> list[RowWrite]:
     """The rows as the target takes them.
 
@@ -42,17 +53,20 @@ def writes(table: RecordTable, rows: Sequence[Row], *, is_strict: bool) -> list[
             does not tell that nobody has touched it.
     """
     kinds = {column.name: column.kind for column in table.columns}
-    # Of 100,000 changes many hold the same value: each text is read once.
-    read = cache(from_text)
-    return [_write(table.key, kinds, read, row, is_strict=is_strict) for row in rows]
+    # Of 100,000 changes many hold the same value, so each text is read once; keys differ, so they are read together.
+    read, read_part = cache(from_text), cache(from_json)
+    keys = json.loads(f"[{','.join(row.changes[0][1].key for row in rows)}]")
+    parts = [[read_part(kinds[name], key[name]) for key in keys] for name in table.key]
+    return [
+        _write(kinds, read, row, key, is_strict=is_strict)
+        for row, key in zip(rows, zip(*parts, strict=True), strict=True)
+    ]
 
 
 def _write(
-    names: Sequence[str], kinds: Mapping[str, Kind], read: Callable[[Kind, str], Value], row: Row, *, is_strict: bool
+    kinds: Mapping[str, Kind], read: Callable[[Kind, str], Value], row: Row, key: Key, *, is_strict: bool
 ) -> RowWrite:
     first = row.changes[0][1]
-    parts = json.loads(first.key)
-    key: Key = tuple(from_json(kinds[name], parts[name]) for name in names)
     before: dict[str, Value] = {}
     after: dict[str, Value] = {}
     for _, change in row.changes:

@@ -61,12 +61,24 @@ def judge(flow: Flow, change_set: ChangeSet, situation: Situation, size: Size | 
         change_set: With the changes of which nothing is written yet.
         size: Of the whole set, where some of its changes are written or looked at apart; None: this is all of it.
     """
+    verdicts, refused_because = verdicts_on(flow, change_set, situation, size)
+    # Written out, for `Change.judged` takes three times as long, and there may be 100,000 changes.
+    judged = (
+        Change(one.op, one.key, one.field, one.before, one.after, one.row_version, one.gates, one.why, verdict)
+        for one, verdict in zip(change_set.changes, verdicts, strict=True)
+    )
+    return Judged(replace(change_set, changes=tuple(judged)), refused_because)
+
+
+def verdicts_on(
+    flow: Flow, change_set: ChangeSet, situation: Situation, size: Size | None = None
+) -> tuple[list[Verdict], str | None]:
+    """As `judge`: a verdict for each change, in order, and why all of them are refused."""
     size = Size.of(change_set) if size is None else size
+    changes = change_set.changes
     refused_because = over_a_limit(flow, size) if change_set.kind == "plan" else None
     if refused_because is not None:
-        refused = Verdict("refused", refused_because)
-        return Judged(_with(change_set, [refused] * len(change_set.changes)), refused_because)
-    changes = change_set.changes
+        return [Verdict("refused", refused_because)] * len(changes), refused_because
     verdicts, ranks = _each(flow, change_set, situation, over_the_free_size(flow, size))
     _share_by_row(changes, verdicts, ranks)
     if change_set.kind == "plan":
@@ -76,16 +88,7 @@ def judge(flow: Flow, change_set: ChangeSet, situation: Situation, size: Size | 
             tomorrow = midnight_after(situation.system, situation.now)
             for index, reason in over.items():
                 verdicts[index] = Verdict("wait", reason, tomorrow)
-    return Judged(_with(change_set, verdicts), None)
-
-
-def _with(change_set: ChangeSet, verdicts: Sequence[Verdict]) -> ChangeSet:
-    # Written out, for `Change.judged` takes three times as long, and there may be 100,000 changes.
-    judged = (
-        Change(one.op, one.key, one.field, one.before, one.after, one.row_version, one.gates, one.why, verdict)
-        for one, verdict in zip(change_set.changes, verdicts, strict=True)
-    )
-    return replace(change_set, changes=tuple(judged))
+    return verdicts, None
 
 
 def _each(

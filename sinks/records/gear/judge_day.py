@@ -16,6 +16,11 @@ So an approval takes nothing away from what goes without it.
 """
 
 
+def fits_into_the_day(flow: Flow, rows: int, money: Moved) -> bool:
+    """Whether that many rows, and that much money, are within the flow's limits of a day."""
+    return _over(flow, rows, money) is None
+
+
 def over_the_day(
     flow: Flow, changes: Sequence[Change], going: Mapping[int, Rank], situation: Situation
 ) -> dict[int, str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from decimal import Decimal
 
 import pyarrow.compute as pc
 from psycopg.types.json import Json
@@ -16,6 +15,7 @@ from sinks.records.gear.calendar import midnight_before
 from sinks.records.gear.changes import Change
 from sinks.records.gear.flow import Flow, Purpose
 from sinks.records.gear.judge import LastWrite, Situation
+from sinks.records.gear.money import Moved
 from sinks.records.gear.places import Places
 from sinks.records.targets.opening import open_target
 
@@ -101,6 +101,16 @@ def consenting(places: Places, flow: Flow, now: datetime) -> dict[Purpose, froze
     }
 
 
+def day_so_far(connection: Connection, flow: Flow, places: Places, now: datetime) -> tuple[int, Moved]:
+    """Rows that a flow has sent since midnight in its record system's time zone, and the money that it has moved."""
+    since = midnight_before(places.systems[flow.system], now)
+    rows = chunks.rows_since(connection, flow.name, since)
+    if flow.money_field is None:
+        return rows, {}
+    found = connection.execute(_MONEY_SINCE, [flow.name, flow.money_field, since])
+    return rows, {row["currency"]: row["moved"] for row in found}
+
+
 def situation(
     connection: Connection,
     flow: Flow,
@@ -120,11 +130,7 @@ def situation(
     system = places.systems[flow.system]
     standing = None if approval_of is None else approvals.standing(connection, *approval_of)
     put_back = put_backs.newest(connection, flow.system)
-    since = midnight_before(system, now)
-    money: dict[str, Decimal] = {}
-    if flow.money_field is not None:
-        rows = connection.execute(_MONEY_SINCE, [flow.name, flow.money_field, since])
-        money = {row["currency"]: row["moved"] for row in rows}
+    rows_today, money_today = day_so_far(connection, flow, places, now)
     return Situation(
         now=now,
         system=system,
@@ -135,6 +141,6 @@ def situation(
         approved_now_at=None if standing is None else standing.approved_now_at,
         planned_at=planned_at,
         put_back_at=None if put_back is None else put_back.at,
-        rows_today=chunks.rows_since(connection, flow.name, since),
-        money_today=money,
+        rows_today=rows_today,
+        money_today=money_today,
     )

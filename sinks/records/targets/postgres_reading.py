@@ -32,7 +32,7 @@ def read_some(connection: Connection, table: RecordTable, fields: Sequence[str],
     """Key, fields and row version of the rows with these keys, each once."""
     names = columns_read(table, fields)
     key = sql.SQL(", ").join(map(sql.Identifier, table.key))
-    lines = copy_lines(dict.fromkeys(keys))
+    lines = copy_lines(zip(*dict.fromkeys(keys), strict=True))
     query = sql.SQL("SELECT {columns} FROM {table} AS target JOIN pg_temp.asked USING ({key})").format(
         columns=sql.SQL(", ").join(map(sql.Identifier, (*names, ROW_VERSION))), table=place(table), key=key
     )

@@ -6,7 +6,7 @@ of the key; `f0` says whether the row has the first field, `b0` what it must hol
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
@@ -61,7 +61,7 @@ class Staging:
 
     def copy_in(self) -> None:
         """Makes `staged` and fills it; it is gone with the transaction."""
-        lines = copy_lines(self._row(number) for number in range(len(self.batch.rows)))
+        lines = copy_lines(self._columns())
         columns = ["NULL::int AS row_no, NULL::text AS op, NULL::int AS set_no, NULL::bigint AS row_version"]
         parts = [sql.SQL("target.{} AS {}").format(_name(name), _name(f"k{at}")) for at, name in enumerate(self._key)]
         for at, name in enumerate(self.fields):
@@ -149,15 +149,17 @@ class Staging:
         found = dict.fromkeys(tuple(row.after) for row in self.batch.rows if row.op == "insert")
         return {names: number for number, names in enumerate(found)}
 
-    def _row(self, number: int) -> list[Value | bool]:
-        row = self.batch.rows[number]
-        set_no = self._inserted[tuple(row.after)] if row.op == "insert" else None
-        values: list[Value | bool] = [number, row.op, set_no, row.row_version]
-        before, after = row.before, row.after
-        has = before if row.op == "delete" else after
+    def _columns(self) -> list[Sequence[Value | bool]]:
+        """The staged table's columns, in its order."""
+        rows = self.batch.rows
+        set_nos = [self._inserted[tuple(row.after)] if row.op == "insert" else None for row in rows]
+        columns: list[Sequence[Value | bool]] = [range(len(rows)), [row.op for row in rows], set_nos]
+        columns.append([row.row_version for row in rows])
         for name in self.fields:
-            values += (name in has, before.get(name), after.get(name))
-        return [*values, *row.key]
+            columns.append([name in (row.before if row.op == "delete" else row.after) for row in rows])
+            columns.append([row.before.get(name) for row in rows])
+            columns.append([row.after.get(name) for row in rows])
+        return [*columns, *zip(*(row.key for row in rows), strict=True)]
 
     def _met(self, condition: str, differs: str) -> list[Met]:
         found = self._execute(

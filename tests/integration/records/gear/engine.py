@@ -17,7 +17,7 @@ from schemas.errors import OutcomeUnknownError, UnreachableError
 from schemas.gearbox_ledger import Op
 from schemas.records import RecordTable
 from sinks.records import seeding
-from sinks.records.gear import applying, approvals, people, planning, undo
+from sinks.records.gear import applying, approvals, carrying, people, planning, undo
 from sinks.records.gear.applying import Applied, apply_set
 from sinks.records.gear.flow import Approval, FedField, Flow, load
 from sinks.records.gear.places import Clock, Places, places
@@ -220,5 +220,5 @@ def failing(engine: Engine) -> Any:
     with pytest.MonkeyPatch.context() as patch:
         for module in (applying, planning, undo):
             patch.setattr(module, "open_target", opened)
-        patch.setattr(applying, "crash_point", engine.faults.crash_point)
+        patch.setattr(carrying, "crash_point", engine.faults.crash_point)
         yield

@@ -1,0 +1,228 @@
+"""One chunk is written down while the next is written: whatever happens between them, each change is written once."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from schemas.errors import OutcomeUnknownError, OutsideError, UnreachableError
+from sinks.records.gear import applying, approvals, freezes
+from sinks.records.gear.applying import Applied, apply_set
+from sinks.records.gear.flow import FedField
+from sinks.records.gear.places import Clock
+from sinks.records.gear.systems import System
+from sinks.records.targets.opening import open_target
+from sinks.records.targets.target import Batch, Target, Written
+from tests.conftest import FreshDatabase
+from tests.integration.records.gear.engine import (
+    APPROVER,
+    AUTHOR,
+    FIELDS,
+    MATERIALS,
+    Engine,
+    Failing,
+    make_engine,
+    small_flow,
+)
+
+# A process that dies at the n-th time it comes to a point, each chunk being one row.
+DYING = """
+import os, signal, sys
+from sinks.records.gear import carrying
+from tests.integration.records.gear.test_carrying import by_the_row
+from tests.integration.records.gear.engine import Engine
+
+def crash_point(point, met=[]):
+    met.append(point)
+    if met.count(sys.argv[3]) == int(sys.argv[4]):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+carrying.crash_point = crash_point
+by_the_row(Engine(sys.argv[1]), int(sys.argv[2]))
+"""
+
+
+@pytest.fixture
+def engine(fresh_database: FreshDatabase) -> Engine:
+    return make_engine(fresh_database())
+
+
+def by_the_row(engine: Engine, number: int) -> Applied:
+    """Applies a set in chunks of one row."""
+    places = engine.slowed(rows_per_s=1000, chunk_rows=1)
+    return apply_set(number, engine.flow, places, AUTHOR, engine.clock)
+
+
+def approved(engine: Engine) -> int:
+    """A set that changes both fields of each row."""
+    number = engine.plan(dict.fromkeys(MATERIALS, (10, 5))).change_set_id
+    assert number is not None
+    engine.approve(number)
+    return number
+
+
+def states(engine: Engine) -> list[str]:
+    return [row["state"] for row in engine.erp("SELECT state FROM gearbox.chunk ORDER BY sent_at")]
+
+
+def assert_each_is_written_once(engine: Engine) -> None:
+    assert set(engine.held().values()) == {10, 5}
+    assert {row["row_version"] for row in engine.erp("SELECT row_version FROM erp.monthly_sales")} == {2}
+    told = [(json.loads(row["key"])["material"], row["field"]) for row in engine.audit()]
+    assert told == [(material, name) for material in MATERIALS for name in ("activated_qty", "in_use_qty")]
+
+
+@pytest.mark.parametrize("nth", [1, 2, 4])
+@pytest.mark.parametrize("point", ["gear.sent", "gear.written", "gear.settled"])
+def test_killed_in_any_chunk_and_applied_again_each_change_is_written_once(
+    engine: Engine, point: str, nth: int
+) -> None:
+    number = approved(engine)
+    ended = subprocess.run(
+        [sys.executable, "-c", DYING, engine.dsn, str(number), point, str(nth)], check=False, capture_output=True
+    )
+    assert ended.returncode == -9, ended.stderr.decode()
+    assert by_the_row(engine, number).status == "applied"
+    assert_each_is_written_once(engine)
+
+
+def test_killed_when_the_next_is_sent_two_chunks_are_settled_in_their_order(engine: Engine) -> None:
+    number = approved(engine)
+    subprocess.run([sys.executable, "-c", DYING, engine.dsn, str(number), "gear.sent", "3"], check=False)
+    assert states(engine) == ["applied", "sent", "sent"]
+    by_the_row(engine, number)
+    assert states(engine) == ["applied", "applied", "cancelled", "applied", "applied"]
+    assert_each_is_written_once(engine)
+
+
+class Scripted(Failing):
+    """A record system at which something happens when a batch comes to it."""
+
+    def __init__(self, target: Target, engine: Engine, when: Callable[[int, Callable[[], Written]], Written]) -> None:
+        super().__init__(target, engine.faults)
+        self._when, self._count = when, 0
+
+    def write(self, batch: Batch) -> Written:
+        self._count += 1
+        return self._when(self._count, lambda: super(Scripted, self).write(batch))
+
+
+def scripted(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, when: Callable[[int, Callable[[], Written]], Written]
+) -> None:
+    def opened(system: System, address: str) -> Target:
+        return Scripted(open_target(system, address), engine, when)
+
+    monkeypatch.setattr(applying, "open_target", opened)
+
+
+@pytest.mark.parametrize("error", [UnreachableError, OutcomeUnknownError])
+@pytest.mark.parametrize("nth", [1, 2, 4])
+def test_erp_fails_at_any_chunk_and_what_went_before_is_written_down(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, nth: int, error: type[OutsideError]
+) -> None:
+    def fail_once(count: int, write: Callable[[], Written]) -> Written:
+        if count == nth:
+            if error is OutcomeUnknownError:
+                write()
+            raise error("erp went away")
+        return write()
+
+    number = approved(engine)
+    scripted(engine, monkeypatch, fail_once)
+    with pytest.raises(error):
+        by_the_row(engine, number)
+    last = "cancelled" if error is UnreachableError else "sent"
+    assert states(engine) == ["applied"] * (nth - 1) + [last]
+    monkeypatch.undo()
+    by_the_row(engine, number)
+    assert_each_is_written_once(engine)
+
+
+def test_a_set_rejected_while_a_chunk_is_written_goes_no_further_than_that(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = approved(engine)
+
+    def reject_in_the_second(count: int, write: Callable[[], Written]) -> Written:
+        if count == 2:
+            approvals.reject(engine.dsn, number, APPROVER, engine.clock.now(), reason="wrong month")
+        return write()
+
+    scripted(engine, monkeypatch, reject_in_the_second)
+    applied = by_the_row(engine, number)
+    assert (applied.status, applied.changes) == ("rejected", 4)
+    assert len(engine.audit()) == 4
+
+
+def test_a_freeze_declared_while_a_chunk_is_written_holds_the_next(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = approved(engine)
+
+    def freeze_in_the_second(count: int, write: Callable[[], Written]) -> Written:
+        if count == 2:
+            now = engine.clock.now()
+            freezes.declare(engine.dsn, "erp", now, now + timedelta(hours=1), "year end", APPROVER, now)
+        return write()
+
+    scripted(engine, monkeypatch, freeze_in_the_second)
+    applied = by_the_row(engine, number)
+    assert (applied.status, applied.changes, applied.waiting) == ("open", 4, 4)
+    assert "year end" in applied.reasons[0]
+
+
+def test_after_a_chunk_that_took_long_the_next_is_judged_anew(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its window has closed meanwhile."""
+    engine.flow = small_flow(fields={name: FedField(gear="nightly") for name in FIELDS}, expires_after_h=100)
+    number = approved(engine)
+    tomorrow = engine.clock.now().astimezone(ZoneInfo("Europe/Stockholm")) + timedelta(days=1)
+    at = [tomorrow.replace(hour=4, minute=59, second=59, microsecond=0)]
+    engine.clock = Clock(lambda: at[0].astimezone(UTC), lambda _seconds: None)
+
+    def take_long(count: int, write: Callable[[], Written]) -> Written:
+        if count == 2:
+            at[0] += timedelta(seconds=2)
+        return write()
+
+    scripted(engine, monkeypatch, take_long)
+    applied = by_the_row(engine, number)
+    assert (applied.changes, applied.waiting) == (4, 4)
+    assert "nightly" in applied.reasons[0]
+
+
+def test_of_a_chunk_that_erp_refuses_the_others_are_written_and_so_is_what_comes_after(engine: Engine) -> None:
+    engine.erp("ALTER TABLE erp.monthly_sales ADD CONSTRAINT little CHECK (activated_qty < 20 OR material <> 'WM-2')")
+    wanted = dict.fromkeys(MATERIALS, (30, 5))
+    number = engine.plan(wanted).change_set_id
+    assert number is not None
+    engine.approve(number)
+    places = engine.slowed(rows_per_s=1000, chunk_rows=3)
+    applied = apply_set(number, engine.flow, places, AUTHOR, engine.clock)
+    assert (applied.status, applied.changes, applied.left_out) == ("applied", 6, 2)
+    assert [json.loads(row["key"])["material"] for row in engine.audit("turned_down")] == ["WM-2", "WM-2"]
+    assert len(engine.audit()) == 6
+
+
+def test_limits_of_the_day_take_the_first_rows_and_leave_the_rest_for_tomorrow(engine: Engine) -> None:
+    limits = engine.flow.limits.model_copy(update={"max_rows_per_day": 3})
+    engine.flow = engine.flow.model_copy(update={"limits": limits})
+    applied = by_the_row(engine, approved(engine))
+    assert (applied.status, applied.rows, applied.waiting) == ("open", 3, 2)
+    assert "3 rows a day" in applied.reasons[0]
+
+
+def test_the_rate_is_kept_by_who_waits_and_by_who_does_not(engine: Engine) -> None:
+    number = approved(engine)
+    places = engine.slowed(rows_per_s=2, chunk_rows=1)
+    first = apply_set(number, engine.flow, places, AUTHOR, engine.clock, is_patient=False)
+    assert (first.rows, first.waiting, first.not_before) == (2, 4, None)
+    assert apply_set(number, engine.flow, places, AUTHOR, engine.clock).status == "applied"
+    sent = [row["sent_at"] for row in engine.erp("SELECT sent_at FROM gearbox.chunk ORDER BY sent_at")]
+    assert all(later - earlier >= timedelta(seconds=1) for earlier, later in zip(sent, sent[2:], strict=False))
