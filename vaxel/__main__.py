@@ -94,10 +94,19 @@ def run(arguments: Sequence[str]) -> int:
         if str(error) != QUERY_INTERRUPTED:
             raise
         return _complain("interrupted", INTERRUPTED)
-    except BrokenPipeError:  # the reader of our output, `head` say, has had enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except BrokenPipeError:
+        return _unread()
+    except SystemExit as error:
+        if not isinstance(error.__context__, BrokenPipeError):
+            raise
+        return _unread()  # typer ends with 1 for it, whatever it is asked
     return code if isinstance(code, int) else 0
+
+
+def _unread() -> int:
+    """Ends quietly: the reader of our output, `head` say, has had enough."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
 
 
 @cache

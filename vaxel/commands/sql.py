@@ -126,8 +126,6 @@ def _echo(connection: duckdb.DuckDBPyConnection, statement: str, output: Format,
         names = [str(column[0]) for column in connection.description or ()]
         if names:
             _write(_lines(names, _rows(connection), output, shown_rows, LONGEST_VALUE))
-    except BrokenPipeError:  # the reader has had enough; typer would make exit code 1 of it
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except duckdb.Error as error:
         raise _explained(error) from error
 
