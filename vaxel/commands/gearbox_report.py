@@ -42,10 +42,11 @@ def planned_lines(planned: Planned, data_dir: Path) -> list[str]:
     same = "" if planned.is_new else ", as planned before"
     sums = [f"{amount:,} {currency or 'in money'}" for currency, amount in sorted(found.moved.items())]
     money = "" if found.money is None else f", moving {' and '.join(sums) or f'{found.money} in money'}"
-    lines = [
-        f"{found.flow}: change set {number}{same}: {counted(len(found.changes), 'change')} in {found.changed_rows:,} "
-        f"of {rows} of {table}{money}, {snapshot}"
-    ]
+    # Where no row may be touched, as after billing's close, all are new, though the table need not be empty.
+    new = f"{counted(found.changed_rows, 'row')} new to {table}"
+    where = f"{found.changed_rows:,} of {rows} of {table}" if found.target_rows else new
+    changes = counted(len(found.changes), "change")
+    lines = [f"{found.flow}: change set {number}{same}: {changes} in {where}{money}, {snapshot}"]
     if planned.refused_because is not None:
         return [*lines, f"  refused: {planned.refused_because}", *tail]
     judged = tallied(found)

@@ -123,10 +123,11 @@ def _paragraph(head: SetHead, now: datetime) -> str:
     from vaxel.commands.gearbox_text import age_told, counted, instant_told, told  # noqa: PLC0415
 
     money = "" if head.money is None else f", moving {told(head.money)} in money"
+    where = f"of the {head.target_rows:,} in" if head.target_rows else "new to"
     age = age_told((now - head.planned_at).total_seconds())
     return (
-        f"It holds {counted(head.changes, 'change')} in {counted(head.changed_rows, 'row')} of the "
-        f"{head.target_rows:,} in {head.target_table}{money}, from lake snapshot {head.lake_snapshot}; planned by "
+        f"It holds {counted(head.changes, 'change')} in {counted(head.changed_rows, 'row')} "
+        f"{where} {head.target_table}{money}, from lake snapshot {head.lake_snapshot}; planned by "
         f"{head.planned_by} at {instant_told(head.planned_at)}, {age} ago."
     )
 

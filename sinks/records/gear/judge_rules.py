@@ -96,11 +96,9 @@ def over_the_free_size(flow: Flow, size: Size) -> str | None:
         return f"{size.rows} rows would change, more than {free.free_rows} need an approval of role {free.role}"
     share = size.held_rows / size.target_rows if size.target_rows else 1.0  # of an empty table, everything is new
     if share > free.free_share:
-        shown = size.held_rows if size.target_rows else size.rows
-        return (
-            f"{shown} of {size.target_rows} rows ({share:.1%}) would change, "
-            f"more than {free.free_share:.1%} need an approval of role {free.role}"
-        )
+        held = f"{size.held_rows} of {size.target_rows} rows ({share:.1%}) would change"
+        told = held if size.target_rows else f"{size.rows} rows would be added and none is there"
+        return f"{told}, more than {free.free_share:.1%} need an approval of role {free.role}"
     if size.money > free.free_money:
         return (
             f"{size.money} {size.currency} would move, more than {free.free_money} need an approval of role {free.role}"

@@ -82,7 +82,7 @@ def test_a_part_of_a_set_is_judged_by_the_size_of_the_whole() -> None:
         (
             {"free_rows": 9, "free_share": 0.5},
             a_set(*rows(3, op="insert"), target_rows=0),
-            "3 of 0 rows (100.0%) would change, more than 50.0% need an approval of role boss",
+            "3 rows would be added and none is there, more than 50.0% need an approval of role boss",
         ),
         (
             {"free_rows": 9, "free_money": Decimal(5)},
