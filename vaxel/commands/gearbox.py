@@ -7,6 +7,7 @@ import typer
 from vaxel.commands import (
     gearbox_act,
     gearbox_audit,
+    gearbox_back,
     gearbox_check,
     gearbox_log,
     gearbox_people,
@@ -29,8 +30,8 @@ for act in (
     gearbox_act.reject,
     gearbox_act.apply,
     gearbox_run.run,
-    gearbox_act.undo,
-    gearbox_act.restored,
+    gearbox_back.undo,
+    gearbox_back.restored,
 ):
     app.command(rich_help_panel=_CARRY)(act)
 app.command(name="list", rich_help_panel=_LOOK)(gearbox_sets.list_sets)

@@ -1,4 +1,4 @@
-"""`vaxel gearbox plan | approve | reject | apply | undo | restored`: what changes the ledger or a record system."""
+"""`vaxel gearbox plan | approve | reject | apply`: what changes the ledger or a record system."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typer
 
 from schemas.errors import UsageError, VaxelError
 from vaxel.commands.gearbox_who import By, author, known_places, user
-from vaxel.commands.options import DEFAULT_DATA_DIR, AsJson, DataDir, command
+from vaxel.commands.options import DEFAULT_DATA_DIR, AsJson, DataDir, by_words, command
 
 if TYPE_CHECKING:
     from sinks.records.gear.applying import Applied
@@ -57,7 +57,7 @@ def plan(
     def one(name: str) -> tuple[Any, int]:
         planned = plan_flow(flows.load(name), known, who, Clock(), snapshot)
         if not as_json:
-            report.print_planned(planned, data_dir)
+            report.print_planned(planned, data_dir, by)
         return report.planned_row(planned), FOUND_SOMETHING * (planned.refused_because is not None)
 
     _each(chosen, one, as_json=as_json)
@@ -127,8 +127,9 @@ def approve(
     if as_json:
         typer.echo(json.dumps(vars(given), default=str, ensure_ascii=False))
     else:
-        typer.echo(f"change set {change_set_id} approved by {given.person} as {given.role}")
-        typer.echo(f"apply it: {command('gearbox', 'apply', change_set_id, data_dir=data_dir)}")
+        at_once = ", to go at once: gears do not hold it up, freezes do" if given.is_immediate else ""
+        typer.echo(f"change set {change_set_id} approved by {given.person} as {given.role}{at_once}")
+        typer.echo(f"apply it: {command('gearbox', 'apply', change_set_id, *by_words(by), data_dir=data_dir)}")
 
 
 def reject(
@@ -151,85 +152,6 @@ def reject(
         typer.echo(f"change set {change_set_id} rejected by {given.person} as {given.role}")
 
 
-def undo(
-    change_set_id: SetId,
-    *,
-    reason: Reason,
-    key: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Only rows with this key, or part of a key.")
-    ] = None,
-    field: Annotated[list[str] | None, typer.Option(help="Only this field; may be given again.")] = None,
-    by: By = None,
-    data_dir: DataDir = DEFAULT_DATA_DIR,
-    as_json: AsJson = False,
-) -> None:
-    """Plan the way back of what a change set has written: a change set itself, to be approved and applied.
-
-    Only what nobody has touched since goes back; a value that a person has set stays. A line of a final invoice is not
-    deleted: it gets a credit line. An undo can be undone.
-    """
-    from sinks.records.database import session  # noqa: PLC0415
-    from sinks.records.gear import flow as flows  # noqa: PLC0415
-    from sinks.records.gear import sets  # noqa: PLC0415
-    from sinks.records.gear.places import Clock  # noqa: PLC0415
-    from sinks.records.gear.undo import plan_undo  # noqa: PLC0415
-    from vaxel.commands import gearbox_report as report  # noqa: PLC0415
-
-    known, parts = known_places(data_dir), [part.partition("=") for part in key or []]
-    if not all(name and equals for name, equals, _value in parts):
-        raise UsageError(f"Cannot read --key {' '.join(key or [])!r}: give NAME=VALUE, such as material=WM-8030.")
-    with session(known.ledger) as connection:
-        flow = flows.load(sets.load(connection, change_set_id, []).change_set.flow)
-    unknown = [name for name, _, _ in parts if name not in flow.key] + [
-        name for name in field or [] if name not in flow.fields
-    ]
-    if unknown:
-        raise UsageError(
-            f"Flow {flow.name!r} has no key or field {', '.join(unknown)}; its key is {', '.join(flow.key)}, its "
-            f"fields are {', '.join(flow.fields)}."
-        )
-    planned = plan_undo(
-        change_set_id,
-        flow,
-        known,
-        author(known, by),
-        Clock(),
-        reason,
-        key={name: value for name, _, value in parts},
-        fields=field or (),
-    )
-    if as_json:
-        typer.echo(json.dumps([report.planned_row(one) for one in planned], default=str, ensure_ascii=False))
-        return
-    for one in planned:
-        report.print_planned(one, data_dir)
-
-
-def restored(
-    system: Annotated[str, typer.Argument(help="The record system that was put back, such as erp.")],
-    *,
-    reason: Reason,
-    by: By = None,
-    data_dir: DataDir = DEFAULT_DATA_DIR,
-    as_json: AsJson = False,
-) -> None:
-    """Say that a record system was put back to an older state, from a backup say.
-
-    What the gearbox wrote into it before counts as never made, so the next plan writes what is missing; open change
-    sets of the system end, for they were planned upon what is no more. It needs the role calendar_keeper. Only after a
-    real restore: what people set since our writes is not kept any more.
-    """
-    from sinks.records.gear import restores  # noqa: PLC0415
-    from sinks.records.gear.places import Clock  # noqa: PLC0415
-
-    ended = restores.declare(known_places(data_dir), system, reason, user(by), Clock().now())
-    if as_json:
-        typer.echo(json.dumps({"system": system, "ended_sets": ended}))
-    else:
-        typer.echo(f"{system} was put back: {ended} open change sets ended")
-        typer.echo(f"plan anew: {command('gearbox', 'plan', '--all', data_dir=data_dir)}")
-
-
 def applied_set(number: int, flow: Flow, known: Places, who: str, data_dir: Any, *, is_silent: bool) -> Applied:
     """Applies a set, with a line of progress on a terminal and one of what became of it."""
     from sinks.records.gear.applying import apply_set  # noqa: PLC0415
@@ -247,15 +169,18 @@ def applied_set(number: int, flow: Flow, known: Places, who: str, data_dir: Any,
 
 def print_applied(applied: Applied) -> None:
     """Says what a call wrote, and what is left and why."""
+    from vaxel.commands.gearbox_text import counted  # noqa: PLC0415
+
     left = [
-        f"{applied.left_out:,} left as they are: changed meanwhile, or turned down" if applied.left_out else "",
-        f"{applied.waiting:,} wait{_until(applied.not_before)}" if applied.waiting else "",
-        f"{applied.needing_approval:,} need an approval" if applied.needing_approval else "",
-        f"{applied.refused:,} refused" if applied.refused else "",
+        _told(applied.left_out, "left as it is", "left as they are", ": changed meanwhile, or turned down"),
+        _told(applied.waiting, "waits", "wait", _until(applied.not_before)),
+        _told(applied.needing_approval, "needs an approval", "need an approval"),
+        _told(applied.refused, "refused", "refused"),
     ]
     typer.echo(
         f"{applied.flow}: change set {applied.change_set_id} {applied.status}: "
-        f"{applied.changes:,} fields in {applied.rows:,} rows written" + "".join(f"; {part}" for part in left if part)
+        f"{counted(applied.changes, 'field')} in {counted(applied.rows, 'row')} written"
+        + "".join(f"; {part}" for part in left if part)
     )
     for reason in applied.reasons[:5]:
         typer.echo(f"  {reason}")
@@ -263,6 +188,10 @@ def print_applied(applied: Applied) -> None:
 
 def applied_row(applied: Applied) -> dict[str, Any]:
     return vars(applied)
+
+
+def _told(number: int, one: str, many: str, more: str = "") -> str:
+    return f"{number:,} {one if number == 1 else many}{more}" if number else ""
 
 
 def _until(at: datetime | None) -> str:

@@ -24,13 +24,17 @@ REASONS_SHOWN = 10
 _ORDER: tuple[Decision, ...] = ("go", "wait", "needs_approval", "refused")
 
 
-def print_planned(planned: Planned, data_dir: Path) -> None:
-    """Say what a plan, or the way back of one, would do, and what to do next."""
-    for line in planned_lines(planned, data_dir):
+def print_planned(planned: Planned, data_dir: Path, by: str | None = None) -> None:
+    """Say what a plan, or the way back of one, would do, and what to do next.
+
+    Args:
+        by: Who asked for it, where they named themselves.
+    """
+    for line in planned_lines(planned, data_dir, by):
         typer.echo(line)
 
 
-def planned_lines(planned: Planned, data_dir: Path) -> list[str]:
+def planned_lines(planned: Planned, data_dir: Path, by: str | None = None) -> list[str]:
     """Lines about a set as it was judged when planned."""
     found, number = planned.change_set, planned.change_set_id
     table, rows = found.target_table, counted(found.target_rows, "row")
@@ -56,7 +60,7 @@ def planned_lines(planned: Planned, data_dir: Path) -> list[str]:
     if len(judged) > REASONS_SHOWN:
         lines.append(f"  and for {len(judged) - REASONS_SHOWN} more reasons")
     kept = {(one.decision, one.not_before) for one, _ in judged}
-    return [*lines, *tail, *step_lines(open_steps(number, kept, data_dir, is_approved=False))]
+    return [*lines, *tail, *step_lines(open_steps(number, kept, data_dir, is_approved=False, by=by))]
 
 
 def planned_row(planned: Planned) -> dict[str, Any]:

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import UTC
 
 from schemas.errors import UsageError
 from schemas.records import BY_NAME
 from sinks.records.billing import credits as credit_lines
 from sinks.records.database import Connection, session
-from sinks.records.gear import chunks, sets
+from sinks.records.gear import chunks, put_backs, sets
 from sinks.records.gear.changes import Change, ChangeSet
 from sinks.records.gear.flow import Flow
 from sinks.records.gear.money import currency_of, gates_of
@@ -51,7 +52,8 @@ def plan_undo(
         fields: Only these fields; none: all.
 
     Raises:
-        UsageError: Nothing was written of it, or nothing that was asked for; or no reason is given.
+        UsageError: Nothing was written of it, or nothing that was asked for, or nothing since the record system was
+            put back; or no reason is given.
     """
     reason = " ".join(reason.split())
     if not reason:
@@ -62,6 +64,7 @@ def plan_undo(
             settle_if_free(Link(connection, target, places, clock, who), flow.system)
             refuse_if_put_back(connection, target, flow.system)
             stored = _written(connection, change_set_id)
+            _refuse_written_before_a_restore(connection, flow, change_set_id)
             chosen = [
                 change
                 for change in stored.change_set.changes
@@ -151,6 +154,23 @@ def _written(connection: Connection, change_set_id: int) -> Stored:
     if not numbers:
         raise UsageError(f"Change set {change_set_id} has written nothing, so there is nothing to undo.")
     return stored
+
+
+def _refuse_written_before_a_restore(connection: Connection, flow: Flow, change_set_id: int) -> None:
+    """A restore ends all open sets, so all that a set wrote lies on one side of it."""
+    put_back = put_backs.newest(connection, flow.system)
+    if put_back is None:
+        return
+    since = connection.execute(
+        "SELECT 1 FROM gearbox.audit WHERE change_set_id = %s AND event = 'written' AND at > %s LIMIT 1",
+        [change_set_id, put_back.at],
+    ).fetchone()
+    if since is None:
+        raise UsageError(
+            f"{put_back.who} declared {flow.system} put back at {put_back.at.astimezone(UTC):%Y-%m-%d %H:%M} UTC: what "
+            f"change set {change_set_id} wrote before counts as never made, so there is nothing to undo. What is "
+            f"missing, a plan tells: vaxel gearbox plan {flow.name}"
+        )
 
 
 def _fits(key: str, wanted: Mapping[str, Json]) -> bool:

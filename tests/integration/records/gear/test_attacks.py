@@ -12,6 +12,7 @@ from schemas.gearbox_ledger import ChangeSetStatus
 from sinks.records.database import Connection
 from sinks.records.gear import approvals, chunks, freezes, restores, sets, undo
 from sinks.records.gear.applying import apply_set
+from sinks.records.gear.changes import Verdict
 from sinks.records.gear.flow import Approval, FedField, Flow, load
 from sinks.records.gear.places import Clock
 from sinks.records.gear.planning import Planned, plan_produced
@@ -97,7 +98,7 @@ def test_an_undo_asked_for_again_goes_by_what_the_row_is_now(engine: Engine) -> 
 def test_no_undo_and_no_restore_without_a_reason(engine: Engine, reason: str) -> None:
     first = engine.shift({"WM-1": (1, 1)})
     with pytest.raises(UsageError, match="reason"):
-        restores.declare(engine.places, "erp", reason, APPROVER, engine.clock.now())
+        restores.declare(engine.places, "erp", reason, APPROVER, engine.clock)
     with pytest.raises(UsageError, match="reason"):
         undo.plan_undo(first.change_set_id, engine.flow, engine.places, "Ulf Undo", engine.clock, reason)
 
@@ -105,12 +106,12 @@ def test_no_undo_and_no_restore_without_a_reason(engine: Engine, reason: str) ->
 def test_what_is_written_after_a_restore_is_ours_though_the_clock_was_put_back(engine: Engine) -> None:
     put_back, engine.clock = engine.clock, ahead(timedelta(hours=2))
     engine.shift({"WM-1": (1, 1)})
-    restores.declare(engine.places, "erp", "from a backup", APPROVER, engine.clock.now())
+    restores.declare(engine.places, "erp", "from a backup", APPROVER, engine.clock, is_forced=True)
     engine.clock = put_back
     engine.shift({"WM-1": (2, 1)})
     engine.edit("WM-1", "activated_qty", 9)
-    engine.shift({"WM-1": (3, 1)})
-    assert engine.held()["WM-1", "activated_qty"] == 9
+    (change,) = engine.plan({"WM-1": (3, 1)}).change_set.changes
+    assert change.verdict == Verdict("refused", "a person set it since change set 2 wrote it, and that is kept")
 
 
 def test_what_was_written_before_a_restore_is_not_ours_though_its_clock_was_ahead(engine: Engine) -> None:
@@ -118,7 +119,7 @@ def test_what_was_written_before_a_restore_is_not_ours_though_its_clock_was_ahea
     engine.shift({"WM-1": (2, 1)})
     engine.clock = right
     engine.edit("WM-1", "activated_qty", 1)  # as the backup held it
-    restores.declare(engine.places, "erp", "from a backup", APPROVER, engine.clock.now())
+    restores.declare(engine.places, "erp", "from a backup", APPROVER, engine.clock, is_forced=True)
     engine.shift({"WM-1": (3, 1)})
     assert engine.held()["WM-1", "activated_qty"] == 3
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -22,7 +23,7 @@ from hypothesis.stateful import (
 
 from schemas.errors import DecisionError, UnreachableError, UsageError
 from schemas.gearbox_ledger import TABLES
-from sinks.records.gear import restores
+from sinks.records.gear import planning, restores
 from sinks.records.gear.changes import Change
 from tests.conftest import FreshDatabase
 from tests.integration.records.gear.engine import (
@@ -69,6 +70,7 @@ class Planned:
     touched: dict[str, int]
     is_approved: bool = False
     is_open: bool = True
+    is_void: bool = False  # ERP was declared put back since
     written: set[Place] = field(default_factory=set)
     done: set[Place] = field(default_factory=set)
 
@@ -90,7 +92,7 @@ class Gearbox(RuleBasedStateMachine):
         )
         self.all: list[Planned] = []
         self.unsettled: Planned | None = None
-        self.lost = False
+        self.before_unsettled: Callable[[], None] = lambda: None
 
     def teardown(self) -> None:
         try:
@@ -112,6 +114,7 @@ class Gearbox(RuleBasedStateMachine):
         if self.refused_since_put_back():
             with pytest.raises(DecisionError, match="put back"):
                 self.engine.plan(wanted)
+            self.settle()
             return multiple()
         self.settle()
         planned = self.engine.plan(wanted)
@@ -122,11 +125,11 @@ class Gearbox(RuleBasedStateMachine):
             if self.model.values[material, name] != value
         }
         assert {place_of(change): json.loads(change.after) for change in planned.change_set.changes} == expected
-        if not planned.is_new and planned.change_set_id is not None:
+        if is_kept(planned):
             return multiple()
         for own in self.all:
             own.is_open = own.is_open and own.undoes is not None  # a newer plan supersedes older ones
-        if planned.change_set_id is None:
+        if planned.change_set_id is None or not planned.is_new:
             return multiple()
         return self.keep(planned.change_set_id, planned.change_set.changes, None, is_approved)
 
@@ -166,22 +169,26 @@ class Gearbox(RuleBasedStateMachine):
         if self.refused_since_put_back():
             with pytest.raises(DecisionError, match="put back"):
                 self.engine.undo(own.number)
+            self.settle()
             return multiple()
         self.settle()
         back = {place: own_before(own, place) for place in own.written}
         left = {place: before for place, before in back.items() if self.model.values[place] != before}
-        if not left:
-            with pytest.raises(UsageError):
+        if own.is_void or not left:
+            told = "put back" if own.is_void and own.written else None
+            with pytest.raises(UsageError, match=told):
                 self.engine.undo(own.number)
             return multiple()
         planned = self.engine.undo(own.number)
         assert {place_of(change): json.loads(change.after) for change in planned.change_set.changes} == left
         assert planned.change_set_id is not None
-        if not planned.is_new:
+        if is_kept(planned):
             return multiple()
         for other in self.all:  # one of the same content that met other versions is superseded
             if other.undoes == own.number and {place_of(change) for change in other.changes} == set(left):
                 other.is_open = False
+        if not planned.is_new:
+            return multiple()
         return self.keep(planned.change_set_id, planned.change_set.changes, own.number, is_approved)
 
     @rule(target=backups)
@@ -213,18 +220,21 @@ class Gearbox(RuleBasedStateMachine):
         erp("DELETE FROM erp.gearbox_receipt WHERE token <> ALL (%s)", [*receipts])
         self.model.values, self.model.touched = dict(values), dict(touched)
         if self.unsettled is not None and not self.is_received(self.unsettled):
-            self.unsettled = None  # what nobody knew of was forgotten
-        self.lost = bool(
-            self.acknowledged() - {str(row["token"]) for row in erp("SELECT token FROM erp.gearbox_receipt")}
-        )
+            self.before_unsettled()  # what nobody knew of was forgotten
+            self.settle()
 
-    @rule()
-    def say_that_erp_was_put_back(self) -> None:
-        restores.declare(self.engine.places, "erp", "from a backup", "Bea Berg", self.engine.clock.now())
-        self.lost = False
+    @rule(is_forced=MOSTLY.map(lambda mostly: not mostly))
+    def say_that_erp_was_put_back(self, is_forced: bool) -> None:
+        has_forgotten = self.refused_since_put_back()
+        self.settle()
+        if not has_forgotten and not is_forced:
+            with pytest.raises(UsageError, match="--force"):
+                self.declare(is_forced)
+            return
+        self.declare(is_forced)
         self.model.ours.clear()
         for own in self.all:
-            own.is_open = False
+            own.is_open, own.is_void = False, True
 
     @invariant()
     def erp_holds_what_it_must(self) -> None:
@@ -244,8 +254,12 @@ class Gearbox(RuleBasedStateMachine):
 
     # what the rules share
 
+    def declare(self, is_forced: bool) -> None:
+        engine = self.engine
+        restores.declare(engine.places, "erp", "from a backup", "Bea Berg", engine.clock, is_forced=is_forced)
+
     def keep(self, number: int, changes: tuple[Change, ...], undoes: int | None, is_approved: bool) -> Planned:
-        own = Planned(number, changes, undoes, dict(self.model.touched))
+        own = Planned(number, changes, undoes, dict(self.model.touched), is_open=may_go(changes))
         if is_approved:
             self.approve(own)
         self.all.append(own)
@@ -258,7 +272,8 @@ class Gearbox(RuleBasedStateMachine):
             with pytest.raises(DecisionError, match="put back"):
                 self.engine.apply(own.number)
             return
-        going = self.going(own) if own.is_open and own.is_approved else []
+        able = self.going(own) if own.is_open else []
+        going = able if own.is_approved else []
         holding = [change for change in going if self.holds(own, change)]
         try:
             self.engine.apply(own.number)
@@ -272,12 +287,13 @@ class Gearbox(RuleBasedStateMachine):
             assert going
             assert fault is not None
             if fault in ("lost_behind", "gear.written", "gear.settled"):
+                before = dict(self.model.ours), set(own.written), set(own.done)
                 self.write(own, going, holding)
                 if fault != "gear.settled":
-                    self.unsettled = own
+                    self.unsettled, self.before_unsettled = own, lambda: self.forget(own, *before)
             return
         self.write(own, going, holding)
-        if own.is_open and own.is_approved:
+        if own.is_approved or not able:
             own.is_open = False  # nothing is left that could go
 
     def going(self, own: Planned) -> list[Change]:
@@ -312,11 +328,14 @@ class Gearbox(RuleBasedStateMachine):
             self.model.touched[material] += 1
         own.done |= {place_of(change) for change in going}
 
+    def forget(self, own: Planned, ours: dict[Place, Ours], written: set[Place], done: set[Place]) -> None:
+        self.model.ours, own.written, own.done = ours, written, done
+
     def settle(self) -> None:
         self.unsettled = None
 
     def is_received(self, own: Planned) -> bool:
-        rows = self.engine.erp("SELECT FROM erp.gearbox_receipt WHERE change_set_id = %s", own.number)
+        rows = self.engine.erp("SELECT token FROM erp.gearbox_receipt WHERE change_set_id = %s", own.number)
         return bool(rows)
 
     def acknowledged(self) -> set[str]:
@@ -334,6 +353,15 @@ class Gearbox(RuleBasedStateMachine):
 
 def place_of(change: Change) -> Place:
     return json.loads(change.key)["material"], change.field
+
+
+def may_go(changes: tuple[Change, ...]) -> bool:
+    return any(change.verdict.decision != "refused" for change in changes)
+
+
+def is_kept(planned: planning.Planned) -> bool:
+    """The same is open already, and stays; a set of which nothing may go is none that could be."""
+    return planned.change_set_id is not None and not planned.is_new and may_go(planned.change_set.changes)
 
 
 def own_before(own: Planned, place: Place) -> int | None:
