@@ -169,14 +169,15 @@ def _reasons(verdicts: Sequence[Verdict]) -> tuple[str, ...]:
 
 
 def _refuse_unfit(stored: Stored, flow: Flow) -> None:
-    number = stored.change_set_id
+    number, undoes = stored.change_set_id, stored.change_set.undoes
+    again = f"vaxel gearbox plan {flow.name}" if undoes is None else f"vaxel gearbox undo {undoes} --reason ..."
     if stored.status != "open":
         because = f": {stored.reason}" if stored.reason else ""
-        raise UsageError(f"Change set {number} is {stored.status}{because}. Plan again: vaxel gearbox plan {flow.name}")
+        raise UsageError(f"Change set {number} is {stored.status}{because}. Plan again: {again}")
     if stored.change_set.flow_version != flow.full_version:
         raise UsageError(
             f"Change set {number} was planned by version {stored.change_set.flow_version} of flow {flow.name!r}, which "
-            f"is at {flow.full_version}. Plan again: vaxel gearbox plan {flow.name}"
+            f"is at {flow.full_version}. Plan again: {again}"
         )
     if stored.change_set.content_hash() != stored.content_hash:
         raise DecisionError(
