@@ -39,7 +39,7 @@ def _print_fields(view: SetView, changes: Sequence[ChangeView]) -> None:
     rows = []
     for change in changes:
         before, after = (value_of(table, change.field, text) for text in (change.before, change.after))
-        rows.append([*_key_values(view, change), change.field, before, after, *_tail(change, tail)])
+        rows.append([*_key_values(view, change), change.field, before, after, *_tail(view, change, tail)])
     print_table([*key, "field", "before", "after", *tail], rows)
 
 
@@ -54,7 +54,7 @@ def _print_rows(view: SetView, changes: Sequence[ChangeView], op: Op, title: str
     for fields in by_key.values():
         first = next(iter(fields.values()))
         cells = [_value(table, fields.get(name), op) for name in shown]
-        rows.append([*_key_values(view, first), *cells, *_tail(first, tail)])
+        rows.append([*_key_values(view, first), *cells, *_tail(view, first, tail)])
     typer.echo(f"{title}:")
     print_table([*_key_names(view), *shown, *tail], rows)
     if len(names) > len(shown):
@@ -77,9 +77,10 @@ def _tails(changes: Sequence[ChangeView]) -> list[str]:
     return tail
 
 
-def _tail(change: ChangeView, tail: Sequence[str]) -> list[Any]:
+def _tail(view: SetView, change: ChangeView, tail: Sequence[str]) -> list[Any]:
+    is_approved = view.head.is_approved and change.decision == "needs_approval"
     cells = {
-        "decision": change.decision.replace("_", " "),
+        "decision": "approved" if is_approved else change.decision.replace("_", " "),
         "reason": change.reason,
         "outcome": change.outcome.replace("_", " "),
         "told": _told(change),

@@ -30,7 +30,7 @@ def next_steps(head: SetHead, tallies: Sequence[Tally], now: datetime, data_dir:
         judged: set[tuple[Decision, datetime | None]] = {
             ("go" if tally.not_before is not None and tally.not_before <= now else tally.decision, tally.not_before)
             for tally in tallies
-            if tally.outcome == "open"
+            if tally.outcome == "open" and tally.decision is not None
         }
         return open_steps(head.change_set_id, judged, data_dir, is_approved=head.is_approved)
     if head.status in ("open", "expired", "superseded") and head.kind == "plan":

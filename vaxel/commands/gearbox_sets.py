@@ -15,9 +15,11 @@ from schemas.errors import UsageError
 from vaxel.commands.options import DEFAULT_DATA_DIR, AsJson, DataDir
 
 if TYPE_CHECKING:
-    from sinks.records.gear.reading import SetHead, SetView
+    from sinks.records.gear.reading import SetHead, SetView, Tally
 
 CHANGES_SHOWN = 20
+TALLIES_SHOWN = 20
+_HEAD = ("set", "kind", "flow", "status", "approval", "changes", "written", "left out", "refused", "age", "by")
 
 
 def list_sets(
@@ -30,7 +32,12 @@ def list_sets(
     data_dir: DataDir = DEFAULT_DATA_DIR,
     as_json: AsJson = False,
 ) -> None:
-    """List change sets, newest first: how many changes each holds, and what became of them."""
+    """List change sets, newest first: how many changes each holds, and what became of them.
+
+    Approval is how many changes wait for one, or `given`. Left out are changes that were sent and not written: somebody
+    had changed the field meanwhile, or the record system turned them down. Refused are those that the gearbox does not
+    send; vaxel gearbox show says why.
+    """
     from sinks.records.gear.places import Clock  # noqa: PLC0415
     from sinks.records.gear.reading import looking, sets  # noqa: PLC0415
     from vaxel.commands import gearbox_text as text  # noqa: PLC0415
@@ -42,9 +49,8 @@ def list_sets(
     if as_json:
         text.print_json(found)
         return
-    names = ("set", "kind", "flow", "status", "approved", "changes", "rows", "written", "left out", "planned", "by")
     now = Clock().now()
-    text.print_table(names, (_head_cells(head, now) for head in found))
+    text.print_table(_HEAD, (_head_cells(head, now) for head in found))
 
 
 def show(
@@ -137,21 +143,30 @@ def _reason_lines(head: SetHead) -> list[str]:
 
 
 def _tally_lines(view: SetView) -> list[str]:
+    more = len(view.tallies) - TALLIES_SHOWN
+    lines = [f"  {_tally_told(tally, approved_by(view))}" for tally in view.tallies[:TALLIES_SHOWN]]
+    return [*lines, f"  and for {more} more reasons"] if more > 0 else lines
+
+
+def _tally_told(tally: Tally, approver: str | None) -> str:
     from vaxel.commands.gearbox_text import counted, verdict_told  # noqa: PLC0415
 
-    lines = []
-    for tally in view.tallies:
-        rows = f"in {counted(tally.rows, 'row')}"
-        if tally.outcome in ("open", "never"):
-            reached = "" if tally.outcome == "open" else ", and never went: the set is closed"
-            lines.append(
-                f"{verdict_told(tally.changes, tally.decision, tally.reason, tally.not_before)} {rows}{reached}"
-            )
-        else:
-            outcome = {"sent": "on their way", "left_out": "not written", "turned_down": "turned down by the system",
-                       "conflict": "left alone, no longer as planned", "written": "written"}  # fmt: skip
-            lines.append(f"{counted(tally.changes, 'change')} {rows}: {outcome[tally.outcome]}")
-    return [f"  {line}" for line in lines]
+    rows = f"in {counted(tally.rows, 'row')}"
+    if tally.decision is not None:
+        judged = verdict_told(tally.changes, tally.decision, tally.reason, tally.not_before, approver)
+        is_over = tally.outcome == "never" and tally.decision != "refused"
+        return f"{judged} {rows}{', and never went: the set is closed' if is_over else ''}"
+    outcome = {"sent": "on their way", "left_out": "not written", "turned_down": "turned down by the system",
+               "conflict": "left alone", "written": "written"}[tally.outcome]  # fmt: skip
+    reason = tally.reason.removeprefix("turned down: ")
+    return f"{counted(tally.changes, 'change')} {rows}: {outcome}{f' ({reason})' if reason else ''}"
+
+
+def approved_by(view: SetView) -> str | None:
+    """Who approved what the set holds, in the order in which they did; None: nobody, or it was rejected since."""
+    if not view.head.is_approved:
+        return None
+    return " and ".join(dict.fromkeys(word.person for word in view.approvals if word.fits and word.is_approved))
 
 
 def _missing_lines(head: SetHead) -> list[str]:
@@ -179,15 +194,15 @@ def _head_cells(head: SetHead, now: datetime) -> Sequence[Any]:
 
     return [
         head.change_set_id,
-        head.kind,
+        "credit" if head.kind == "compensate" else head.kind,
         head.flow,
         head.status,
-        "yes" if head.is_approved else None,
+        "given" if head.is_approved else head.needing_approval or None,
         head.changes,
-        head.changed_rows,
         head.written,
         head.left_out,
-        f"{ago(head.planned_at, now)} ago",
+        head.refused,
+        ago(head.planned_at, now),
         head.planned_by,
     ]
 

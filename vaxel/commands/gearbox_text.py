@@ -84,21 +84,33 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def verdict_told(changes: int, decision: Decision, reason: str, not_before: datetime | None) -> str:
+def verdict_told(
+    changes: int, decision: Decision, reason: str, not_before: datetime | None, approved_by: str | None = None
+) -> str:
     """So many changes, what is to become of them, and why.
 
     >>> verdict_told(40, "wait", "gear nightly", datetime(2026, 5, 3, 1, tzinfo=UTC))
     '40 wait until 2026-05-03 01:00:00 UTC (gear nightly)'
     """
-    return f"{changes:,} {decision_told(decision, reason, not_before, is_one=changes == 1)}"
+    return f"{changes:,} {decision_told(decision, reason, not_before, approved_by, is_one=changes == 1)}"
 
 
-def decision_told(decision: Decision, reason: str, not_before: datetime | None, *, is_one: bool = True) -> str:
+def decision_told(
+    decision: Decision, reason: str, not_before: datetime | None, approved_by: str | None = None, *, is_one: bool = True
+) -> str:
     """What is to become of one change, or of several.
+
+    Args:
+        approved_by: Who approved the set since it was judged; None: nobody.
 
     >>> decision_told("needs_approval", "over the free size", None)
     'needs an approval (over the free size)'
+    >>> decision_told("needs_approval", "over the free size", None, "Bert Ek")
+    'approved by Bert Ek, goes when no gear or freeze holds it up (over the free size)'
     """
+    if decision == "needs_approval" and approved_by is not None:
+        goes = "goes when no gear or freeze holds it up" if is_one else "go when no gear or freeze holds them up"
+        return f"approved by {approved_by}, {goes} ({reason})"
     until = "" if not_before is None else f" until {instant_told(not_before)}"
     what = {
         "go": "goes" if is_one else "go",
@@ -109,10 +121,10 @@ def decision_told(decision: Decision, reason: str, not_before: datetime | None, 
     return f"{what} ({reason})" if reason else what
 
 
-def print_table(names: Sequence[str], rows: Iterable[Sequence[Any]], shown: int | None = None) -> None:
-    """An aligned table; by default all of it."""
+def print_table(names: Sequence[str], rows: Iterable[Sequence[Any]], longest_cell: int = 80) -> None:
+    """An aligned table, all of it."""
     cells = [[NOTHING if value is None else EMPTY if value == "" else value for value in row] for row in rows]
-    for line in table_lines(names, cells, len(cells) if shown is None else shown):
+    for line in table_lines(names, cells, len(cells), longest_cell):
         typer.echo(line)
 
 

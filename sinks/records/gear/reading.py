@@ -48,6 +48,9 @@ class SetHead:
         is_approved: The newest word on exactly this content is an approval.
         written: Changes that were written.
         left_out: Changes that were sent and not written.
+        needing_approval: Of an open set, changes that wait for a person; none once it is approved.
+        refused: Changes that will not go, as judged when planned; once the set is over, when it was applied. None: it
+            ended before that was asked.
     """
 
     change_set_id: int
@@ -74,6 +77,8 @@ class SetHead:
     is_approved: bool
     written: int
     left_out: int
+    needing_approval: int
+    refused: int | None
 
 
 @dataclass(frozen=True)
@@ -91,9 +96,14 @@ class ApprovalView:
 
 @dataclass(frozen=True)
 class Tally:
-    """So many changes of a set were judged alike and came to the same."""
+    """So many changes of a set came to the same, for the same reason.
 
-    decision: Decision
+    Attributes:
+        decision: Of what was not sent, how it was judged when planned; of what was sent, it says nothing any more.
+        reason: Of that decision; of what was sent and not written, what the audit says, without values.
+    """
+
+    decision: Decision | None
     reason: str
     not_before: datetime | None
     outcome: Outcome
@@ -195,16 +205,26 @@ def heads_of(connection: Connection, numbers: Sequence[int]) -> dict[int, SetHea
 
 def _heads(connection: Connection, where: str, arguments: dict[str, Any]) -> list[SetHead]:
     rows = connection.execute(
-        f"""SELECT change_set.*,
-             coalesce((SELECT is_approved FROM gearbox.approval AS word
-                       WHERE word.change_set_id = change_set.change_set_id
-                         AND word.content_hash = change_set.content_hash
-                       ORDER BY approval_no DESC LIMIT 1), false) AS is_approved,
-             carried.sent - carried.left_out AS written, carried.left_out
+        f"""SELECT change_set.*, word.is_approved, carried.sent - carried.left_out AS written, carried.left_out,
+             CASE WHEN word.is_approved THEN 0 ELSE pending.asking END AS needing_approval,
+             CASE WHEN status = 'open' THEN pending.refused
+                  WHEN status IN ('applied', 'refused') THEN changes - carried.sent END AS refused
            FROM gearbox.change_set CROSS JOIN LATERAL (
+             SELECT coalesce((SELECT is_approved FROM gearbox.approval
+                              WHERE approval.change_set_id = change_set.change_set_id
+                                AND approval.content_hash = change_set.content_hash
+                              ORDER BY approval_no DESC LIMIT 1), false) AS is_approved) AS word
+           CROSS JOIN LATERAL (
              SELECT coalesce(sum(cardinality(change_nos)), 0)::bigint AS sent,
                coalesce(sum(cardinality(left_out)), 0)::bigint AS left_out
              FROM gearbox.chunk WHERE chunk.change_set_id = change_set.change_set_id AND state = 'applied') AS carried
+           CROSS JOIN LATERAL (  -- only of open sets, for there may be a million changes in each
+             SELECT count(*) FILTER (WHERE decision = 'refused') AS refused,
+               count(*) FILTER (WHERE decision = 'needs_approval') AS asking
+             FROM gearbox.change LEFT JOIN (
+               SELECT unnest(change_nos) AS change_no, true AS is_sent FROM gearbox.chunk
+               WHERE chunk.change_set_id = change_set.change_set_id AND state <> 'cancelled') AS piece USING (change_no)
+             WHERE status = 'open' AND change.change_set_id = change_set.change_set_id AND is_sent IS NULL) AS pending
            {where} ORDER BY change_set_id DESC LIMIT %(limit)s""".encode(),
         arguments,
     )
@@ -212,10 +232,19 @@ def _heads(connection: Connection, where: str, arguments: dict[str, Any]) -> lis
 
 
 def _tallies(connection: Connection, head: SetHead) -> list[Tally]:
+    """A conflict's reason names two values, which differ from row to row: they are told alike."""
     rows = connection.execute(
-        f"""SELECT decision, change.reason, not_before, {BECAME} AS outcome,
-             count(*) AS changes, count(DISTINCT key) AS rows
-           {FROM_CHANGES} GROUP BY 1, 2, 3, 4 ORDER BY changes DESC, decision, change.reason""".encode(),
+        f"""SELECT CASE WHEN is_unsent THEN decision END AS decision,
+             CASE WHEN is_unsent THEN reason
+                  WHEN outcome NOT IN ('conflict', 'turned_down') THEN ''
+                  WHEN detail::jsonb ->> 'reason' LIKE '%% was planned upon' THEN 'no longer as planned'
+                  ELSE coalesce(detail::jsonb ->> 'reason', '') END AS reason,
+             CASE WHEN is_unsent THEN not_before END AS not_before,
+             outcome, count(*) AS changes, count(DISTINCT key) AS rows
+           FROM (SELECT key, decision, change.reason, not_before, {BECAME} AS outcome, told.detail
+                 {FROM_CHANGES}) AS one
+           CROSS JOIN LATERAL (SELECT outcome IN ('open', 'never') AS is_unsent) AS asked
+           GROUP BY 1, 2, 3, 4 ORDER BY changes DESC, outcome, decision, reason""".encode(),
         {"sets": [head.change_set_id]},
     )
     return [Tally(**row) for row in rows]

@@ -196,7 +196,7 @@ def test_show_tells_what_a_set_would_do_and_the_next_step(call: Call, fill: Fill
 
 def test_show_asks_for_an_approval_until_there_is_one(call: Call, fill: Filler) -> None:
     number = fill.add_set(Wanted(KEY, IN_USE, 7, 8, decision="needs_approval", reason="over the free size"))
-    assert f"next: vaxel gearbox approve {number} " in call("show", str(number))[1]
+    assert f"next: vaxel gearbox approve {number} --by WHO " in call("show", str(number))[1]
     fill.approve(number, "Bert Ek", "sales_lead", NOW, content_hash="of something else")
     assert "does not count" in call("show", str(number))[1]
     fill.approve(number, "Bert Ek", "sales_lead", NOW)
@@ -204,6 +204,8 @@ def test_show_asks_for_an_approval_until_there_is_one(call: Call, fill: Filler) 
     assert "approved by Bert Ek as sales_lead" in text
     assert f"next: vaxel gearbox apply {number} " in text
     assert "approve " not in text
+    assert "1 approved by Bert Ek, goes when no gear or freeze holds it up (over the free size) in 1 row" in text
+    assert "needs an approval" not in text
 
 
 def test_show_says_a_reason_once_where_it_is_the_same_for_all(call: Call, fill: Filler) -> None:
@@ -266,8 +268,8 @@ def test_list_shows_sets_newest_first(call: Call, written: int, fill: Filler) ->
     assert [row["change_set_id"] for row in reported(call, "list")] == [number, written]
     assert [row["change_set_id"] for row in reported(call, "list", "--open")] == [number]
     line = next(line for line in call("list")[1].splitlines() if " applied " in line)
-    assert line.split() == [str(written), "plan", "erp.sales_usage", "applied", "yes", "2", "1", "1", "1", "3", "h",
-                            "ago", "anna"]  # fmt: skip
+    assert line.split() == [str(written), "plan", "erp.sales_usage", "applied", "given", "2", "1", "1", "0", "3", "h",
+                            "anna"]  # fmt: skip
     assert call("list", "--flow", "nothing")[0] == 2
 
 
