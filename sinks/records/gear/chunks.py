@@ -66,8 +66,9 @@ def send(
     connection.execute(
         """INSERT INTO gearbox.chunk (chunk_id, change_set_id, system, change_nos, written_rows, state,
              sent_by, sent_at)
-           VALUES (%s, %s, %s, %s, %s, 'sent', %s, %s)""",
-        [UUID(token), change_set_id, system, list(numbers), rows, who, now],
+           VALUES (%s, %s, %s, %s::bigint[], %s, 'sent', %s, %s)""",
+        # As one text: a list of thousands of numbers costs the client twenty times as much.
+        [UUID(token), change_set_id, system, f"{{{','.join(map(str, numbers))}}}", rows, who, now],
     )
 
 
