@@ -222,7 +222,9 @@ def _told(system: str) -> str:
 
 
 def _at(instant: datetime) -> str:
-    return f"{instant.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    from sinks.records.gear.calendar import instant_told  # noqa: PLC0415
+
+    return instant_told(instant)
 
 
 def _now() -> datetime:

@@ -11,6 +11,7 @@ from schemas.errors import UsageError
 from sinks.records.database import Connection, session
 from sinks.records.gear import flow as flows
 from sinks.records.gear.audit import append
+from sinks.records.gear.calendar import instant_told
 from sinks.records.gear.chain import AuditRow
 from sinks.records.gear.names import is_same
 from sinks.records.gear.people import holder
@@ -149,7 +150,7 @@ def _open(connection: Connection, change_set_id: int, now: datetime) -> dict[str
         raise UsageError(f"Change set {change_set_id} is {row['status']}{why}: only an open one is decided upon.")
     if row["expires_at"] <= now:
         raise UsageError(
-            f"Change set {change_set_id} has expired at {row['expires_at'].isoformat()}. "
+            f"Change set {change_set_id} has expired at {instant_told(row['expires_at'])}. "
             f"Plan it anew: vaxel gearbox plan {row['flow']}."
         )
     return row

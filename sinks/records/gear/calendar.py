@@ -25,6 +25,15 @@ _SEARCHED_DAYS = 16
 """A weekly window opens within two weeks, even if it does not on the day of a skipped hour."""
 
 
+def instant_told(at: datetime) -> str:
+    """The instant in a sentence, to the minute: nobody plans by seconds.
+
+    >>> instant_told(datetime(2026, 11, 28, 10, tzinfo=UTC))
+    '2026-11-28 10:00 UTC'
+    """
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
 @dataclass(frozen=True, slots=True)
 class Freeze:
     """Nothing moves in a system (`*`: in any), [starts_at, ends_at), but of the excepted flows."""

@@ -12,7 +12,7 @@ from schemas.errors import UsageError
 from sinks.records.database import Connection, session
 from sinks.records.gear import flow as flows
 from sinks.records.gear.audit import append
-from sinks.records.gear.calendar import EVERY_SYSTEM, Freeze
+from sinks.records.gear.calendar import EVERY_SYSTEM, Freeze, instant_told
 from sinks.records.gear.chain import AuditRow, instant_text
 from sinks.records.gear.people import CALENDAR_KEEPER, holder
 from sinks.records.gear.systems import systems
@@ -44,10 +44,10 @@ def declare(dsn: str, system: str, starts_at: datetime, ends_at: datetime, reaso
         raise UsageError(f"There is no record system {system!r}; there are {', '.join(systems())}, and * for all.")
     if ends_at <= starts_at:
         raise UsageError(
-            f"A freeze from {starts_at.isoformat()} cannot end at {ends_at.isoformat()}: give a later end."
+            f"A freeze from {instant_told(starts_at)} cannot end at {instant_told(ends_at)}: give a later end."
         )
     if ends_at <= now:
-        raise UsageError(f"A freeze that has ended at {ends_at.isoformat()} holds nothing: give an end to come.")
+        raise UsageError(f"A freeze that has ended at {instant_told(ends_at)} holds nothing: give an end to come.")
     told = _reason(reason, "a freeze")
     with session(dsn) as connection, connection.transaction():
         keeper = holder(connection, by, CALENDAR_KEEPER, "declare a freeze")
@@ -158,7 +158,7 @@ def _standing(connection: Connection, freeze_id: int, now: datetime) -> dict[str
     if row["lifted_at"] is not None:
         raise UsageError(f"Freeze {freeze_id} was lifted already, by {row['lifted_by']}.")
     if row["ends_at"] <= now:
-        raise UsageError(f"Freeze {freeze_id} has ended already, at {row['ends_at'].isoformat()}.")
+        raise UsageError(f"Freeze {freeze_id} has ended already, at {instant_told(row['ends_at'])}.")
     return row
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import datetime
+from shlex import quote
 from typing import Final
 
 from schemas.errors import UsageError
@@ -86,7 +87,7 @@ def give(dsn: str, name: str, role: str, by: str, now: datetime) -> bool:
     with session(dsn) as connection, connection.transaction():
         lock(connection)
         giver = holder(connection, by, PEOPLE_KEEPER, "give roles")
-        person = caller(connection, name)
+        person = somebody(connection, name)
         if is_same(person, giver):
             raise UsageError(f"{person} cannot give a role to themselves; another {PEOPLE_KEEPER} has to.")
         if role in roles_of(connection, person):
@@ -104,7 +105,7 @@ def take_away(dsn: str, name: str, role: str, by: str, now: datetime) -> None:
     with session(dsn) as connection, connection.transaction():
         lock(connection)
         giver = holder(connection, by, PEOPLE_KEEPER, "take roles away")
-        person = caller(connection, name)
+        person = somebody(connection, name)
         held = roles_of(connection, person)
         if role not in held:
             raise UsageError(f"{person} does not hold {role!r}; they hold {', '.join(held) or 'no role'}.")
@@ -116,25 +117,37 @@ def take_away(dsn: str, name: str, role: str, by: str, now: datetime) -> None:
 
 
 def caller(connection: Connection, who: str) -> str:
-    """The name under which somebody is known.
+    """The name under which somebody is known who asks for something.
+
+    Raises:
+        UsageError: Nobody is: mostly since they did not say who they are, and the system's user name was taken.
+    """
+    name = _known(connection, who)
+    if name is None:
+        shown = person_name(who)
+        raise UsageError(
+            f"Nobody is known as {shown!r}: say who you are, --by NAME; or be added: "
+            f"vaxel gearbox people add {quote(shown)}."
+        )
+    return name
+
+
+def somebody(connection: Connection, who: str) -> str:
+    """The name under which somebody is known of whom something is asked.
 
     Raises:
         UsageError: Nobody is.
     """
-    name = person_name(who)
-    row = connection.execute("SELECT name FROM gearbox.person WHERE folded = %s", [folded(name)]).fetchone()
-    if row is None:
-        raise UsageError(
-            f"Nobody is known as {name!r}: vaxel gearbox people add {name!r} (or say who you are: --by NAME)."
-        )
-    return str(row["name"])
+    name = _known(connection, who)
+    if name is None:
+        shown = person_name(who)
+        raise UsageError(f"Nobody is known as {shown!r}. Make them known: vaxel gearbox people add {quote(shown)}.")
+    return name
 
 
 def author(connection: Connection, who: str) -> str:
     """The name under which somebody is known who asks for something that needs no role; else the name as given."""
-    name = person_name(who)
-    row = connection.execute("SELECT name FROM gearbox.person WHERE folded = %s", [folded(name)]).fetchone()
-    return name if row is None else str(row["name"])
+    return _known(connection, who) or person_name(who)
 
 
 def holder(connection: Connection, who: str, role: str, what: str) -> str:
@@ -175,6 +188,11 @@ def added_row(person: str, by: str) -> AuditRow:
 def role_row(person: str, role: str, by: str, *, is_held: bool) -> AuditRow:
     """The audit row of a role that was given or taken away."""
     return AuditRow("person", by, detail=_json(person=person, role=role, is_held=is_held))
+
+
+def _known(connection: Connection, who: str) -> str | None:
+    row = connection.execute("SELECT name FROM gearbox.person WHERE folded = %s", [folded(person_name(who))]).fetchone()
+    return None if row is None else str(row["name"])
 
 
 def _write_role(connection: Connection, person: str, role: str, giver: str, now: datetime, *, is_held: bool) -> None:

@@ -93,7 +93,7 @@ def test_who_keeps_no_people_adds_nobody(ledger: Ledger) -> None:
     known_people(ledger.dsn)
     with pytest.raises(UsageError, match=r"Bo Ek cannot add people: that needs the role people_keeper. Anna Holm can"):
         people.add(ledger.dsn, "Eva Berg", "Bo Ek", NOW)
-    with pytest.raises(UsageError, match="Nobody is known as 'installer': vaxel gearbox people add"):
+    with pytest.raises(UsageError, match="Nobody is known as 'installer': say who you are, --by NAME; or be added"):
         people.add(ledger.dsn, "Eva Berg", "installer", NOW)
 
 
@@ -151,11 +151,21 @@ def test_somebody_is_left_to_keep_the_people(ledger: Ledger) -> None:
     assert roles(ledger, "Anna Holm") == ()
 
 
+def test_who_is_to_get_or_lose_a_role_is_made_known_first_and_is_not_who_calls(ledger: Ledger) -> None:
+    known_people(ledger.dsn)
+    told = r"^Nobody is known as 'Eva Berg'. Make them known: vaxel gearbox people add 'Eva Berg'\.$"
+    with pytest.raises(UsageError, match=told):
+        people.give(ledger.dsn, "Eva Berg", people.CALENDAR_KEEPER, "Anna Holm", NOW)
+    with pytest.raises(UsageError, match=told):
+        people.take_away(ledger.dsn, "Eva Berg", people.CALENDAR_KEEPER, "Anna Holm", NOW)
+
+
 def test_a_caller_is_told_by_the_known_name(ledger: Ledger) -> None:
     known_people(ledger.dsn)
     with session(ledger.dsn) as connection:
         assert people.caller(connection, "ANNA  Holm") == "Anna Holm"
-        with pytest.raises(UsageError, match="Nobody is known as 'Eva Berg': vaxel gearbox people add 'Eva Berg'"):
+        remedies = "say who you are, --by NAME; or be added: vaxel gearbox people add 'Eva Berg'"
+        with pytest.raises(UsageError, match=f"Nobody is known as 'Eva Berg': {remedies}"):
             people.caller(connection, "Eva Berg")
         with pytest.raises(UsageError, match="is what acts by rule"):
             people.caller(connection, "GearBox")
