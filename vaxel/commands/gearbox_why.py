@@ -13,13 +13,16 @@ from vaxel.commands.options import DEFAULT_DATA_DIR, AsJson, DataDir
 
 if TYPE_CHECKING:
     from schemas.records import RecordTable
-    from sinks.records.gear.explain import Explanation
+    from sinks.records.gear.explain import Explanation, Gone
     from sinks.records.gear.places import Places
     from sinks.records.values import Key, Value
     from vaxel.commands.gearbox_why_text import Behind
     from vaxel.settings import Addresses
 
 NOT_THERE = 1
+_SESSIONS_HELP = (
+    "Look up at most so many of the sessions that a value's evidence names; most flows name a sample of three. 0: none."
+)
 
 
 def why(
@@ -32,15 +35,15 @@ def why(
         ),
     ],
     *,
-    sessions: Annotated[int, typer.Option(min=0, help="Show at most so many sessions behind a value.")] = 5,
+    sessions: Annotated[int, typer.Option(min=0, help=_SESSIONS_HELP)] = 5,
     data_dir: DataDir = DEFAULT_DATA_DIR,
     as_json: AsJson = False,
 ) -> None:
     """Tell why a value is in a record: who or what put it there, from which facts, and by whose leave.
 
     From the value back to the change set, the approval or the rule, the flow's version, the lake snapshot, the sessions
-    and the uploads that these were made of. Without a field, all fields that the gearbox has to do with. Exit code 1
-    when the record system has no such row.
+    and the uploads that these were made of. Without a field, all fields that the gearbox has to do with. Of a row that
+    the record system does not have, what became of it, with exit code 1.
     """
     from sinks.records.gear.log import table_of  # noqa: PLC0415
     from sinks.records.gear.places import Clock, places  # noqa: PLC0415
@@ -53,12 +56,14 @@ def why(
     known = addresses(os.environ, data_dir)
     where = places(os.environ, known.catalog, known.records)
     held = _held(where, wanted, asked)
-    found = _explanations(where, wanted, asked, field, held)
+    found, gone = _explanations(where, wanted, asked, field, held)
+    if gone is not None and field is None and not as_json:
+        found = []  # what became of the row says it
     behind, trouble = _behind(known, found, sessions)
     if as_json:
-        print_json(report.why_row(wanted, asked, found, behind, trouble))
+        print_json(report.why_row(wanted, asked, found, behind, trouble, gone))
     else:
-        for line in report.why_lines(wanted, asked, found, behind, Clock().now()):
+        for line in report.why_lines(wanted, asked, found, behind, Clock().now(), gone):
             typer.echo(line)
     if trouble is not None:
         typer.echo(f"vaxel: what is behind it cannot be told: {trouble}", err=True)
@@ -112,7 +117,8 @@ def _held(where: Places, table: RecordTable, key: Key) -> Mapping[str, Value] | 
 
 def _explanations(
     where: Places, table: RecordTable, key: Key, field: str | None, held: Mapping[str, Value] | None
-) -> list[Explanation]:
+) -> tuple[list[Explanation], Gone | None]:
+    """Of each field; and of the row, where it is not there."""
     from sinks.records.gear import explain, flow  # noqa: PLC0415
     from sinks.records.gear.reading import looking  # noqa: PLC0415
 
@@ -123,7 +129,8 @@ def _explanations(
             flows = [one for one in map(flow.load, flow.names()) if one.target == table.full_name]
             of_interest = {name for one in flows for name in one.fields} | set(explain.touched(connection, table, key))
             fields = [name for name in table.column_names if name in of_interest]
-        return explain.why(connection, table, key, fields, held)
+        gone = explain.gone(connection, table, key) if held is None else None
+        return explain.why(connection, table, key, fields, held), gone
 
 
 def _behind(known: Addresses, found: Sequence[Explanation], most: int) -> tuple[Behind, OutsideError | None]:

@@ -9,7 +9,8 @@ from typing import Any
 
 from schemas.records import RecordTable
 from sinks.lake.answers import table_lines
-from sinks.records.gear.explain import Event, Explanation
+from sinks.records.gear.explain import Event, Explanation, Gone, Open
+from sinks.records.gear.put_backs import PutBack
 from sinks.records.gear.reading import SetHead
 from sinks.records.values import Key, key_text
 from vaxel.commands.gearbox_text import (
@@ -39,27 +40,68 @@ class Behind:
 
 
 def why_lines(
-    table: RecordTable, key: Key, found: Sequence[Explanation], behind: Behind, now: datetime
+    table: RecordTable,
+    key: Key,
+    found: Sequence[Explanation],
+    behind: Behind,
+    now: datetime,
+    gone: Gone | None = None,
 ) -> Iterator[str]:
-    """Lines for people: each field with its last write, what was before, what is to come; then the sessions."""
+    """Lines for people: each field with its last write, what was before, what is to come; then the sessions.
+
+    Args:
+        gone: What is known of the row where the record system does not hold it.
+    """
     yield f"{table.full_name} {key_told(key_text(table.key, key))}"
-    if any(one.standing == "no_row" for one in found):
-        yield f"{table.system} has no such row now."
-    if not found:
+    if gone is not None:
+        yield f"{table.system} has no such row now{_what_became(table, gone, now)}."
+        yield from (_to_come(table, one) for one in gone.open if not found)
+    elif not found:
         yield "No flow feeds a field of it, and the gearbox never wrote one."
     seen: set[int] = set()
     for one in found:
         yield ""
         yield f"{one.field}: {_standing(table, one)}"
+        put_backs = list(one.put_backs)
         for event in one.events:
+            while put_backs and put_backs[0].at >= event.row.at:
+                yield f"  {_put_back_told(table, put_backs.pop(0), now)}"
             yield from _event_lines(table, event, behind.times, seen, now)
         if one.older:
             yield f"  and {counted(one.older, 'older event')}: vaxel gearbox log --table {table.full_name}"
-        for waiting in one.open:
-            verdict = decision_told(waiting.decision, waiting.reason, waiting.not_before)
-            after = told(value_of(table.full_name, one.field, waiting.after))
-            yield f"  to come: change set {waiting.change_set_id} would make it {after}: {verdict}"
-    yield from _evidence_lines(behind.fields)
+        yield from (_to_come(table, waiting) for waiting in one.open)
+    yield from _evidence_lines(found, behind.fields)
+
+
+def _to_come(table: RecordTable, waiting: Open) -> str:
+    verdict = decision_told(waiting.decision, waiting.reason, waiting.not_before, waiting.approved_by)
+    after = told(value_of(table.full_name, waiting.field, waiting.after))
+    return f"  to come: change set {waiting.change_set_id} would make {waiting.field} {after}: {verdict}"
+
+
+def _what_became(table: RecordTable, gone: Gone, now: datetime) -> str:
+    """The rest of a sentence that says that the row is not there."""
+    if gone.last is None:
+        return ", and the gearbox never wrote one"
+    by = f"change set {gone.last.change_set_id}"
+    if gone.head is not None and gone.head.undoes is not None:
+        by += f", the way back of change set {gone.head.undoes},"
+    at = _at(gone.last.at, now)
+    if gone.standing == "deleted":
+        return f": {by} deleted it {at}, by {gone.last.who}"
+    if gone.put_back is not None:
+        return (
+            f": {_put_back_told(table, gone.put_back, now)}; {by} wrote it before, {at}, and that counts as never made"
+        )
+    return f": {by} wrote it {at}, and somebody else has removed it since"
+
+
+def _put_back_told(table: RecordTable, put_back: PutBack, now: datetime) -> str:
+    return f"{table.system} was declared put back {_at(put_back.at, now)} by {put_back.who}: {put_back.reason}"
+
+
+def _at(at: datetime, now: datetime) -> str:
+    return f"{instant_told(at)} ({age_told((now - at).total_seconds())} ago)"
 
 
 def _standing(table: RecordTable, one: Explanation) -> str:
@@ -70,7 +112,7 @@ def _standing(table: RecordTable, one: Explanation) -> str:
     return {
         "ours": f"{held}, as the gearbox wrote it",
         "edited": f"{held}; somebody else set it after the gearbox wrote {last}",
-        "put_back": f"{held}; {table.system} was put back to an older state after the gearbox wrote {last}",
+        "put_back": f"{held}; counts as not ours: {table.system} was declared put back after the gearbox wrote {last}",
         "never_written": f"{held}, never written by the gearbox",
         "no_row": "no row" if event is None else f"no row; the gearbox wrote {last}",
     }[one.standing]
@@ -86,8 +128,7 @@ def _event_lines(
     what = {"written": "written", "conflict": "left alone", "turned_down": "turned down"}.get(row.event, row.event)
     became = f", kept by {table.system} as {stored}" if row.stored is not None else ""
     why = f": {event.told}" if event.told is not None else ""
-    age = age_told((now - row.at).total_seconds())
-    yield f"  {what} {instant_told(row.at)} ({age} ago) by {row.who}: {before} -> {after}{became}{why}"
+    yield f"  {what} {_at(row.at, now)} by {row.who}: {before} -> {after}{became}{why}"
     head = event.head
     if head is None:
         return
@@ -123,17 +164,29 @@ def _rule(event: Event) -> str:
     return "" if event.rule is None else f"; let through by rule: {event.rule}"
 
 
-def _evidence_lines(fields: Mapping[str, Evidence]) -> Iterator[str]:
+def _evidence_lines(explained: Sequence[Explanation], fields: Mapping[str, Evidence]) -> Iterator[str]:
     """Sessions, once for all fields that come from the same."""
-    groups: dict[int, tuple[Evidence, list[str]]] = {}
-    for name, found in fields.items():
-        groups.setdefault(id(found), (found, []))[1].append(name)
-    for found, names in groups.values():
+    groups: dict[int, tuple[Evidence, Event, list[str]]] = {}
+    for one in explained:
+        found, event = fields.get(one.field), one.written
+        if found is not None and event is not None:
+            groups.setdefault(id(found), (found, event, []))[2].append(one.field)
+    for found, event, names in groups.values():
         at = f"lake snapshot {found.snapshot} of {instant_told(found.snapshot_at)}"
         known = "as it was known then" if found.is_exact else "as it is known now: the value's own snapshot has expired"
+        share = share_told(len(found.sessions), event)
         yield ""
-        yield f"sessions behind {', '.join(names)}, {known} ({at}):"
+        yield f"sessions behind {', '.join(names)}, {known} ({at}){share}:"
         yield from table_lines(_SESSION, map(_session_cells, found.sessions), len(found.sessions))
+
+
+def share_told(shown: int, event: Event) -> str:
+    """How many of the sessions behind a value are shown; nothing where all are."""
+    known = event.session_count
+    if known is not None and shown >= known:
+        return ""
+    of = f"; {shown} of {'an unknown number' if known is None else f'{known:,}'}"
+    return f"{of}, a sample" if event.names_a_sample else f"{of}, more with --sessions {known}"
 
 
 def _session_cells(one: SessionBehind) -> list[Any]:
@@ -159,7 +212,12 @@ def _session_cells(one: SessionBehind) -> list[Any]:
 
 
 def why_row(
-    table: RecordTable, key: Key, found: Sequence[Explanation], behind: Behind, trouble: Exception | None
+    table: RecordTable,
+    key: Key,
+    found: Sequence[Explanation],
+    behind: Behind,
+    trouble: Exception | None,
+    gone: Gone | None = None,
 ) -> dict[str, Any]:
     """The same for JSON."""
     name = table.full_name
@@ -174,17 +232,32 @@ def why_row(
                     "standing": one.standing,
                     "events": [_event_row(name, event, behind.times) for event in one.events],
                     "older_events": one.older,
-                    "open": [
-                        asdict(waiting) | {"after": value_of(name, one.field, waiting.after)} for waiting in one.open
-                    ],
+                    "open": [_open_row(name, waiting) for waiting in one.open],
+                    "put_backs": one.put_backs,
+                    "session_count": None if one.written is None else one.written.session_count,
                     "lake": behind.fields.get(one.field),
                 }
                 for one in found
             ],
+            "gone": None if gone is None else _gone_row(name, gone),
             "lake_error": None if trouble is None else str(trouble),
         }
     )
     return row
+
+
+def _open_row(table: str, waiting: Open) -> dict[str, Any]:
+    return asdict(waiting) | {"after": value_of(table, waiting.field, waiting.after)}
+
+
+def _gone_row(table: str, gone: Gone) -> dict[str, Any]:
+    return {
+        "standing": gone.standing,
+        "last_write": None if gone.last is None else from_ledger(table, asdict(gone.last)),
+        "change_set": gone.head,
+        "put_back": gone.put_back,
+        "open": [_open_row(table, waiting) for waiting in gone.open],
+    }
 
 
 def _event_row(table: str, event: Event, times: Mapping[int, datetime]) -> dict[str, Any]:

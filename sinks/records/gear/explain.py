@@ -15,17 +15,27 @@ from typing import Any, Literal
 from schemas.gearbox_ledger import Decision
 from schemas.records import RecordTable
 from sinks.records.database import Connection
-from sinks.records.gear import reading
+from sinks.records.gear import put_backs, reading
 from sinks.records.gear.log import COLUMNS, LogRow
+from sinks.records.gear.put_backs import PutBack
 from sinks.records.gear.reading import ApprovalView, SetHead
 from sinks.records.gear.whys import WHY
 from sinks.records.values import Key, Value, from_text, json_text, key_text
 
 Standing = Literal["ours", "edited", "put_back", "never_written", "no_row"]
-"""`edited`: somebody set another value after us; `put_back`: the record system was restored to a state before our last
-write; `no_row`: the target does not hold the key."""
+"""`edited`: somebody set another value after us; `put_back`: the record system was declared put back since our last
+write, which counts as never made, whatever the field holds; `no_row`: the target does not hold the key."""
+RowStanding = Literal["deleted", "put_back", "removed", "never_written"]
+"""Of a row that is not there: we deleted it; the record system was declared put back since we wrote it; somebody else
+removed it since; we never wrote it."""
 
 EVENTS_SHOWN = 5
+# Sorted by an expression: by the number itself, the audit would be read from its end until the key is met.
+_LAST_OF_ROW = f"""
+SELECT {COLUMNS}, (SELECT op FROM gearbox.change WHERE change.change_set_id = audit.change_set_id
+                   AND change.change_no = audit.change_no) AS op
+FROM gearbox.audit WHERE event = 'written' AND target_table = %(table)s AND key = %(key)s ORDER BY -audit_no LIMIT 1
+"""
 
 
 @dataclass(frozen=True)
@@ -60,16 +70,31 @@ class Event:
         named = self.why.get("sessions") or self.why.get("session_sample") or ()
         return tuple(named) if isinstance(named, list) else ()
 
+    @property
+    def names_a_sample(self) -> bool:
+        """Whether there may be more sessions behind the value than the model names."""
+        return bool(self.sessions) and not self.why.get("sessions")
+
+    @property
+    def session_count(self) -> int | None:
+        """How many sessions are behind the value; None: the evidence does not say."""
+        if not self.names_a_sample:
+            return len(self.sessions)
+        count = self.why.get("session_count")
+        return count if isinstance(count, int) else None
+
 
 @dataclass(frozen=True)
 class Open:
-    """A change of the field that may still be written."""
+    """A change of the field that may still be written; `approved_by`: who said so last, if nobody has rejected it."""
 
     change_set_id: int
+    field: str
     after: str
     decision: Decision
     reason: str
     not_before: datetime | None
+    approved_by: str | None
 
 
 @dataclass(frozen=True)
@@ -81,6 +106,7 @@ class Explanation:
         events: Newest first, a few.
         older: Events that are not among them.
         open: Changes that wait.
+        put_backs: When the record system was declared put back since the oldest of these events, newest first.
     """
 
     field: str
@@ -89,11 +115,30 @@ class Explanation:
     events: Sequence[Event]
     older: int
     open: Sequence[Open]
+    put_backs: Sequence[PutBack] = ()
 
     @property
     def written(self) -> Event | None:
         """The last write."""
         return next((event for event in self.events if event.row.event == "written"), None)
+
+
+@dataclass(frozen=True)
+class Gone:
+    """A row that the record system does not hold.
+
+    Attributes:
+        last: Our last write of any of its fields; None without one.
+        head: The change set of that write.
+        put_back: When its record system was last declared put back, where that was since.
+        open: Changes that may still be written into it, the newest set first.
+    """
+
+    standing: RowStanding
+    last: LogRow | None
+    head: SetHead | None
+    put_back: PutBack | None
+    open: Sequence[Open]
 
 
 def why(
@@ -115,7 +160,8 @@ def why(
     words = {number: reading.approvals(connection, head) for number, head in heads.items()}
     changes = _changes(connection, numbers, asked)
     waiting = _open(connection, asked)
-    since = _put_back(connection, table.system)
+    restores = put_backs.since(connection, table.system, None)
+    since = restores[0].at if restores else None
     found = []
     for name in fields:
         shown = rows[name][:EVENTS_SHOWN]
@@ -125,8 +171,25 @@ def why(
         events = [_event(row, heads, words, changes) for row in shown]
         standing = _standing(table, name, last, held, since)
         now = None if held is None else json_text(held[name])
-        found.append(Explanation(name, now, standing, events, len(rows[name]) - len(shown), waiting[name]))
+        between = [one for one in restores if shown and one.at >= shown[-1].at]
+        found.append(Explanation(name, now, standing, events, len(rows[name]) - len(shown), waiting[name], between))
     return found
+
+
+def gone(connection: Connection, table: RecordTable, key: Key) -> Gone:
+    """What is known of a row that the record system does not hold."""
+    asked = {"table": table.full_name, "key": key_text(table.key, key), "fields": list(table.column_names)}
+    waiting = [one for group in _open(connection, asked).values() for one in group]
+    waiting.sort(key=lambda one: -one.change_set_id)
+    found = connection.execute(_LAST_OF_ROW.encode(), asked).fetchone()
+    if found is None:
+        return Gone("never_written", None, None, None, waiting)
+    op, last = found.pop("op"), LogRow(**found)
+    number = last.change_set_id
+    head = None if number is None else reading.heads_of(connection, [number]).get(number)
+    restores = put_backs.since(connection, table.system, last.at, most=1)
+    standing: RowStanding = "put_back" if restores else "deleted" if op == "delete" else "removed"
+    return Gone(standing, last, head, restores[0] if restores else None, waiting)
 
 
 def touched(connection: Connection, table: RecordTable, key: Key) -> list[str]:
@@ -143,10 +206,10 @@ def _standing(
         return "no_row"
     if last is None:
         return "never_written"
+    if since is not None and last.at <= since:  # as `situation.last_writes` counts
+        return "put_back"
     ours = [from_text(table.column(name).kind, text) for text in (last.after, last.stored) if text is not None]
-    if held[name] in ours:
-        return "ours"
-    return "put_back" if since is not None and last.at < since else "edited"
+    return "ours" if held[name] in ours else "edited"
 
 
 def _event(
@@ -196,23 +259,16 @@ def _changes(
 def _open(connection: Connection, asked: Mapping[str, Any]) -> defaultdict[str, list[Open]]:
     waiting: defaultdict[str, list[Open]] = defaultdict(list)
     for row in connection.execute(
-        """SELECT change.* FROM gearbox.change JOIN gearbox.change_set USING (change_set_id)
+        """SELECT change.change_set_id, after, decision, change.reason, not_before, field,
+             (SELECT CASE WHEN is_approved THEN person END FROM gearbox.approval
+              WHERE approval.change_set_id = change.change_set_id AND approval.content_hash = change_set.content_hash
+              ORDER BY approval_no DESC LIMIT 1) AS approved_by
+           FROM gearbox.change JOIN gearbox.change_set USING (change_set_id)
            WHERE status = 'open' AND target_table = %(table)s AND key = %(key)s AND field = ANY (%(fields)s)
              AND NOT EXISTS (SELECT FROM gearbox.chunk WHERE chunk.change_set_id = change.change_set_id
                              AND state <> 'cancelled' AND change_no = ANY (change_nos))
            ORDER BY change_set_id DESC""",
         asked,
     ):
-        waiting[row["field"]].append(
-            Open(row["change_set_id"], row["after"], row["decision"], row["reason"], row["not_before"])
-        )
+        waiting[row["field"]].append(Open(**row))
     return waiting
-
-
-def _put_back(connection: Connection, system: str) -> datetime | None:
-    """When the system was last put back to an older state."""
-    row = connection.execute(
-        "SELECT max(declared_at) AS at FROM gearbox.restore WHERE system = %s", [system]
-    ).fetchone()
-    at: datetime | None = None if row is None else row["at"]
-    return at

@@ -62,6 +62,7 @@ def test_a_value_that_we_wrote_leads_to_its_set_approval_snapshot_and_evidence(f
     assert event.rule is None
     assert event.why == evidence
     assert event.sessions == ("wm-1@1", "wm-1@2")
+    assert (event.names_a_sample, event.session_count) == (True, 7)
 
 
 def test_a_change_that_nobody_approved_names_the_rule_that_let_it_through(fill: Filler, look: Connection) -> None:
@@ -96,7 +97,25 @@ def test_a_value_lost_with_a_restored_system_is_not_said_to_be_edited(fill: Fill
     fill.put_back("crm", ago(hours=1))
     assert the_one(look, IN_USE, 5).standing == "edited"
     fill.put_back("erp", ago(hours=1))
-    assert the_one(look, IN_USE, 5).standing == "put_back"
+    found = the_one(look, IN_USE, 5)
+    assert found.standing == "put_back"
+    assert [(one.at, one.who, one.reason) for one in found.put_backs] == [(ago(hours=1), "bert", "disk")]
+
+
+def test_a_value_counts_as_ours_no_longer_after_a_restore_though_it_is_there_still(
+    fill: Filler, look: Connection
+) -> None:
+    number = fill.add_set(Wanted(KEY, IN_USE, 5, 7), status="applied")
+    fill.put_back("erp", ago(hours=3))
+    fill.carry(number, [1], ago(hours=2))
+    assert the_one(look, IN_USE, 7).standing == "ours"
+    assert not the_one(look, IN_USE, 7).put_backs
+    fill.put_back("erp", ago(hours=2))  # of the very instant: the write lies before
+    assert the_one(look, IN_USE, 7).standing == "put_back"
+    again = fill.add_set(Wanted(KEY, IN_USE, 7, 8), status="applied")
+    fill.carry(again, [1], ago(hours=1))
+    found = the_one(look, IN_USE, 8)
+    assert (found.standing, [one.at for one in found.put_backs]) == ("ours", [ago(hours=2)])
 
 
 def test_without_the_row_the_history_is_told_all_the_same(fill: Filler, look: Connection) -> None:
@@ -104,6 +123,35 @@ def test_without_the_row_the_history_is_told_all_the_same(fill: Filler, look: Co
     fill.carry(number, [1], NOW)
     (found,) = explain.why(look, TABLE, KEY, [IN_USE], None)
     assert (found.standing, found.held, len(found.events)) == ("no_row", None, 1)
+
+
+def test_a_row_that_we_never_wrote_is_told_so_with_what_is_to_come(fill: Filler, look: Connection) -> None:
+    number = fill.add_set(*(Wanted(KEY, field, None, 1, op="insert") for field in (IN_USE, DORMANT)))
+    fill.carry(fill.add_set(Wanted(OTHER, IN_USE, 1, 2), status="applied"), [1], NOW)
+    found = explain.gone(look, TABLE, KEY)
+    assert (found.standing, found.last, found.head) == ("never_written", None, None)
+    assert {(one.change_set_id, one.field) for one in found.open} == {(number, IN_USE), (number, DORMANT)}
+
+
+def test_a_row_that_is_gone_was_removed_by_others_by_us_or_with_a_restored_system(
+    fill: Filler, look: Connection
+) -> None:
+    added = fill.add_set(Wanted(KEY, IN_USE, None, 7, op="insert"), status="applied")
+    fill.carry(added, [1], ago(hours=5))
+    found = explain.gone(look, TABLE, KEY)
+    assert found.head is not None
+    assert (found.standing, found.head.change_set_id) == ("removed", added)
+    back = fill.add_set(Wanted(KEY, IN_USE, 7, None, op="delete"), kind="undo", undoes=added, status="applied")
+    fill.carry(back, [1], ago(hours=4))
+    found = explain.gone(look, TABLE, KEY)
+    assert found.head is not None
+    assert (found.standing, found.head.change_set_id, found.head.undoes) == ("deleted", back, added)
+    fill.put_back("crm", ago(hours=3))
+    assert explain.gone(look, TABLE, KEY).standing == "deleted"
+    fill.put_back("erp", ago(hours=3))
+    found = explain.gone(look, TABLE, KEY)
+    assert found.put_back is not None
+    assert (found.standing, found.put_back.reason) == ("put_back", "disk")
 
 
 def test_conflicts_are_told_with_their_reason_and_the_last_write_is_always_among_what_is_shown(

@@ -147,7 +147,7 @@ def test_why_tells_an_edit_and_a_snapshot_that_has_expired(call: Call, ledger: L
 
 def test_why_of_a_row_that_is_not_there_is_exit_code_1_and_a_wrong_call_2(call: Call) -> None:
     code, text = call("why", "erp.monthly_sales", "WM-1", "2026-03-01")
-    assert (code, text.splitlines()[1]) == (1, "erp has no such row now.")
+    assert (code, text.splitlines()[1]) == (1, "erp has no such row now, and the gearbox never wrote one.")
     for arguments, told in (
         (("erp.sales", "WM-8030"), "There is no record table 'erp.sales'; tables are erp.material"),
         (("erp.monthly_sales", "WM-8030"), "is material month; month is not given"),
