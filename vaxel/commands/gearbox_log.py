@@ -17,6 +17,9 @@ from vaxel.commands.options import DEFAULT_DATA_DIR, AsJson, DataDir
 if TYPE_CHECKING:
     from sinks.records.gear.log import LogRow
 
+LONGEST_CELL = 160
+"""Of a table of events: a reason is a sentence."""
+_REASONS = ("reason", "refused_because")
 _SPAN = re.compile(r"(\d+) ?(s|min|h|d)")
 _UNITS = {"s": "seconds", "min": "minutes", "h": "hours", "d": "days"}
 
@@ -65,7 +68,7 @@ def log(
     if as_json:
         text.print_json([text.from_ledger(row.target_table, asdict(row)) for row in found])
     elif events:
-        text.print_table(_EVENTS, map(_event_cells, found))
+        text.print_table(_EVENTS, map(_event_cells, found), LONGEST_CELL)
     else:
         text.print_table(_WRITES, map(_write_cells, found))
 
@@ -146,10 +149,12 @@ def _second(row: LogRow) -> datetime:
 
 
 def _detail(detail: str | None) -> str | None:
-    """What else there is to say, in a line."""
+    """What else there is to say, in a line: a reason first, and no hash of a content, which tells a person nothing."""
     if detail is None:
         return None
     said = json.loads(detail)
     if not isinstance(said, dict):
         return str(said)
+    said.pop("content_hash", None)
+    said = {name: said[name] for name in sorted(said, key=lambda name: name not in _REASONS)}
     return ", ".join(f"{name} {value}" for name, value in said.items() if value not in (None, "", [], {}))

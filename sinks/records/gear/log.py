@@ -11,7 +11,11 @@ from schemas.errors import UsageError
 from schemas.gearbox_ledger import AuditEvent
 from schemas.records import BY_NAME, Kind, RecordTable
 from sinks.records.database import Connection
+from sinks.records.gear import flow as flows
+from sinks.records.gear import sets
 from sinks.records.values import Key, Value, from_json, key_text, to_json
+
+PEOPLE_SHOWN = 20
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,7 @@ def rows(connection: Connection, filters: Filters, limit: int, folded: Callable[
         folded: The canonical form of a person's name: two spellings of one person have the same.
 
     Raises:
-        UsageError: Table, field or a part of the key is none; the message lists the choices.
+        UsageError: Table, field, flow, change set, person or a part of the key is none; the message lists the choices.
     """
     wanted: list[str] = [] if filters.is_any_event else ["event = 'written'"]
     given: dict[str, Any] = {"limit": limit}
@@ -80,6 +84,10 @@ def rows(connection: Connection, filters: Filters, limit: int, folded: Callable[
         if value is not None:
             wanted.append(f"{column} = %({column})s")
             given[column] = value
+    if filters.flow is not None:
+        _check_flow(connection, filters.flow)
+    if filters.change_set_id is not None:
+        sets.load(connection, filters.change_set_id, [])  # for what it says of one that is not there
     table = None if filters.table is None else table_of(filters.table)
     if table is not None and filters.field is not None:
         check_field(table, filters.field)
@@ -90,7 +98,7 @@ def rows(connection: Connection, filters: Filters, limit: int, folded: Callable[
         given["since"] = filters.since
     if filters.who is not None:
         wanted.append("who = ANY (%(who)s)")
-        given["who"] = _spellings(connection, folded(filters.who), folded)
+        given["who"] = _spellings(connection, filters.who, folded)
     where = f"WHERE {' AND '.join(wanted)}" if wanted else ""
     found = connection.execute(
         f"SELECT {COLUMNS} FROM gearbox.audit {where} ORDER BY audit_no DESC LIMIT %(limit)s".encode(), given
@@ -165,7 +173,29 @@ def _key_conditions(table: RecordTable | None, parts: Mapping[str, str], given: 
     return conditions
 
 
-def _spellings(connection: Connection, wanted: str, folded: Callable[[str], str]) -> list[str]:
-    """Names in the audit that are this person's."""
-    found = connection.execute("SELECT DISTINCT who FROM gearbox.audit").fetchall()
-    return [row["who"] for row in found if folded(row["who"]) == wanted]
+def _check_flow(connection: Connection, name: str) -> None:
+    """
+    Raises:
+        UsageError: There is no such flow, nor was there one that ever planned something.
+    """
+    past = connection.execute("SELECT DISTINCT flow FROM gearbox.change_set").fetchall()
+    known = sorted({*flows.names(), *(row["flow"] for row in past)})
+    if name not in known:
+        raise UsageError(f"There is no flow {name!r}; flows are {', '.join(known)}.")
+
+
+def _spellings(connection: Connection, who: str, folded: Callable[[str], str]) -> list[str]:
+    """Names in the audit that are this person's.
+
+    Raises:
+        UsageError: The audit has none, and nobody is known by that name.
+    """
+    acted = {row["who"] for row in connection.execute("SELECT DISTINCT who FROM gearbox.audit")}
+    known = acted | {row["name"] for row in connection.execute("SELECT name FROM gearbox.person")}
+    found = sorted(name for name in known if folded(name) == folded(who))
+    if not found:
+        shown = sorted(known)[:PEOPLE_SHOWN]
+        more = f" and {len(known) - len(shown)} more" if len(known) > len(shown) else ""
+        told = f"who is known, or did something: {', '.join(shown)}{more}" if known else "nobody is known yet"
+        raise UsageError(f"Nobody is known as {who!r}; {told}.")
+    return found

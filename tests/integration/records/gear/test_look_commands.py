@@ -252,7 +252,7 @@ def test_log_shows_writes_and_with_events_all_that_happened(call: Call, written:
     assert (row["key"], row["before"], row["after"]) == ({"material": "WM-8030", "month": "2026-03-01"}, None, 7)
     assert reported(call, "log", "--since", "10 min") == []
     text = call("log", "--events")[1]
-    assert "system erp, reason year end" in text
+    assert "reason year end, system erp" in text
     assert "reason the row was changed" in text
     for arguments in (
         ("--since", "soon"),
