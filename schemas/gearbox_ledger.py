@@ -28,6 +28,8 @@ AuditEvent = Literal[
     "person",  # somebody was made known, got or lost a role
     "frozen",  # a freeze was declared, lifted, or a flow excepted from it
     "restored",  # a record system was put back to an older state
+    "period_forced",  # a billing period is about to be closed, though the facts of it are not there
+    "period_closed",  # a billing period was closed: its drafts are invoices
 ]
 
 LEDGER_ROLE: Final = "vaxel_gearbox"
@@ -206,6 +208,8 @@ CREATE INDEX IF NOT EXISTS audit_left_out ON gearbox.audit (target_table, key)
 CREATE INDEX IF NOT EXISTS audit_by_field ON gearbox.audit ((target_table || ' ' || field), audit_no)
   WHERE event = 'written';
 CREATE INDEX IF NOT EXISTS audit_of_set ON gearbox.audit (change_set_id, change_no);
+
+CREATE INDEX IF NOT EXISTS audit_of_period ON gearbox.audit (key) WHERE event IN ('period_forced', 'period_closed');
 
 -- Signed heads of the chain.
 CREATE TABLE IF NOT EXISTS gearbox.checkpoint (

@@ -117,7 +117,13 @@ def _there_and_back(
 
 def _invoices(dsn: str, home: Path, expect: Callable[..., None], by_approver: str) -> None:
     period = scalar(dsn, "SELECT to_char(min(period), 'YYYY-MM') FROM billing.invoice_line")
-    expect("the month is closed: drafts become invoices", f"billing close {period} {by_approver}")
+    close = f"billing close {period} {by_approver}"
+    expect("the month is closed, so that drafts become invoices: not before its facts are there", close, 0, 2)
+    if not count(dsn, "SELECT count(*) FROM billing.invoice"):
+        expect(
+            "they never come, for the demo's fleet lives no longer: closed all the same, and the audit says so",
+            f"{close} --force 'the fleet of the demo lives no longer'",
+        )
     invoice = scalar(dsn, "SELECT invoice_no FROM billing.invoice WHERE total > 0 ORDER BY total DESC, 1 LIMIT 1")
     file = home / "evidence.json"
     expect("an invoice's evidence, for its customer", f"evidence export {invoice} --out {file}")

@@ -1,23 +1,37 @@
 """Closes a billing period: its drafts become final invoices, which nobody changes any more.
 
-In:            the period's lines in billing; who closes it.
-Out:           one final invoice for each contract with lines, the period closed, the next one there.
-Guarantee:     all of it or nothing; what is closed stays as it is; closing again changes nothing.
+In:            the period's lines in billing; how far the lake's facts go; who closes it.
+Out:           one final invoice for each contract with lines; the period closed, the next one there; an audit row.
+Guarantee:     all of billing's or nothing; what is closed stays as it is; closing again changes nothing.
 On failure:    UsageError when it may not be closed yet, or not by this person; nothing was changed.
+
+Billing and ledger are two systems, so the durable effects come in this order:
+
+1. where the facts are not there, and it is to be closed all the same: the audit tells who does so, and why (ledger)
+2. invoices, the period and the next one (billing, one transaction)
+3. the audit tells that it is closed (ledger)
+
+Killed after 1, the month is open, and the audit tells of an attempt. Killed after 2, closing again, which changes
+nothing in billing, makes up for 3. Killed after 3, nothing is left to do.
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Final
 
 from schemas.errors import UsageError
 from schemas.record_billing import INVOICE_LINE, PERIOD_LOCK
+from sinks.records.billing import close_audit
+from sinks.records.billing.heard import Heard
 from sinks.records.billing.line_numbers import invoice_no, period_of
 from sinks.records.billing.months import is_over_at, name_of, next_month
+from sinks.records.crash import crash_point
 from sinks.records.database import Connection, session
 from sinks.records.gear.people import holder
 
@@ -26,33 +40,86 @@ ROLE: Final = "billing_approver"
 
 @dataclass(frozen=True)
 class Closed:
-    """A closed period; `is_new`: by this call."""
+    """A closed period.
+
+    Attributes:
+        totals: What its invoices come to, by currency.
+        is_new: It was closed by this call.
+        lacking: Which facts it was closed without, by this call.
+        heard: What the lake had heard, as this call found it.
+    """
 
     period: date
     invoices: int
+    totals: Mapping[str, Decimal]
     closed_at: datetime
     closed_by: str
-    is_new: bool
+    is_new: bool = False
+    lacking: str | None = None
+    heard: Heard | None = None
 
 
-def close(billing_dsn: str, ledger_dsn: str, period: date, who: str, now: datetime) -> Closed:
+def close(
+    billing_dsn: str,
+    ledger_dsn: str,
+    period: date,
+    who: str,
+    now: datetime,
+    hear: Callable[[], Heard],
+    *,
+    forced_because: str | None = None,
+) -> Closed:
     """Closes the period; one that is closed stays as it was closed.
 
-    1. Whether `who` may, and whether lines of it still wait in the gearbox (ledger).
-    2. In one transaction of billing, alone with its periods: whether it is its turn; invoices; the period; the next.
+    Args:
+        hear: How far the lake's facts go; asked only where nothing else stands in the way.
+        forced_because: Why it is closed though the facts of it are not there; None: then it is not.
 
     Raises:
-        UsageError: It is not over, an earlier one is open, lines of it wait, or `who` may not.
+        UsageError: It is not over, an earlier one is open, lines of it wait, its facts are not there, or `who` may not.
     """
-    with session(ledger_dsn) as ledger:  # 1
+    if forced_because is not None and not forced_because.strip():
+        raise UsageError("Say why: closing a month without its facts needs a reason.")
+    with session(ledger_dsn) as ledger, session(billing_dsn) as billing:
         name = holder(ledger, who, ROLE, f"close {name_of(period)}")
-        waiting = _waiting(ledger, period)
-    with session(billing_dsn) as connection, connection.transaction():  # 2
+        done = _as_closed(billing, period)
+        if done is None:
+            _refuse_early(billing, period, _waiting(ledger, period), now)
+            found = hear()
+            lacking = _lacking(period, found)
+            if lacking is not None and forced_because is None:
+                raise UsageError(
+                    f"Cannot close {name_of(period)}: {lacking}. Take in what has come (vaxel run --until-idle), plan "
+                    "and apply billing.usage_line, and close it then; or say why not to wait: --force REASON"
+                )
+            if lacking is not None:  # 1
+                close_audit.tell_forced(ledger, period, name, now, " ".join((forced_because or "").split()), lacking)
+                crash_point("billing.forced")
+            done = replace(_close(billing, ledger, period, name, now), lacking=lacking, heard=found)  # 2
+            crash_point("billing.closed")
+        close_audit.tell_closed(  # 3
+            ledger, period, done.closed_by, done.closed_at, done.invoices, done.totals, now
+        )
+        crash_point("billing.told")
+    return done
+
+
+def _lacking(period: date, found: Heard) -> str | None:
+    """Which facts of the period are not there; None: something was heard behind its end."""
+    if found.is_beyond(period):
+        return None
+    until = "nothing" if found.until is None else f"nothing after {found.until:%Y-%m-%d %H:%M} UTC"
+    return f"the lake has heard {until}, and the month is over everywhere at {is_over_at(period):%Y-%m-%d %H:%M} UTC"
+
+
+def _close(connection: Connection, ledger: Connection, period: date, name: str, now: datetime) -> Closed:
+    """Invoices, the period, the next one; alone with billing's periods, in one transaction of billing."""
+    with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s)", [PERIOD_LOCK])
         before = _as_closed(connection, period)
-        if before is not None:
+        if before is not None:  # by somebody else, just now
             return before
-        _refuse_early(connection, period, waiting, now)
+        _refuse_early(connection, period, _waiting(ledger, period), now)
         _issue(connection, period, now)
         connection.execute(
             """INSERT INTO billing.period (period, status, closed_at, closed_by) VALUES (%s, 'closed', %s, %s)
@@ -66,7 +133,7 @@ def close(billing_dsn: str, ledger_dsn: str, period: date, who: str, now: dateti
         )
         done = _as_closed(connection, period)
         assert done is not None, "it was closed just now"
-        return Closed(done.period, done.invoices, done.closed_at, done.closed_by, is_new=True)
+        return replace(done, is_new=True)
 
 
 def _waiting(ledger: Connection, period: date) -> Counter[int]:
@@ -81,11 +148,17 @@ def _waiting(ledger: Connection, period: date) -> Counter[int]:
 
 def _as_closed(connection: Connection, period: date) -> Closed | None:
     row = connection.execute(
-        """SELECT closed_at, closed_by, (SELECT count(*) FROM billing.invoice WHERE invoice.period = period.period) AS n
-           FROM billing.period WHERE period = %s AND status = 'closed'""",
-        [period],
+        "SELECT closed_at, closed_by FROM billing.period WHERE period = %s AND status = 'closed'", [period]
     ).fetchone()
-    return None if row is None else Closed(period, row["n"], row["closed_at"], row["closed_by"], is_new=False)
+    if row is None:
+        return None
+    sums = connection.execute(
+        """SELECT currency, count(*) AS invoices, sum(total) AS total FROM billing.invoice
+           WHERE period = %s GROUP BY currency ORDER BY currency""",
+        [period],
+    ).fetchall()
+    totals = {own["currency"]: own["total"] for own in sums}
+    return Closed(period, sum(own["invoices"] for own in sums), totals, row["closed_at"], row["closed_by"])
 
 
 def _refuse_early(connection: Connection, period: date, waiting: Counter[int], now: datetime) -> None:

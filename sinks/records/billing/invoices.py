@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, Literal, LiteralString
 
 from sinks.records.billing.line_numbers import invoice_no
 from sinks.records.database import session
@@ -37,6 +37,20 @@ class InvoiceRow:
     lines: int
 
 
+@dataclass(frozen=True)
+class LineRow:
+    """One line as billing holds it; `line_no` is the key by which `vaxel gearbox why` knows it."""
+
+    line_no: str
+    contract_no: str
+    period: date
+    quantity: Decimal
+    unit: str
+    amount: Decimal
+    currency: str
+    reason: str | None
+
+
 def periods(dsn: str) -> list[PeriodRow]:
     """All periods that have a row or a line, by month."""
     with session(dsn) as connection, connection.transaction():
@@ -59,17 +73,31 @@ def periods(dsn: str) -> list[PeriodRow]:
     ]
 
 
+_ASKED: LiteralString = """WHERE (%(period)s::date IS NULL OR line.period = %(period)s)
+                 AND (%(contract)s::text IS NULL OR line.contract_no = %(contract)s)"""
+
+
 def invoices(dsn: str, period: date | None = None, contract_no: str | None = None) -> list[InvoiceRow]:
     """Invoices by period and contract, drafts too; of all periods and contracts where none is named."""
     with session(dsn) as connection:
         rows: list[dict[str, Any]] = connection.execute(
-            """SELECT line.contract_no, line.period, coalesce(invoice.status, 'draft') AS status,
+            f"""SELECT line.contract_no, line.period, coalesce(invoice.status, 'draft') AS status,
                  coalesce(invoice.currency, min(line.currency)) AS currency,
                  coalesce(invoice.total, sum(line.amount)) AS total, invoice.issued_at, count(*) AS lines
                FROM billing.invoice_line AS line LEFT JOIN billing.invoice USING (contract_no, period)
-               WHERE (%(period)s::date IS NULL OR line.period = %(period)s)
-                 AND (%(contract)s::text IS NULL OR line.contract_no = %(contract)s)
+               {_ASKED}
                GROUP BY line.contract_no, line.period, invoice.invoice_no ORDER BY line.period, line.contract_no""",
             {"period": period, "contract": contract_no},
         ).fetchall()
     return [InvoiceRow(invoice_no=invoice_no(row["contract_no"], row["period"]), **row) for row in rows]
+
+
+def lines(dsn: str, period: date | None = None, contract_no: str | None = None) -> list[LineRow]:
+    """Lines of the same invoices, by period, contract and number."""
+    with session(dsn) as connection:
+        rows = connection.execute(
+            f"""SELECT line_no, contract_no, period, quantity, unit, amount, currency, reason
+                FROM billing.invoice_line AS line {_ASKED} ORDER BY period, contract_no, line_no""",
+            {"period": period, "contract": contract_no},
+        ).fetchall()
+    return [LineRow(**row) for row in rows]

@@ -44,6 +44,18 @@ def produced_columns(flow: Flow, catalog: str, records_dsn: str) -> pa.Schema:
         return _asked(connection, flow, 0).schema
 
 
+def ask(select: str, catalog: str, records_dsn: str) -> pa.Table:
+    """The answer to a question of ours about the newest snapshot and the record systems, named as models name them.
+
+    Raises: as `run`.
+    """
+    with _attached(catalog, records_dsn, None) as (connection, _read):
+        try:
+            return connection.sql(select).to_arrow_table()
+        except duckdb.Error as error:
+            raise UnreachableError(f"What the lake was asked stopped: {first_line(error)}") from error
+
+
 def newest_snapshot(catalog: str) -> int:
     """Number of the lake's newest snapshot."""
     with TemporaryDirectory(prefix="vaxel-model-") as spill, _connect(spill) as connection:

@@ -11,6 +11,7 @@ from psycopg.rows import dict_row
 
 from sinks.records.billing import closing
 from sinks.records.billing.closing import Closed
+from sinks.records.billing.heard import Heard, heard
 from sinks.records.gear import approvals, people
 from sinks.records.gear.applying import Applied, apply_set
 from sinks.records.gear.flow import Flow, load
@@ -67,12 +68,32 @@ class House:
     def undo(self, change_set_id: int) -> list[Planned]:
         return plan_undo(change_set_id, self.flow, self.places, "Ulf Undo", self.clock, "the meter was wrong")
 
-    def close(self, period: date = MAY, who: str = APPROVER) -> Closed:
-        return closing.close(self.places.addresses["billing"], self.places.ledger, period, who, self.at)
+    def heard(self, period: date = MAY) -> Heard:
+        return heard(self.lake.catalog, self.dsn, period)
+
+    def close(self, period: date = MAY, who: str = APPROVER, forced_because: str | None = None) -> Closed:
+        return closing.close(
+            self.places.addresses["billing"],
+            self.places.ledger,
+            period,
+            who,
+            self.at,
+            lambda: self.heard(period),
+            forced_because=forced_because,
+        )
 
 
-def make_house(lake: Lake, dsn: str) -> House:
-    """wm-1 is paid for by the wash and sh-1 by the kilometre, both in Sweden; nothing else is."""
+def uploaded(device_id: str, sent_at: str, received_at: str | None = None, outcome: str = "accepted") -> str:
+    """Statement that adds an upload to the lake, as of when it was sent and when it arrived (UTC)."""
+    return (
+        "INSERT INTO uploads (device_id, outcome, sent_at, received_at) "
+        f"VALUES ('{device_id}', '{outcome}', '{sent_at}', '{received_at or sent_at}')"
+    )
+
+
+def make_house(lake: Lake, dsn: str, heard_until: str = "2026-06-01 04:00") -> House:
+    """wm-1 is paid for by the wash and sh-1 by the kilometre, in Sweden; all else is owned. wm-2 is heard in June."""
+    lake.write(uploaded("wm-2", heard_until))
     house = House(lake, dsn)
     house.billing("UPDATE billing.contract SET kind = 'owned'")
     for device_id, kind in (("wm-1", "pay_per_wash"), ("sh-1", "pay_per_km")):
