@@ -23,13 +23,16 @@ from sinks.records.gear.planning import records_of, shaped
 from sinks.records.gear.situation import last_writes
 from sinks.records.targets.opening import open_target
 from sinks.records.values import json_text, key_text
-from vaxel.invoice_check import check_invoices, is_billed
+from vaxel.invoice_check import Edit, check_invoices, is_billed
 from vaxel.record_truth import ALL_ROWS, AS_OF, EXPECTED, TABLES
 
 COARSE = 0.001
 """Relative, where an upload came back from a foreign unit: it has lost digits there (`session_check.COARSE`)."""
 ROUNDING = 0.011
 """Two decimals are kept, and the truth's sums are floats: the last digit may differ by one."""
+
+NULL = "null"
+"""What a row that is gone counts as."""
 
 _WRITTEN = """
 SELECT DISTINCT ON (key, field) key, field, after, stored FROM gearbox.audit
@@ -72,12 +75,13 @@ class _Standing:
         rows: What it holds, by key.
         records: Tables that the flow's shape needs beside them.
         waiting: Fields that the gearbox would change, and nobody else set.
+        edited: Fields that somebody else set.
     """
 
     rows: dict[str, dict[str, Any]]
     records: Mapping[str, pa.Table]
     waiting: set[Place]
-    edited: set[Place]
+    edited: Mapping[Place, Edit]
 
 
 def check_records(lake: duckdb.DuckDBPyConnection, places: Places) -> RecordCheck:
@@ -141,14 +145,18 @@ def _standing(flow: Flow, places: Places) -> _Standing:
             planned = plan(flow, wanted, compared, snapshot, lambda pairs: last_writes(connection, flow, pairs))
             waiting |= {(change.key, change.field) for change in planned.changes}
     rows = _by_key(flow, held)
-    edited = {(row["key"], row["field"]) for row in written if not _is_ours(row, rows.get(row["key"]))}
-    return _Standing(rows, records, waiting - edited, edited)
+    edited = {
+        (row["key"], row["field"]): Edit(row["after"], held)
+        for row in written
+        if ((held := _held(row, rows)) or NULL) not in (row["after"], row["stored"])
+    }
+    return _Standing(rows, records, waiting - edited.keys(), edited)
 
 
-def _is_ours(written: dict[str, Any], row: dict[str, Any] | None) -> bool:
-    """Whether the field still holds what the gearbox wrote, or what the record system made of it."""
-    held = "null" if row is None else json_text(row[written["field"]])
-    return held in (written["after"], written["stored"])
+def _held(written: dict[str, Any], rows: Mapping[str, dict[str, Any]]) -> str | None:
+    """What a written field holds; None: its row is gone."""
+    row = rows.get(written["key"])
+    return None if row is None else json_text(row[written["field"]])
 
 
 def _by_key(flow: Flow, table: pa.Table) -> dict[str, dict[str, Any]]:
@@ -159,7 +167,7 @@ def _differences(flow: Flow, expected: dict[str, dict[str, Any]], standing: _Sta
     wrong = []
     if flow.name in ALL_ROWS:
         wrong += [f"{flow.name} {key}: no such row expected" for key in standing.rows.keys() - expected.keys()]
-    left_aside = standing.waiting | standing.edited
+    left_aside = standing.waiting | standing.edited.keys()
     for key, row in expected.items():
         held = standing.rows.get(key)
         for name in (name for name in flow.fields if name in row and (key, name) not in left_aside):

@@ -40,7 +40,9 @@ class Verdict:
         record_rows_wrong: Rows in the record systems whose fields differ from what the truth gives.
         record_changes_waiting: Fields there that the gearbox would change: not applied yet, or held back. They were not
             compared.
-        record_fields_edited: Fields there that somebody else set since the gearbox wrote them; neither were they.
+        record_fields_edited: Fields there that somebody else set since the gearbox wrote them; neither were they, but
+            for amounts of invoice lines: an invoice has to come to what use costs, whoever set it. Where it does not,
+            the line is named, with what was planned and what it holds.
         records_skipped: Why record rows were not compared with the truth; None when they were, or there are none.
         usage_checked: Sessions whose owner was compared with the truth of who had the device when they began.
         usage_unknown: Sessions of devices that no record system told of.

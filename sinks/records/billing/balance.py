@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from types import MappingProxyType
 
 import pyarrow as pa
 
@@ -16,6 +17,8 @@ from sinks.records.billing.shape import months_of_use, periods, price_list
 
 Use = tuple[str, date]
 """Number of a contract, and the first day of a month of use."""
+Part = tuple[str, date, str]
+"""These two and a component."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,12 @@ class Balance:
     differences: list[str]
 
 
-def balance(produced: pa.Table, records: Mapping[str, pa.Table], left_aside: Collection[Use] = ()) -> Balance:
+def balance(
+    produced: pa.Table,
+    records: Mapping[str, pa.Table],
+    left_aside: Collection[Use] = (),
+    known: Mapping[Part, Sequence[str]] = MappingProxyType({}),
+) -> Balance:
     """Hold the lines of each contract and month of use against what the use costs.
 
     Args:
@@ -39,8 +47,9 @@ def balance(produced: pa.Table, records: Mapping[str, pa.Table], left_aside: Col
             truth that a simulator tells.
         records: As `shape` takes them. Lines of open and closed periods count, credits do not.
         left_aside: These are not looked at, such as those whose lines wait for a change.
+        known: What is known of why a part may not come to what it costs, to be told with the difference.
     """
-    billed: defaultdict[tuple[str, date, str], Decimal] = defaultdict(Decimal)
+    billed: defaultdict[Part, Decimal] = defaultdict(Decimal)
     for row in records[INVOICE_LINE.full_name].to_pylist():
         if row["component"] != "credit":
             billed[row["contract_no"], row["usage_period"], row["component"]] += row["amount"]
@@ -53,8 +62,13 @@ def balance(produced: pa.Table, records: Mapping[str, pa.Table], left_aside: Col
     return Balance(
         months=len({key[:2] for key in held}),
         differences=[
-            f"contract {key[0]}, {key[2]} of {name_of(key[1])}: {billed.get(key, Decimal(0))} is billed, "
-            f"{owed.get(key, Decimal(0))} is owed"
+            "; ".join(
+                (
+                    f"contract {key[0]}, {key[2]} of {name_of(key[1])}: {billed.get(key, Decimal(0))} is billed, "
+                    f"{owed.get(key, Decimal(0))} is owed",
+                    *known.get(key, ()),
+                )
+            )
             for key in held
             if billed.get(key, Decimal(0)) != owed.get(key, Decimal(0))
         ],

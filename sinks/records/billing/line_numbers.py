@@ -14,7 +14,7 @@ COMPONENTS: tuple[Component, ...] = ("usage", "base", "minimum")
 """What a month of use is made of; a credit stands outside."""
 
 _PERIOD = re.compile(r"/(\d{4}-\d{2})/(?:usage|base|minimum|credit/[0-9a-f]{12})$")
-_USE = re.compile(r"^(.+)/(\d{4}-\d{2})/\d{4}-\d{2}/(?:usage|base|minimum)$")
+_USE = re.compile(r"^(.+)/(\d{4}-\d{2})/\d{4}-\d{2}/(usage|base|minimum)$")
 
 
 def line_no(contract_no: str, usage_period: date, period: date, component: Component) -> str:
@@ -37,8 +37,14 @@ def period_of(number: str) -> date | None:
 
 def use_of(number: str) -> tuple[str, date] | None:
     """Contract and month of use that a line bills; None where the number is of a credit, or not one of ours."""
+    found = part_of(number)
+    return None if found is None else found[:2]
+
+
+def part_of(number: str) -> tuple[str, date, str] | None:
+    """Contract, month of use and component that a line bills a part of; None as of `use_of`."""
     found = _USE.search(number)
-    return None if found is None else (found[1], parse(found[2]))
+    return None if found is None else (found[1], parse(found[2]), found[3])
 
 
 def invoice_no(contract_no: str, period: date) -> str:

@@ -100,12 +100,27 @@ def test_an_amount_that_is_not_what_the_truth_gives_is_named_whoever_set_it(
 ) -> None:
     house.shift()
     house.billing("UPDATE billing.invoice_line SET amount = 92.41 WHERE amount = 92.40")
-    told = f"billing.usage_line: contract {WASHES}, usage of 2026-05: 92.41 is billed, 92.40 is owed"
+    told = (
+        f"billing.usage_line: contract {WASHES}, usage of 2026-05: 92.41 is billed, 92.40 is owed; "
+        f"line {WASHES}/2026-05/2026-05/usage of invoice in-{WASHES}-202605: 92.40 was planned and written, "
+        "somebody set 92.41 since"
+    )
     assert _found(truth, house) == RecordCheck(checked=2, wrong=[told], waiting=0, edited=1)
     house.billing("UPDATE billing.invoice_line SET amount = 92.40, reason = 'x' WHERE amount = 92.41")
     truth.execute("delete from expected_sessions where programme = 'cotton'")
     told = f"billing.usage_line: contract {WASHES}, usage of 2026-05: 92.40 is billed, 79.20 is owed"
     assert _found(truth, house) == RecordCheck(checked=2, wrong=[told], waiting=0, edited=1)
+
+
+def test_a_line_that_somebody_deleted_is_named_with_its_invoice(truth: duckdb.DuckDBPyConnection, house: House) -> None:
+    house.shift()
+    house.billing("DELETE FROM billing.invoice_line WHERE amount = 92.40")
+    (told,) = _found(truth, house).wrong
+    assert told == (
+        f"billing.usage_line: contract {WASHES}, usage of 2026-05: 0 is billed, 92.40 is owed; "
+        f"line {WASHES}/2026-05/2026-05/usage of invoice in-{WASHES}-202605: 92.40 was planned and written, "
+        "somebody has deleted it since"
+    )
 
 
 def test_a_forged_line_of_a_closed_period_is_named_though_its_correction_waits(
@@ -116,7 +131,11 @@ def test_a_forged_line_of_a_closed_period_is_named_though_its_correction_waits(
     house.billing("ALTER TABLE billing.invoice_line DISABLE TRIGGER USER")
     house.billing("UPDATE billing.invoice_line SET amount = 92.41 WHERE amount = 92.40")
     found = _found(truth, house)
-    told = f"billing.usage_line: contract {WASHES}, usage of 2026-05: 92.41 is billed, 92.40 is owed"
+    told = (
+        f"billing.usage_line: contract {WASHES}, usage of 2026-05: 92.41 is billed, 92.40 is owed; "
+        f"line {WASHES}/2026-05/2026-05/usage of invoice in-{WASHES}-202605: 92.40 was planned and written, "
+        "somebody set 92.41 since"
+    )
     assert (found.checked, found.wrong, found.edited) == (2, [told], 1)
     assert found.waiting == len(house.flow.fields)
 
