@@ -111,7 +111,7 @@ CREATE TABLE IF NOT EXISTS gearbox.change_set (
   changed_rows  bigint NOT NULL,
   missing_rows  bigint NOT NULL,             -- keys without a row of the target, where none may be added
   missing_keys  text[] NOT NULL,             -- the first of them
-  money         numeric(18, 2),              -- sum of what the flow's money field moves by; null where it has none
+  money         numeric(18, 2),              -- what the flow's money field moves by, in the currency where that is most
   undoes        bigint REFERENCES gearbox.change_set,
   reason        text,                        -- why it was refused, rejected, superseded; or an undo asked for
   content_hash  text NOT NULL,               -- SHA-256 over the set and all its changes: what an approval is bound to

@@ -128,7 +128,7 @@ def _kind(head: SetHead) -> str:
 def _paragraph(head: SetHead, now: datetime) -> str:
     from vaxel.commands.gearbox_text import age_told, counted, instant_told, told  # noqa: PLC0415
 
-    money = "" if head.money is None else f", moving {told(head.money)} in money"
+    money = "" if head.money is None else f", moving {told(head.money)} at most in any one currency"
     where = f"of the {head.target_rows:,} in" if head.target_rows else "new to"
     age = age_told((now - head.planned_at).total_seconds())
     return (
