@@ -35,6 +35,9 @@ def next_steps(head: SetHead, tallies: Sequence[Tally], now: datetime, data_dir:
         return open_steps(head.change_set_id, judged, data_dir, is_approved=head.is_approved)
     if head.status in ("open", "expired", "superseded") and head.kind == "plan":
         return [Step("plan anew", command("gearbox", "plan", head.flow, data_dir=data_dir))]
+    if head.written and head.put_back_at is not None:
+        what = f"what it wrote counts as never made, for {head.system} was declared put back since: plan anew"
+        return [Step(what, command("gearbox", "plan", head.flow, data_dir=data_dir))]
     if head.written and head.kind == "plan":
         undo = command("gearbox", "undo", head.change_set_id, "--reason", "...", data_dir=data_dir)
         return [Step("take back what it wrote", undo)]

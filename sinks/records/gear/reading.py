@@ -51,6 +51,8 @@ class SetHead:
         needing_approval: Of an open set, changes that wait for a person; none once it is approved.
         refused: Changes that will not go, as judged when planned; once the set is over, when it was applied. None: it
             ended before that was asked.
+        put_back_at: When its record system was declared put back since the set was closed: what it wrote counts as
+            never made. None: it was not.
     """
 
     change_set_id: int
@@ -79,6 +81,7 @@ class SetHead:
     left_out: int
     needing_approval: int
     refused: int | None
+    put_back_at: datetime | None
 
 
 @dataclass(frozen=True)
@@ -208,7 +211,9 @@ def _heads(connection: Connection, where: str, arguments: dict[str, Any]) -> lis
         f"""SELECT change_set.*, word.is_approved, carried.sent - carried.left_out AS written, carried.left_out,
              CASE WHEN word.is_approved THEN 0 ELSE pending.asking END AS needing_approval,
              CASE WHEN status = 'open' THEN pending.refused
-                  WHEN status IN ('applied', 'refused') THEN changes - carried.sent END AS refused
+                  WHEN status IN ('applied', 'refused') THEN changes - carried.sent END AS refused,
+             (SELECT max(declared_at) FROM gearbox.restore
+              WHERE restore.system = change_set.system AND declared_at >= closed_at) AS put_back_at
            FROM gearbox.change_set CROSS JOIN LATERAL (
              SELECT coalesce((SELECT is_approved FROM gearbox.approval
                               WHERE approval.change_set_id = change_set.change_set_id

@@ -133,6 +133,20 @@ def test_an_undo_whose_flow_has_changed_since_is_asked_for_anew_not_planned(call
     assert refused(call, "apply", back).endswith(f"Plan again: vaxel gearbox undo {first.change_set_id} --reason ...")
 
 
+def test_what_was_written_before_a_restore_is_planned_anew_not_undone(call: Call, engine: Engine) -> None:
+    number = str(engine.shift({"WM-1": (1, None)}).change_set_id)
+    done(call, "restored", "erp", "--reason", "from a backup", "--by", APPROVER, "--force")
+    lines = done(call, "show", number)
+    assert [line for line in lines if line.startswith("next: ")] == [
+        "next: vaxel gearbox plan erp.sales_usage    # what it wrote counts as never made, for erp was declared put "
+        "back since: plan anew"
+    ]
+    undo = refused(call, "undo", number, "--reason", "wrong")
+    assert "so there is nothing to undo" in undo
+    _, why = call("why", "erp.monthly_sales", "WM-1", "2026-05-01", "activated_qty")
+    assert "activated_qty: 1; counts as not ours: erp was declared put back after the gearbox wrote 1" in why
+
+
 def test_restored_is_believed_of_a_system_that_forgot_or_by_force(call: Call, engine: Engine) -> None:
     engine.shift({"WM-1": (1, None)})
     planned(engine, 2)
