@@ -97,5 +97,5 @@ def refuse_if_put_back(connection: Connection, target: Target, system: str) -> N
         raise DecisionError(
             f"{system} no longer knows what it had acknowledged of change set {first}: it seems to have been put back "
             "to an older state. If so, say it, and the next plan writes what is missing: "
-            f"vaxel gearbox restored {system}"
+            f"vaxel gearbox restored {system} --reason ... --by WHO"
         )
