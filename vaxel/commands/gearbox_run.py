@@ -9,6 +9,7 @@ import typer
 
 from schemas.errors import OutsideError, VaxelError
 from vaxel.commands.gearbox_act import applied_row, print_applied
+from vaxel.commands.gearbox_text import counted
 from vaxel.commands.gearbox_who import known_places
 from vaxel.commands.options import DEFAULT_DATA_DIR, AsJson, DataDir
 
@@ -76,6 +77,7 @@ def _code(what: Any) -> int:
 def _tell(happened: Happened, *, as_json: bool) -> None:
     from sinks.records.gear.applying import Applied  # noqa: PLC0415
     from sinks.records.gear.planning import Planned  # noqa: PLC0415
+    from sinks.records.gear.refusals import nothing_may_go  # noqa: PLC0415
 
     what = happened.what
     if as_json:
@@ -89,10 +91,11 @@ def _tell(happened: Happened, *, as_json: bool) -> None:
         typer.echo(json.dumps(row, default=str, ensure_ascii=False))
     elif isinstance(what, Planned):
         found = what.change_set
-        because = f": refused, {what.refused_because}" if what.refused_because else ""
+        refused = what.refused_because or nothing_may_go([change.verdict for change in found.changes])
+        because = f": refused, {refused}" if refused else ""
         typer.echo(
-            f"{happened.flow}: change set {what.change_set_id} planned, {len(found.changes):,} changes in "
-            f"{found.changed_rows:,} rows{because}"
+            f"{happened.flow}: change set {what.change_set_id} planned, {counted(len(found.changes), 'change')} in "
+            f"{counted(found.changed_rows, 'row')}{because}"
         )
     elif isinstance(what, Applied):
         print_applied(what)

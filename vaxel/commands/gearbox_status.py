@@ -25,7 +25,8 @@ _FREEZES = ("freeze", "system", "state", "from", "until", "reason", "by", "may m
 def status(
     *,
     lake: Annotated[
-        bool, typer.Option("--lake/--no-lake", help="Count what came in, too; without it there is no ratio.")
+        bool,
+        typer.Option("--lake/--no-lake", help="Ask the lake, too; without it there is no ratio, nor the age of facts."),
     ] = True,
     data_dir: DataDir = DEFAULT_DATA_DIR,
     as_json: AsJson = False,
@@ -132,8 +133,11 @@ def _flow_cells(standing: Standing, flow: FlowFigures) -> Sequence[Any]:
 def _field_cells(standing: Standing, field: FieldFigures) -> Sequence[Any]:
     from vaxel.commands.gearbox_text import ago  # noqa: PLC0415
 
-    ages = (ago(field.written_at, standing.at), ago(standing.facts_at(field), standing.at))
-    return [field.table, field.field, field.gear.replace("_", " "), *ages, field.flow]
+    facts = ago(standing.facts_at(field), standing.at)
+    if facts is None and field.lake_snapshot is not None:  # the lake was not asked, or has let go of it
+        facts = f"snapshot {field.lake_snapshot}"
+    written = ago(field.written_at, standing.at)
+    return [field.table, field.field, field.gear.replace("_", " "), written, facts, field.flow]
 
 
 def _system_cells(standing: Standing, system: SystemFigures) -> Sequence[Any]:

@@ -104,3 +104,23 @@ def test_the_list_fits_a_terminal_of_120_columns(call: Call, fill: Filler) -> No
     fill.add_set(own, table="crm.customer", kind="compensate", undoes=first, planned_at=ago(minutes=59))
     longer = len("erp.spare_parts_demand") - len("crm.customer_usage")
     assert max(map(len, call("list")[1].splitlines())) + longer <= 120
+
+
+def test_why_tells_who_approved_what_is_to_come(call: Call, fill: Filler) -> None:
+    number = fill.add_set(Wanted(KEY, IN_USE, 7, 8, decision="needs_approval", reason=FREE))
+    asked = ("why", "erp.monthly_sales", "WM-8030", "2026-03-01", IN_USE)
+    assert "needs an approval (over the free size)" in call(*asked)[1]
+    fill.approve(number, "Bert Ek", "sales_lead", NOW)
+    assert "approved by Bert Ek, goes when no gear or freeze holds it up (over the free size)" in call(*asked)[1]
+    fill.approve(number, "Carl Ek", "sales_lead", NOW, is_approved=False)
+    assert "needs an approval (over the free size)" in call(*asked)[1]
+
+
+def test_status_tells_facts_by_their_snapshot_when_the_lake_is_not_asked(call: Call, fill: Filler) -> None:
+    number = fill.add_set(Wanted(KEY, IN_USE, 7, 8), snapshot=41, status="applied")
+    fill.carry(number, [1], ago(hours=1))
+    code, text = call("status", "--no-lake")
+    assert code == 0, text
+    rows = {line.split()[1]: line.split() for line in text.splitlines() if line.startswith("erp.monthly_sales")}
+    assert rows[IN_USE][3:7] == ["1", "h", "snapshot", "41"]
+    assert rows[DORMANT][3:5] == ["-", "-"]
