@@ -116,6 +116,34 @@ def standing(connection: Connection, change_set_id: int, content_hash: str) -> S
     return Standing(approved_by, rejected_by, is_approved, min(immediate) if immediate and is_approved else None)
 
 
+def is_asked(connection: Connection, flow: str, now: datetime) -> bool:
+    """Whether people are asked to approve a plan of the flow, or have: it is not to be taken from under them."""
+    row = connection.execute(
+        """SELECT EXISTS (
+             SELECT FROM gearbox.change_set AS own WHERE flow = %s AND kind = 'plan' AND status = 'open'
+               AND expires_at > %s AND (
+                 EXISTS (SELECT FROM gearbox.change WHERE change.change_set_id = own.change_set_id
+                         AND decision = 'needs_approval')
+                 OR EXISTS (SELECT FROM gearbox.approval WHERE approval.change_set_id = own.change_set_id))
+           ) AS is_asked""",
+        [flow, now],
+    ).fetchone()
+    assert row is not None, "a SELECT without FROM has a row"
+    return bool(row["is_asked"])
+
+
+def said(connection: Connection) -> tuple[int, ...]:
+    """Changes whenever somebody approves, rejects, freezes, lifts or excepts."""
+    row = connection.execute(
+        """SELECT (SELECT count(*) FROM gearbox.approval) AS approvals,
+             (SELECT count(*) FROM gearbox.freeze) AS freezes,
+             (SELECT count(lifted_at) FROM gearbox.freeze) AS lifted,
+             (SELECT count(*) FROM gearbox.freeze_exception) AS exceptions"""
+    ).fetchone()
+    assert row is not None, "an aggregate has a row"
+    return tuple(row.values())
+
+
 def audit_row(told: Approval, flow: str, target_table: str) -> AuditRow:
     """The audit row that goes with it."""
     detail = {

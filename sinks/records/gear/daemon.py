@@ -19,7 +19,7 @@ from threading import Event, Thread
 
 from schemas.errors import UnreachableError, VaxelError
 from sinks.records.database import Connection, session
-from sinks.records.gear import breaker, chunks, sets
+from sinks.records.gear import approvals, breaker, chunks, sets
 from sinks.records.gear.applying import Applied, apply_set
 from sinks.records.gear.breaker import Breaker
 from sinks.records.gear.flow import Flow
@@ -111,7 +111,9 @@ class Queue:
             due_at = self._planned_at.get(flow.name)
             if due_at is not None and now < due_at + timedelta(seconds=flow.every_s):
                 continue
-            if self._is_asked(flow):
+            with session(self.places.ledger) as connection:
+                is_asked = approvals.is_asked(connection, flow.name, now)
+            if is_asked:
                 self._planned_at[flow.name] = now
                 continue
             planned = self._try(flow.name, lambda flow=flow: plan_flow(flow, self.places, AUTHOR, self.clock))  # type: ignore[misc]
@@ -119,26 +121,10 @@ class Queue:
             did = did or (isinstance(planned, Planned) and planned.is_new)
         return did
 
-    def _is_asked(self, flow: Flow) -> bool:
-        """Whether people are asked for an approval, or have given one: their set is not taken from under them."""
-        with session(self.places.ledger) as connection:
-            row = connection.execute(
-                """SELECT EXISTS (
-                     SELECT FROM gearbox.change_set AS own WHERE flow = %s AND kind = 'plan' AND status = 'open'
-                       AND expires_at > %s AND (
-                         EXISTS (SELECT FROM gearbox.change WHERE change.change_set_id = own.change_set_id
-                                 AND decision = 'needs_approval')
-                         OR EXISTS (SELECT FROM gearbox.approval WHERE approval.change_set_id = own.change_set_id))
-                   ) AS is_asked""",
-                [flow.name, self.clock.now()],
-            ).fetchone()
-        assert row is not None
-        return bool(row["is_asked"])
-
     def _apply_open(self) -> bool:
         with session(self.places.ledger) as connection:
             open_sets = sets.open_sets(connection, self.system)
-            said = _said(connection)
+            said = approvals.said(connection)
         by_name = {flow.name: flow for flow in self.flows}
         did = False
         for number, name in open_sets.items():
@@ -193,18 +179,6 @@ class Queue:
     def _write_breaker(self, reason: str | None) -> None:
         with session(self.places.ledger) as connection:
             _write_breaker(connection, self.system, self.breaker, reason, self.clock.now())
-
-
-def _said(connection: Connection) -> tuple[int, ...]:
-    """Changes whenever somebody approves, rejects, freezes, lifts or excepts."""
-    row = connection.execute(
-        """SELECT (SELECT count(*) FROM gearbox.approval) AS approvals,
-             (SELECT count(*) FROM gearbox.freeze) AS freezes,
-             (SELECT count(lifted_at) FROM gearbox.freeze) AS lifted,
-             (SELECT count(*) FROM gearbox.freeze_exception) AS exceptions"""
-    ).fetchone()
-    assert row is not None, "an aggregate has a row"
-    return tuple(row.values())
 
 
 def _gist(applied: Applied) -> object:
