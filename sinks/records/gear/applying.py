@@ -138,7 +138,7 @@ def _carry(carrier: Carrier, judgement: Judgement, pace: Pace, pending: Sequence
 
 
 def _end(link: Link, stored: Stored, verdicts: Sequence[Verdict], count: Count) -> Applied:
-    """What is left, by its verdicts; a set of which nothing can go any more is closed: as refused, if none was ever sent."""
+    """What is left, by its verdicts; a set of which nothing can go any more is closed: refused, if nothing was sent."""
     waiting = [verdict for verdict in verdicts if verdict.decision in ("wait", "go")]
     needing = [verdict for verdict in verdicts if verdict.decision == "needs_approval"]
     refused = [verdict for verdict in verdicts if verdict.decision == "refused"]
