@@ -16,7 +16,7 @@ from schemas.lake import INPUTS
 from sinks.lake.shares import Share
 from sinks.lake.sink import Settings
 from sinks.lake.turns import Turns
-from tests.integration.lake.conftest import ROWS_IN_A_FRAME, FreshDatabase, FreshTopic, Lake, wait_for
+from tests.integration.lake.conftest import ROWS_IN_A_FRAME, FreshDatabase, FreshTopics, Lake, wait_for
 
 pytestmark = [pytest.mark.kafka, pytest.mark.postgres]
 
@@ -31,9 +31,10 @@ def exactly(rows: int) -> list[tuple[int, int, int, int]]:
 
 
 @pytest.fixture
-def wide_lake(kafka_bootstrap: str, fresh_topic: FreshTopic, fresh_database: FreshDatabase, tmp_path: Path) -> Lake:
+def wide_lake(kafka_bootstrap: str, fresh_topics: FreshTopics, fresh_database: FreshDatabase, tmp_path: Path) -> Lake:
     """Topics with a partition for each sink."""
-    inputs = tuple(replace(entry, topic=fresh_topic(entry.topic, partitions=SINKS)) for entry in INPUTS)
+    names = fresh_topics([entry.topic for entry in INPUTS], partitions=SINKS)
+    inputs = tuple(replace(entry, topic=name) for entry, name in zip(INPUTS, names, strict=True))
     return Lake(kafka_bootstrap, fresh_database(), str(tmp_path / "lake"), inputs)
 
 
