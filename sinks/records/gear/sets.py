@@ -261,7 +261,7 @@ def _stored(head: dict[str, Any], rows: list[tuple[Any, ...]]) -> Stored:
     verdicts: dict[tuple[Any, ...], Verdict] = {}
     changes = tuple(
         # One object for equal verdicts.
-        Change(*row[1:8], why=why, verdict=verdicts.setdefault(row[9:], Verdict(*row[9:])))
+        Change(*(*row[1:8], why, verdicts.setdefault(row[9:], Verdict(*row[9:]))))
         for row, why in zip(rows, whys.told(row[8] for row in rows), strict=True)
     )
     change_set = ChangeSet(
