@@ -112,6 +112,8 @@ class Carrier:
     def _send(self, rows: Sequence[Row], writes: Sequence[RowWrite]) -> bool:
         """Sends rows, unless a freeze was declared or begins, or the set was ended, since they were judged."""
         link, flow, stored = self._link, self._flow, self._stored
+        if sets.status_of(link.connection, stored.change_set_id) != "open":
+            return False
         now = link.clock.now()
         freezes = in_force(link.connection, flow.system, now)
         if frozen_until(freezes, flow.system, flow.name, now) is not None:
@@ -122,8 +124,6 @@ class Carrier:
             if freeze_at - now < _SHORTEST:
                 return False
             deadline_at = min(deadline_at, freeze_at)
-        if sets.status_of(link.connection, stored.change_set_id) != "open":
-            return False
         token, numbers = str(uuid4()), [number for row in rows for number in row.numbers]
         chunks.send(  # 1
             link.connection, token, stored.change_set_id, flow.system, numbers, len(rows), link.who, now
