@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-import psycopg
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -22,8 +20,7 @@ from hypothesis.stateful import (
 )
 
 from schemas.errors import DecisionError, UnreachableError, UsageError
-from schemas.gearbox_ledger import TABLES
-from sinks.records.gear import planning, restores
+from sinks.records.gear import restores
 from sinks.records.gear.changes import Change
 from tests.conftest import FreshDatabase
 from tests.integration.records.gear.engine import (
@@ -31,48 +28,27 @@ from tests.integration.records.gear.engine import (
     MATERIALS,
     Engine,
     Killed,
-    add_people,
     failing,
     make_engine,
+)
+from tests.integration.records.gear.machine_model import (
+    Model,
+    Ours,
+    Place,
+    Planned,
+    empty,
+    has_forgotten,
+    is_kept,
+    is_received,
+    may_go,
+    own_before,
+    place_of,
 )
 
 pytestmark = pytest.mark.postgres
 
-Place = tuple[str, str]
 VALUES = st.integers(min_value=0, max_value=3)  # few, so that values meet again
 MOSTLY = st.sampled_from([True, True, True, False])
-
-
-@dataclass
-class Ours:
-    """Our last write of a field."""
-
-    change_set_id: int
-    after: int | None
-
-
-@dataclass
-class Model:
-    """What ERP must hold, and what the gearbox must know of it."""
-
-    values: dict[Place, int | None]
-    touched: dict[str, int]
-    ours: dict[Place, Ours] = field(default_factory=dict)
-
-
-@dataclass
-class Planned:
-    """A change set that is open: what it was planned upon."""
-
-    number: int
-    changes: tuple[Change, ...]
-    undoes: int | None
-    touched: dict[str, int]
-    is_approved: bool = False
-    is_open: bool = True
-    is_void: bool = False  # ERP was declared put back since
-    written: set[Place] = field(default_factory=set)
-    done: set[Place] = field(default_factory=set)
 
 
 class Gearbox(RuleBasedStateMachine):
@@ -111,7 +87,7 @@ class Gearbox(RuleBasedStateMachine):
         is_approved=MOSTLY,
     )
     def plan(self, wanted: dict[str, tuple[int, int]], is_approved: bool) -> Any:
-        if self.refused_since_put_back():
+        if has_forgotten(self.engine):
             with pytest.raises(DecisionError, match="put back"):
                 self.engine.plan(wanted)
             self.settle()
@@ -166,7 +142,7 @@ class Gearbox(RuleBasedStateMachine):
 
     @rule(target=sets, own=sets, is_approved=MOSTLY)
     def undo(self, own: Planned, is_approved: bool) -> Any:
-        if self.refused_since_put_back():
+        if has_forgotten(self.engine):
             with pytest.raises(DecisionError, match="put back"):
                 self.engine.undo(own.number)
             self.settle()
@@ -219,15 +195,15 @@ class Gearbox(RuleBasedStateMachine):
             )
         erp("DELETE FROM erp.gearbox_receipt WHERE token <> ALL (%s)", [*receipts])
         self.model.values, self.model.touched = dict(values), dict(touched)
-        if self.unsettled is not None and not self.is_received(self.unsettled):
+        if self.unsettled is not None and not is_received(self.engine, self.unsettled):
             self.before_unsettled()  # what nobody knew of was forgotten
             self.settle()
 
     @rule(is_forced=MOSTLY.map(lambda mostly: not mostly))
     def say_that_erp_was_put_back(self, is_forced: bool) -> None:
-        has_forgotten = self.refused_since_put_back()
+        is_put_back = has_forgotten(self.engine)
         self.settle()
-        if not has_forgotten and not is_forced:
+        if not is_put_back and not is_forced:
             with pytest.raises(UsageError, match="--force"):
                 self.declare(is_forced)
             return
@@ -268,116 +244,39 @@ class Gearbox(RuleBasedStateMachine):
     def applied(self, own: Planned, fault: str | None = None) -> None:
         """Applies a set, and says what the model makes of it."""
         self.settle()
-        if own.is_open and self.refused_since_put_back():
+        if own.is_open and has_forgotten(self.engine):
             with pytest.raises(DecisionError, match="put back"):
                 self.engine.apply(own.number)
             return
-        able = self.going(own) if own.is_open else []
+        able = self.model.going(own) if own.is_open else []
         going = able if own.is_approved else []
-        holding = [change for change in going if self.holds(own, change)]
+        holding = [change for change in going if self.model.holds(own, change)]
         try:
             self.engine.apply(own.number)
         except UsageError:
             assert not own.is_open
             return
         except DecisionError:
-            assert self.refused_since_put_back()
+            assert has_forgotten(self.engine)
             return
         except (Killed, UnreachableError):
             assert going
             assert fault is not None
             if fault in ("lost_behind", "gear.written", "gear.settled"):
                 before = dict(self.model.ours), set(own.written), set(own.done)
-                self.write(own, going, holding)
+                self.model.write(own, going, holding)
                 if fault != "gear.settled":
                     self.unsettled, self.before_unsettled = own, lambda: self.forget(own, *before)
             return
-        self.write(own, going, holding)
+        self.model.write(own, going, holding)
         if own.is_approved or not able:
             own.is_open = False  # nothing is left that could go
-
-    def going(self, own: Planned) -> list[Change]:
-        """What the judge must let go of an approved set."""
-        found = []
-        for change in own.changes:
-            place = place_of(change)
-            last = self.model.ours.get(place)
-            before = json.loads(change.before)
-            if place in own.done:
-                continue
-            if own.undoes is not None and (last is None or last.change_set_id != own.undoes or last.after != before):
-                continue
-            if own.undoes is None and last is not None and last.after != before:
-                continue
-            found.append(change)
-        return found
-
-    def holds(self, own: Planned, change: Change) -> bool:
-        """Whether ERP must let it be written: the field is as planned; of an undo, nobody touched the row."""
-        place = place_of(change)
-        is_untouched = own.undoes is None or self.model.touched[place[0]] == own.touched[place[0]]
-        return self.model.values[place] == json.loads(change.before) and is_untouched
-
-    def write(self, own: Planned, going: list[Change], holding: list[Change]) -> None:
-        for change in holding:
-            place = place_of(change)
-            self.model.values[place] = json.loads(change.after)
-            self.model.ours[place] = Ours(own.number, json.loads(change.after))
-            own.written.add(place)
-        for material in {place_of(change)[0] for change in holding}:
-            self.model.touched[material] += 1
-        own.done |= {place_of(change) for change in going}
 
     def forget(self, own: Planned, ours: dict[Place, Ours], written: set[Place], done: set[Place]) -> None:
         self.model.ours, own.written, own.done = ours, written, done
 
     def settle(self) -> None:
         self.unsettled = None
-
-    def is_received(self, own: Planned) -> bool:
-        rows = self.engine.erp("SELECT token FROM erp.gearbox_receipt WHERE change_set_id = %s", own.number)
-        return bool(rows)
-
-    def acknowledged(self) -> set[str]:
-        rows = self.engine.erp(
-            """SELECT chunk_id FROM gearbox.chunk
-               WHERE state = 'applied' AND cardinality(left_out) < cardinality(change_nos)
-                 AND sent_at > coalesce((SELECT max(declared_at) FROM gearbox.restore), '-infinity')"""
-        )
-        return {str(row["chunk_id"]) for row in rows}
-
-    def refused_since_put_back(self) -> bool:
-        known = {str(row["token"]) for row in self.engine.erp("SELECT token FROM erp.gearbox_receipt")}
-        return bool(self.acknowledged() - known)
-
-
-def place_of(change: Change) -> Place:
-    return json.loads(change.key)["material"], change.field
-
-
-def may_go(changes: tuple[Change, ...]) -> bool:
-    return any(change.verdict.decision != "refused" for change in changes)
-
-
-def is_kept(planned: planning.Planned) -> bool:
-    """The same is open already, and stays; a set of which nothing may go is none that could be."""
-    return planned.change_set_id is not None and not planned.is_new and may_go(planned.change_set.changes)
-
-
-def own_before(own: Planned, place: Place) -> int | None:
-    found: int | None = next(json.loads(change.before) for change in own.changes if place_of(change) == place)
-    return found
-
-
-def empty(engine: Engine) -> None:
-    """As on the first day, but for the people."""
-    with psycopg.connect(engine.dsn, autocommit=True) as connection:
-        connection.execute("SET session_replication_role = replica")
-        names = ", ".join(f"gearbox.{name}" for name in TABLES)
-        connection.execute(f"TRUNCATE {names}, erp.gearbox_receipt, erp.monthly_sales CASCADE".encode())
-    engine.snapshot = 0
-    engine.fill()
-    add_people(engine)
 
 
 @pytest.fixture
