@@ -11,23 +11,43 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import NoReturn
+from typing import Any, NoReturn
 from uuid import uuid4
 
 import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
+from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
 
 from deploy import stack
 from deploy.stack import Stack
 from deploy.topics import ensure_topics, partition_counts
 from schemas.errors import OutsideError
 from schemas.topics import TELEMETRY_WASHER, TOPICS, Topic
+from tests.scheduling import ByFile, longest_first
 
 FreshTopic = Callable[..., str]
 FreshTopics = Callable[..., list[str]]
 FreshDatabase = Callable[[], str]
 LED_WITHIN_S = 60.0
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling | None:
+    """None: xdist's own."""
+    return ByFile(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keeps xdist from sorting files by their number of tests."""
+    if config.getoption("dist", None) == "loadfile":
+        config.option.loadscopereorder = False
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Only where several processes share the work."""
+    if hasattr(config, "workerinput"):
+        longest_first(items)
 
 
 @pytest.fixture(scope="session")
