@@ -52,17 +52,29 @@ class Killed(BaseException):
 
 @dataclass
 class Faults:
-    """What is to go wrong next."""
+    """What is to go wrong, at the n-th time that it could."""
 
     kill_at: str | None = None
     unreachable: bool = False
     lost_before: bool = False
     lost_behind: bool = False
+    nth: int = 1
 
     def crash_point(self, point: str) -> None:
-        if point == self.kill_at:
+        if point == self.kill_at and self._is_due():
             self.kill_at = None
             raise Killed(point)
+
+    def comes(self, name: str) -> bool:
+        """Whether it happens now; it does once."""
+        if not getattr(self, name) or not self._is_due():
+            return False
+        setattr(self, name, False)
+        return True
+
+    def _is_due(self) -> bool:
+        self.nth -= 1
+        return self.nth < 1
 
 
 class Failing:
@@ -82,15 +94,12 @@ class Failing:
 
     def write(self, batch: Batch) -> Written:
         faults = self._faults
-        if faults.unreachable:
-            faults.unreachable = False
+        if faults.comes("unreachable"):
             raise UnreachableError("erp does not answer")
-        if faults.lost_before:
-            faults.lost_before = False
+        if faults.comes("lost_before"):
             raise OutcomeUnknownError("erp went away")
         written = self._target.write(batch)
-        if faults.lost_behind:
-            faults.lost_behind = False
+        if faults.comes("lost_behind"):
             raise OutcomeUnknownError("erp went away")
         return written
 
@@ -113,10 +122,15 @@ class Engine:
     faults: Faults = field(default_factory=Faults)
     snapshot: int = 0
     clock: Clock = field(default_factory=Clock)
+    chunk_rows: int | None = None
 
     @property
     def places(self) -> Places:
-        return places({}, "", self.dsn)
+        there = places({}, "", self.dsn)
+        if self.chunk_rows is None:
+            return there
+        erp = there.systems["erp"].model_copy(update={"chunk_rows": self.chunk_rows})
+        return replace(there, systems={**there.systems, "erp": erp})
 
     def with_systems(self, changed: Mapping[str, System]) -> Places:
         """The places, with other declarations of some systems."""

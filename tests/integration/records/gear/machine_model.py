@@ -15,6 +15,16 @@ from tests.integration.records.gear.engine import Engine, add_people
 Place = tuple[str, str]
 """Material and field."""
 
+KNOWN_AND_WRITTEN = {
+    "unreachable": (-1, -1),
+    "lost_before": (-1, -1),
+    "lost_behind": (-1, 0),
+    "gear.sent": (-2, -1),
+    "gear.written": (-1, 0),
+    "gear.settled": (0, 1),
+}
+"""By what goes wrong in a chunk: up to which, counted from it, the ledger knows of them, and ERP has them."""
+
 
 @dataclass
 class Ours:
@@ -98,9 +108,16 @@ def own_before(own: Planned, place: Place) -> int | None:
     return found
 
 
-def is_received(engine: Engine, own: Planned) -> bool:
-    """Whether ERP knows that something of the set was written."""
-    return bool(engine.erp("SELECT token FROM erp.gearbox_receipt WHERE change_set_id = %s", own.number))
+def of_rows(materials: list[str], *parts: list[Change]) -> list[list[Change]]:
+    """Of each part, the changes of these rows."""
+    return [[change for change in part if place_of(change)[0] in materials] for part in parts]
+
+
+def is_received(engine: Engine) -> bool:
+    """Whether ERP knows a chunk of which the ledger does not know what became of it."""
+    return bool(
+        engine.erp("SELECT token FROM erp.gearbox_receipt JOIN gearbox.chunk ON chunk_id = token AND state = 'sent'")
+    )
 
 
 def has_forgotten(engine: Engine) -> bool:

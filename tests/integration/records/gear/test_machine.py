@@ -23,15 +23,9 @@ from schemas.errors import DecisionError, UnreachableError, UsageError
 from sinks.records.gear import restores
 from sinks.records.gear.changes import Change
 from tests.conftest import FreshDatabase
-from tests.integration.records.gear.engine import (
-    FIELDS,
-    MATERIALS,
-    Engine,
-    Killed,
-    failing,
-    make_engine,
-)
+from tests.integration.records.gear.engine import FIELDS, MATERIALS, Engine, Killed, failing, make_engine
 from tests.integration.records.gear.machine_model import (
+    KNOWN_AND_WRITTEN,
     Model,
     Ours,
     Place,
@@ -41,6 +35,7 @@ from tests.integration.records.gear.machine_model import (
     is_kept,
     is_received,
     may_go,
+    of_rows,
     own_before,
     place_of,
 )
@@ -48,11 +43,12 @@ from tests.integration.records.gear.machine_model import (
 pytestmark = pytest.mark.postgres
 
 VALUES = st.integers(min_value=0, max_value=3)  # few, so that values meet again
+CHUNKS = st.sampled_from([1, 1, 2, 3])
 MOSTLY = st.sampled_from([True, True, True, False])
 
 
 class Gearbox(RuleBasedStateMachine):
-    """The gearbox beside the model. All of a set goes in one chunk, which is written whole or not at all."""
+    """The gearbox beside the model. Each row goes in a chunk of its own, in the order of their keys."""
 
     engine: ClassVar[Engine]
     sets = Bundle("sets")
@@ -128,16 +124,17 @@ class Gearbox(RuleBasedStateMachine):
     def apply(self, own: Planned) -> None:
         self.applied(own)
 
-    @rule(own=sets, fault=st.sampled_from(["unreachable", "lost_before", "lost_behind"]))
-    def apply_while_erp_fails(self, own: Planned, fault: str) -> None:
+    @rule(own=sets, fault=st.sampled_from(["unreachable", "lost_before", "lost_behind"]), nth=CHUNKS)
+    def apply_while_erp_fails(self, own: Planned, fault: str, nth: int) -> None:
         setattr(self.engine.faults, fault, True)
-        self.applied(own, fault)
+        self.engine.faults.nth = nth
+        self.applied(own, fault, nth)
         setattr(self.engine.faults, fault, False)
 
-    @rule(own=sets, point=st.sampled_from(["gear.sent", "gear.written", "gear.settled"]))
-    def apply_and_die(self, own: Planned, point: str) -> None:
-        self.engine.faults.kill_at = point
-        self.applied(own, point)
+    @rule(own=sets, point=st.sampled_from(["gear.sent", "gear.written", "gear.settled"]), nth=CHUNKS)
+    def apply_and_die(self, own: Planned, point: str, nth: int) -> None:
+        self.engine.faults.kill_at, self.engine.faults.nth = point, nth
+        self.applied(own, point, nth)
         self.engine.faults.kill_at = None
 
     @rule(target=sets, own=sets, is_approved=MOSTLY)
@@ -195,7 +192,7 @@ class Gearbox(RuleBasedStateMachine):
             )
         erp("DELETE FROM erp.gearbox_receipt WHERE token <> ALL (%s)", [*receipts])
         self.model.values, self.model.touched = dict(values), dict(touched)
-        if self.unsettled is not None and not is_received(self.engine, self.unsettled):
+        if self.unsettled is not None and not is_received(self.engine):
             self.before_unsettled()  # what nobody knew of was forgotten
             self.settle()
 
@@ -241,7 +238,7 @@ class Gearbox(RuleBasedStateMachine):
         self.all.append(own)
         return own
 
-    def applied(self, own: Planned, fault: str | None = None) -> None:
+    def applied(self, own: Planned, fault: str | None = None, nth: int = 1) -> None:
         """Applies a set, and says what the model makes of it."""
         self.settle()
         if own.is_open and has_forgotten(self.engine):
@@ -260,13 +257,15 @@ class Gearbox(RuleBasedStateMachine):
             assert has_forgotten(self.engine)
             return
         except (Killed, UnreachableError):
-            assert going
             assert fault is not None
-            if fault in ("lost_behind", "gear.written", "gear.settled"):
+            rows = list(dict.fromkeys(place_of(change)[0] for change in going))
+            assert nth <= len(rows)
+            known, sent = KNOWN_AND_WRITTEN[fault]
+            self.model.write(own, *of_rows(rows[: max(0, nth + known)], going, holding))
+            if known != sent:
                 before = dict(self.model.ours), set(own.written), set(own.done)
-                self.model.write(own, going, holding)
-                if fault != "gear.settled":
-                    self.unsettled, self.before_unsettled = own, lambda: self.forget(own, *before)
+                self.model.write(own, *of_rows(rows[max(0, nth + known) : nth + sent], going, holding))
+                self.unsettled, self.before_unsettled = own, lambda: self.forget(own, *before)
             return
         self.model.write(own, going, holding)
         if own.is_approved or not able:
@@ -285,6 +284,7 @@ def engine(fresh_database: FreshDatabase) -> Engine:
 
 
 def test_whatever_is_done_erp_holds_what_it_must(engine: Engine) -> None:
+    engine.chunk_rows = 1
     Gearbox.engine = engine
     run_state_machine_as_test(
         Gearbox,
