@@ -15,14 +15,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from schemas.errors import DecisionError, UsageError
 from schemas.gearbox_ledger import ChangeSetStatus
-from sinks.records.database import session
+from sinks.records.database import Connection, session
 from sinks.records.gear import batches, chunks, sets
 from sinks.records.gear.batches import Row
 from sinks.records.gear.carrying import Carrier, Count
 from sinks.records.gear.changes import Verdict
+from sinks.records.gear.collector import set_aside
 from sinks.records.gear.flow import Flow
 from sinks.records.gear.judging import Judgement
 from sinks.records.gear.pacing import Pace
@@ -88,27 +90,41 @@ def apply_set(
         try:
             link = Link(connection, target, places, clock, who)
             settle_unsettled(link, flow.system)
-            stored = sets.load(connection, change_set_id)
-            if stored.status == "applied":
-                return Applied(change_set_id, flow.name, "applied")
-            refuse_if_put_back(connection, target, flow.system)
-            _refuse_unfit(stored, flow)
-            if clock.now() >= stored.expires_at:
-                sets.close(connection, change_set_id, "expired", "nobody applied it in time", who, clock.now())
-                return Applied(change_set_id, flow.name, "expired")
-            return _apply(link, flow, stored, is_patient=is_patient, tell=tell)
+            with set_aside(partial(_loaded, connection, change_set_id)) as (stored, pending):
+                if stored.status == "applied":
+                    return Applied(change_set_id, flow.name, "applied")
+                refuse_if_put_back(connection, target, flow.system)
+                _refuse_unfit(stored, flow)
+                if clock.now() >= stored.expires_at:
+                    sets.close(connection, change_set_id, "expired", "nobody applied it in time", who, clock.now())
+                    return Applied(change_set_id, flow.name, "expired")
+                return _apply(link, flow, stored, pending, is_patient=is_patient, tell=tell)
         finally:
             target.close()
 
 
-def _apply(link: Link, flow: Flow, stored: Stored, *, is_patient: bool, tell: Callable[[int, int], None]) -> Applied:
-    done = chunks.done_numbers(link.connection, stored.change_set_id)
+def _loaded(connection: Connection, change_set_id: int) -> tuple[Stored, list[Row]]:
+    """A change set, and its rows of which nobody has tried yet whether they can be written."""
+    stored = sets.load(connection, change_set_id)
+    done = chunks.done_numbers(connection, change_set_id)
     changes = zip(stored.numbers, stored.change_set.changes, strict=True)
-    pending = batches.rows_of(numbered for numbered in changes if numbered[0] not in done)
+    return stored, batches.rows_of(numbered for numbered in changes if numbered[0] not in done)
+
+
+def _apply(
+    link: Link,
+    flow: Flow,
+    stored: Stored,
+    pending: Sequence[Row],
+    *,
+    is_patient: bool,
+    tell: Callable[[int, int], None],
+) -> Applied:
+    done = len(stored.numbers) - sum(len(row.changes) for row in pending)
     judgement = Judgement(link, flow, stored)
 
     def told(count: Count) -> None:
-        tell(len(done) + len(count.settled), len(stored.numbers))
+        tell(done + len(count.settled), len(stored.numbers))
 
     with Carrier(link, flow, stored, judgement.going, told) as carrier:
         _carry(carrier, judgement, Pace(link, link.places.systems[flow.system], is_patient), pending)
