@@ -1,4 +1,4 @@
-"""Whether the rest of the ledger is as the audit tells it: changes, chunks, approvals, people, freezes."""
+"""Whether the rest of the ledger is as the audit tells it: changes, chunks, approvals, people, freezes, restores."""
 
 from __future__ import annotations
 
@@ -58,6 +58,11 @@ _TOLD = """
 SELECT event, who, change_set_id, change_no, flow, target_table, key, field, before, after, stored, detail
 FROM gearbox.audit WHERE event IN ('planned', 'approved', 'rejected', 'person', 'frozen')
 """
+# A restore counts from the tick before its own audit row.
+_RESTORES = """
+SELECT declared_by AS who, declared_at + interval '1 microsecond' AS at, system, reason FROM gearbox.restore
+"""
+_TOLD_RESTORES = "SELECT who, at, detail FROM gearbox.audit WHERE event = 'restored'"
 
 
 class _Set(NamedTuple):
@@ -96,6 +101,7 @@ def check(connection: Connection, faults: Faults) -> None:
     _check_plans(sets, [row for row in told if row.event == "planned"], faults)
     _check_approvals(connection, sets, faults)
     _check_told(connection, [row for row in told if row.event != "planned"], faults)
+    _check_restores(connection, faults)
 
 
 def _check_contents(connection: Connection, sets: dict[int, _Set], faults: Faults) -> None:
@@ -131,12 +137,30 @@ def _check_plans(sets: dict[int, _Set], told: list[AuditRow], faults: Faults) ->
         faults.add("planned", f"Change set {set_id} is not the one whose plan the audit tells.")
 
 
-def _content_of(detail: str | None) -> tuple[object, object]:
+def _check_restores(connection: Connection, faults: Faults) -> None:
+    """What was declared put back, by whom, when and why, has an audit row each, and the audit tells no others."""
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        held = Counter(cursor.execute(_RESTORES).fetchall())
+        told = Counter(
+            (who, at, *_of(detail, "system", "reason")) for who, at, detail in cursor.execute(_TOLD_RESTORES)
+        )
+    for who, at, system, _ in sorted(_unlike(held, told), key=repr):
+        faults.add(
+            "restored", f"That {system} was put back, by {who} at {at:%Y-%m-%d %H:%M} UTC, is not as the audit tells."
+        )
+
+
+def _content_of(detail: str | None) -> tuple[object, ...]:
+    return _of(detail, "content_hash", "lake_snapshot")
+
+
+def _of(detail: str | None, *names: str) -> tuple[object, ...]:
+    """Values of a detail by their names; None each where it is no JSON object."""
     try:
         told = json.loads(detail or "{}")
-        return told.get("content_hash"), told.get("lake_snapshot")
-    except (ValueError, AttributeError):  # no JSON, or no object
-        return None, None
+        return tuple(told.get(name) for name in names)
+    except (ValueError, AttributeError):
+        return (None,) * len(names)
 
 
 def _check_approvals(connection: Connection, sets: dict[int, _Set], faults: Faults) -> None:

@@ -60,7 +60,7 @@ def declare(places: Places, system: str, reason: str, who: str, clock: Clock, *,
         asked, forgotten = _asked(connection, places, system, who, clock)
         if not forgotten and not is_forced:
             raise UsageError(_nothing_forgotten(connection, system, asked))
-        return _declare(connection, system, reason, who, clock.now(), asked, forgotten)
+        return write_down(connection, system, reason, who, clock.now(), asked=asked, forgotten=forgotten)
 
 
 def _asked(connection: Connection, places: Places, system: str, who: str, clock: Clock) -> tuple[int, int]:
@@ -83,9 +83,10 @@ def _nothing_forgotten(connection: Connection, system: str, asked: int) -> str:
     return f"{found}; if it was put back all the same, say --force."
 
 
-def _declare(
-    connection: Connection, system: str, reason: str, who: str, now: datetime, asked: int, forgotten: int
+def write_down(
+    connection: Connection, system: str, reason: str, who: str, now: datetime, *, asked: int, forgotten: int
 ) -> Declared:
+    """Writes down, in one transaction, that a system was put back, and ends its open change sets."""
     with connection.transaction():
         ended = connection.execute(
             """UPDATE gearbox.change_set SET status = 'superseded', closed_at = %s,

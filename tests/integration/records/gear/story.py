@@ -12,7 +12,7 @@ from uuid import uuid4
 import psycopg
 
 from sinks.records.database import Connection, session
-from sinks.records.gear import approvals, audit, chunks, freezes, sets
+from sinks.records.gear import approvals, audit, chunks, freezes, restores, sets
 from sinks.records.gear.audit_check import AuditReport, check_audit
 from sinks.records.gear.chain import GENESIS, AuditRow, row_hash
 from sinks.records.gear.checkpoints import Checkpoint, Signer, key_id_of, lines, public_key_of, signer_of
@@ -65,6 +65,7 @@ def tell_rest(dsn: str, change_set_id: int) -> None:
         write(connection, change_set_id, [1, 2, 3], left_out=[2])
         write(connection, change_set_id, [4, 5, 6])
         sets.close(connection, change_set_id, "applied", None, "gearbox", LATER)
+        restores.write_down(connection, "billing", "from a backup", "Bo Ek", LATER, asked=2, forgotten=1)
     approvals.reject(dsn, a_set(dsn, a_change(9)), "Siri Dahl", LATER, reason="not yet")
 
 

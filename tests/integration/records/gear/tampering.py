@@ -163,4 +163,11 @@ LEDGER_TAMPERED = {
     "a freeze shortened": "UPDATE gearbox.freeze SET ends_at = ends_at - interval '1 hour' WHERE freeze_id = 1",
     "a flow excepted": "INSERT INTO gearbox.freeze_exception VALUES (2, 'crm.tested', 'why', 'Bo Ek', now())",
     "an exception removed": "DELETE FROM gearbox.freeze_exception",
+    "a restore invented": "INSERT INTO gearbox.restore (system, declared_by, declared_at, reason)"
+    " VALUES ('crm', 'Bo Ek', now(), 'so that nothing is ours')",
+    "a restore removed": "DELETE FROM gearbox.restore",
+    "a restore of another system": "UPDATE gearbox.restore SET system = 'crm'",
+    "a restore by another": "UPDATE gearbox.restore SET declared_by = 'Ulf Lind'",
+    "a restore put later": "UPDATE gearbox.restore SET declared_at = declared_at + interval '1 day'",
+    "a restore's reason": "UPDATE gearbox.restore SET reason = 'why not'",
 }  # fmt: skip

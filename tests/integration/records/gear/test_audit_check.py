@@ -181,7 +181,7 @@ def test_a_file_that_was_shortened_is_found(story: Story) -> None:
 
 def test_rows_after_the_newest_checkpoint_are_told_as_not_signed(story: Story) -> None:
     with session(story.owner) as connection, connection.transaction():
-        audit.append(connection, [AuditRow("restored", "gearbox")], LATER)
+        audit.append(connection, [AuditRow("closed", "gearbox")], LATER)
     assert story.check() == AuditReport(story.rows + 1, story.rows, 2, [])
 
 
