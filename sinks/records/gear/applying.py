@@ -139,17 +139,19 @@ def _carry(carrier: Carrier, judgement: Judgement, pace: Pace, pending: Sequence
     rows = judgement.of_today(pending)
     first = 0
     while first < len(rows):
-        judged_at = pace.link.clock.now()
         piece = rows[first : first + pace.system.chunk_rows]
         going = judgement.going(piece)
+        judged_at = pace.link.clock.now()
         allowed = pace.allowed()
         if going and allowed == 0:
             carrier.land()  # what is known of it need not wait for the pace
             if not pace.wait():
                 return
-        elif going and not carrier.carry(going[:allowed], judged_at):
+            continue
+        carried = carrier.carry(going[:allowed], judged_at) if going else "sent"
+        if carried == "over":
             return
-        else:
+        if carried == "sent":
             first = batches.index_of(rows, going[allowed]) if len(going) > allowed else first + len(piece)
 
 

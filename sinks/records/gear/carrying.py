@@ -22,7 +22,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 from uuid import uuid4
 
 from schemas.errors import OutcomeUnknownError, OutsideError, RecordRefusedError
@@ -41,6 +41,9 @@ _SHORTEST = timedelta(seconds=1)
 _FRESH = timedelta(seconds=1)
 """Of a judgement: the record system may need long for a chunk, and people change their minds meanwhile."""
 
+Carried = Literal["sent", "again", "over"]
+"""Of `again`, nothing was sent: its turn came late, or parts of the chunk before went meanwhile, so that judgement and
+pace are to be looked at again. Of `over`, nothing was sent: a freeze has begun or is about to, or the set was ended."""
 Judge = Callable[[Sequence[Row]], list[Row]]
 """Gives what may still go of rows."""
 
@@ -73,6 +76,7 @@ class Carrier:
         self.count = Count()
         self._link, self._flow, self._stored, self._judge, self._told = link, flow, stored, judge, told
         self._under_way: _UnderWay | None = None
+        self._refused_chunks = 0
         # A record system is waited for most of the time: of one process' two connections, each is busy meanwhile.
         self._writer = ThreadPoolExecutor(1, "gearbox-write")
 
@@ -85,20 +89,22 @@ class Carrier:
         # The batch's deadline ends the wait.
         self._writer.shutdown(wait=True)
 
-    def carry(self, rows: Sequence[Row], judged_at: datetime) -> bool:
-        """Sends a chunk, and writes down what became of the one before; False: it may not be sent any more."""
+    def carry(self, rows: Sequence[Row], judged_at: datetime) -> Carried:
+        """Sends a chunk, and writes down what became of the one before."""
         writes = self._writes(rows)  # made while the one before is under way
+        refused = self._refused_chunks
         before = self._landed()
-        if self._link.clock.now() - judged_at > _FRESH:
-            rows = self._judge(rows)
-            writes = self._writes(rows)
-        is_sent = bool(rows) and self._send(rows, writes)
+        carried: Carried = "sent"
+        if self._refused_chunks > refused or self._link.clock.now() - judged_at > _FRESH:
+            carried = "again"
+        elif not self._send(rows, writes):
+            carried = "over"
         if before is not None:
             self._write_down(*before)
         # Each chunk of a flow that moves money is judged by what was moved before.
         if self._flow.money_field is not None:
             self.land()
-        return is_sent
+        return carried
 
     def land(self) -> None:
         """Waits for what is under way, and writes down what became of it."""
@@ -143,6 +149,7 @@ class Carrier:
             written = under_way.written.result()
         except RecordRefusedError as error:
             chunks.cancel(link.connection, under_way.token, link.clock.now())
+            self._refused_chunks += 1
             self._without_the_refused(under_way.rows, error)
             return None
         except OutcomeUnknownError:

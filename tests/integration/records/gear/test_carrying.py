@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from datetime import UTC, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from schemas.errors import OutcomeUnknownError, OutsideError, UnreachableError
+from schemas.errors import OutcomeUnknownError, OutsideError, RecordRefusedError, UnreachableError
 from sinks.records.gear import applying, approvals, freezes
 from sinks.records.gear.applying import Applied, apply_set
 from sinks.records.gear.flow import FedField
@@ -226,3 +227,47 @@ def test_the_rate_is_kept_by_who_waits_and_by_who_does_not(engine: Engine) -> No
     assert apply_set(number, engine.flow, places, AUTHOR, engine.clock).status == "applied"
     sent = [row["sent_at"] for row in engine.erp("SELECT sent_at FROM gearbox.chunk ORDER BY sent_at")]
     assert all(later - earlier >= timedelta(seconds=1) for earlier, later in zip(sent, sent[2:], strict=False))
+
+
+def test_the_rate_is_kept_where_parts_of_a_refused_chunk_go_again(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Refused late, the first chunk no longer counts when the second is given leave; its parts do."""
+    times = [engine.clock.now()]
+
+    def pass_s(seconds: float) -> None:
+        times[0] += timedelta(seconds=seconds)
+
+    def refuse_the_first_late(count: int, write: Callable[[], Written]) -> Written:
+        if count == 1:
+            pass_s(1.1)
+            time.sleep(0.5)  # until the next chunk is ready to go
+            raise RecordRefusedError("one of them")
+        return write()
+
+    number = approved(engine)
+    engine.clock = Clock(lambda: times[0], pass_s)
+    scripted(engine, monkeypatch, refuse_the_first_late)
+    places = engine.slowed(rows_per_s=2, chunk_rows=2)
+    assert apply_set(number, engine.flow, places, AUTHOR, engine.clock).status == "applied"
+    rows = engine.erp("SELECT sent_at, written_rows FROM gearbox.chunk WHERE state = 'applied' ORDER BY sent_at")
+    assert [row["written_rows"] for row in rows[:2]] == [1, 1]
+    for row in rows:
+        second = [other for other in rows if timedelta() <= other["sent_at"] - row["sent_at"] < timedelta(seconds=1)]
+        assert sum(other["written_rows"] for other in second) <= 2
+    assert_each_is_written_once(engine)
+
+
+def test_a_chunk_whose_turn_comes_late_goes_all_the_same(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    number = approved(engine)
+    times = [engine.clock.now()]
+    engine.clock = Clock(lambda: times[0], lambda _seconds: None)
+
+    def take_long(count: int, write: Callable[[], Written]) -> Written:
+        if count == 2:
+            times[0] += timedelta(seconds=2)
+        return write()
+
+    scripted(engine, monkeypatch, take_long)
+    assert by_the_row(engine, number).status == "applied"
+    assert_each_is_written_once(engine)
