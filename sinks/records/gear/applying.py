@@ -139,9 +139,9 @@ def _carry(carrier: Carrier, judgement: Judgement, pace: Pace, pending: Sequence
     rows = judgement.of_today(pending)
     first = 0
     while first < len(rows):
+        judged_at = pace.link.clock.now()
         piece = rows[first : first + pace.system.chunk_rows]
         going = judgement.going(piece)
-        judged_at = pace.link.clock.now()
         allowed = pace.allowed()
         if going and allowed == 0:
             carrier.land()  # what is known of it need not wait for the pace

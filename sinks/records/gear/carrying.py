@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import TracebackType
@@ -31,7 +32,7 @@ from sinks.records.gear import batches, chunks, sets
 from sinks.records.gear.batches import Row
 from sinks.records.gear.calendar import frozen_until, next_freeze
 from sinks.records.gear.flow import Flow
-from sinks.records.gear.freezes import in_force
+from sinks.records.gear.freezes import hold_calendar, in_force
 from sinks.records.gear.sets import Stored
 from sinks.records.gear.settling import Link, write_down
 from sinks.records.targets.target import Batch, RowWrite, Written
@@ -76,7 +77,7 @@ class Carrier:
         self.count = Count()
         self._link, self._flow, self._stored, self._judge, self._told = link, flow, stored, judge, told
         self._under_way: _UnderWay | None = None
-        self._refused_chunks = 0
+        self._landed: tuple[str, Sequence[Row], Written] | None = None
         # A record system is waited for most of the time: of one process' two connections, each is busy meanwhile.
         self._writer = ThreadPoolExecutor(1, "gearbox-write")
 
@@ -88,19 +89,23 @@ class Carrier:
     ) -> None:
         # The batch's deadline ends the wait.
         self._writer.shutdown(wait=True)
+        if isinstance(error, Exception | KeyboardInterrupt):
+            with suppress(Exception):  # what is not told now, whoever comes next finds out; the error goes on
+                self._tell()
+                self._give_up()
 
     def carry(self, rows: Sequence[Row], judged_at: datetime) -> Carried:
         """Sends a chunk, and writes down what became of the one before."""
         writes = self._writes(rows)  # made while the one before is under way
-        refused = self._refused_chunks
-        before = self._landed()
+        waited = self._under_way is not None
+        is_whole = self._land()
+        is_late = self._link.clock.now() - judged_at > _FRESH
         carried: Carried = "sent"
-        if self._refused_chunks > refused or self._link.clock.now() - judged_at > _FRESH:
+        if waited and (is_late or not is_whole):
             carried = "again"
         elif not self._send(rows, writes):
             carried = "over"
-        if before is not None:
-            self._write_down(*before)
+        self._tell()
         # Each chunk of a flow that moves money is judged by what was moved before.
         if self._flow.money_field is not None:
             self.land()
@@ -108,63 +113,94 @@ class Carrier:
 
     def land(self) -> None:
         """Waits for what is under way, and writes down what became of it."""
-        before = self._landed()
-        if before is not None:
-            self._write_down(*before)
+        self._land()
+        self._tell()
 
     def _writes(self, rows: Sequence[Row]) -> list[RowWrite]:
         return batches.writes(self._flow.table, rows, is_strict=self._stored.change_set.kind != "plan")
 
     def _send(self, rows: Sequence[Row], writes: Sequence[RowWrite]) -> bool:
         """Sends rows, unless a freeze was declared or begins, or the set was ended, since they were judged."""
-        link, flow, stored = self._link, self._flow, self._stored
-        if sets.status_of(link.connection, stored.change_set_id) != "open":
+        token = str(uuid4())
+        deadline_at = self._noted(token, rows)  # 1
+        if deadline_at is None:
             return False
-        now = link.clock.now()
-        freezes = in_force(link.connection, flow.system, now)
-        if frozen_until(freezes, flow.system, flow.name, now) is not None:
-            return False
-        deadline_at = now + timedelta(seconds=link.places.systems[flow.system].chunk_s)
-        freeze_at = next_freeze(freezes, flow.system, flow.name, now)
-        if freeze_at is not None:
-            if freeze_at - now < _SHORTEST:
-                return False
-            deadline_at = min(deadline_at, freeze_at)
-        token, numbers = str(uuid4()), [number for row in rows for number in row.numbers]
-        chunks.send(  # 1
-            link.connection, token, stored.change_set_id, flow.system, numbers, len(rows), link.who, now
-        )
         crash_point("gear.sent")
-        batch = Batch(token, stored.change_set_id, flow.table, writes, deadline_at)
-        self._under_way = _UnderWay(token, rows, self._writer.submit(link.target.write, batch))  # 2
+        batch = Batch(token, self._stored.change_set_id, self._flow.table, writes, deadline_at)
+        self._under_way = _UnderWay(token, rows, self._writer.submit(self._link.target.write, batch))  # 2
         return True
 
-    def _landed(self) -> tuple[str, Sequence[Row], Written] | None:
-        """What was under way, with its outcome; where the record system refused some, the others are carried."""
+    def _noted(self, token: str, rows: Sequence[Row]) -> datetime | None:
+        """Writes down that rows are about to be sent, and gives when they must have been written; None: they may not.
+
+        Who ends the set, or declares a freeze, has done so before this, or does it behind it: nothing is looked at
+        before the locks are held, for waiting for them may take long.
+        """
+        link, flow, stored = self._link, self._flow, self._stored
+        with link.connection.transaction():
+            if sets.status_of(link.connection, stored.change_set_id, is_held=True) != "open":
+                return None
+            hold_calendar(link.connection)
+            now = link.clock.now()
+            freezes = in_force(link.connection, flow.system, now)
+            if frozen_until(freezes, flow.system, flow.name, now) is not None:
+                return None
+            deadline_at = now + timedelta(seconds=link.places.systems[flow.system].chunk_s)
+            freeze_at = next_freeze(freezes, flow.system, flow.name, now)
+            if freeze_at is not None:
+                if freeze_at - now < _SHORTEST:
+                    return None
+                deadline_at = min(deadline_at, freeze_at)
+            numbers = [number for row in rows for number in row.numbers]
+            chunks.send(link.connection, token, stored.change_set_id, flow.system, numbers, len(rows), link.who, now)
+        return deadline_at
+
+    def _land(self) -> bool:
+        """Waits for what is under way; where the record system refused it as a whole (False), its parts are carried."""
         under_way, self._under_way = self._under_way, None
         if under_way is None:
-            return None
+            return True
         link = self._link
         try:
             written = under_way.written.result()
         except RecordRefusedError as error:
             chunks.cancel(link.connection, under_way.token, link.clock.now())
-            self._refused_chunks += 1
             self._without_the_refused(under_way.rows, error)
-            return None
+            return False
         except OutcomeUnknownError:
             raise
         except OutsideError:  # it says for sure that nothing was written
             chunks.cancel(link.connection, under_way.token, link.clock.now())
             raise
         crash_point("gear.written")
-        return under_way.token, under_way.rows, written
+        self._landed = (under_way.token, under_way.rows, written)
+        return True
 
-    def _write_down(self, token: str, rows: Sequence[Row], written: Written) -> None:
+    def _give_up(self) -> None:
+        """Writes down what became of what is under way, and sends nothing any more."""
+        under_way, self._under_way = self._under_way, None
+        if under_way is None:
+            return
+        try:
+            written = under_way.written.result()
+        except OutcomeUnknownError:
+            return
+        except OutsideError:
+            chunks.cancel(self._link.connection, under_way.token, self._link.clock.now())
+            return
+        self._landed = (under_way.token, under_way.rows, written)
+        self._tell()
+
+    def _tell(self) -> None:
+        """Writes down what became of the chunk that has landed, if there is one."""
+        if self._landed is None:
+            return
+        token, rows, written = self._landed
         stored = self._stored
         left_out = write_down(  # 3
             self._link, token, stored.change_set_id, stored.change_set, rows, written, self._link.who
         )
+        self._landed = None
         crash_point("gear.settled")
         numbers = [number for row in rows for number in row.numbers]
         self.count.rows += len(rows)

@@ -17,6 +17,8 @@ from sinks.records.gear.chain import AuditRow, instant_text
 from sinks.records.gear.people import CALENDAR_KEEPER, holder
 from sinks.records.gear.systems import systems
 
+_CALENDAR_LOCK = 7_305_826
+"""Advisory lock: shared by who sends, alone by who declares."""
 _FREEZES = """SELECT own.*, coalesce(
     (SELECT array_agg(flow ORDER BY flow) FROM gearbox.freeze_exception e WHERE e.freeze_id = own.freeze_id), '{}'
   ) AS excepted
@@ -50,6 +52,7 @@ def declare(dsn: str, system: str, starts_at: datetime, ends_at: datetime, reaso
         raise UsageError(f"A freeze that has ended at {instant_told(ends_at)} holds nothing: give an end to come.")
     told = _reason(reason, "a freeze")
     with session(dsn) as connection, connection.transaction():
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", [_CALENDAR_LOCK])
         keeper = holder(connection, by, CALENDAR_KEEPER, "declare a freeze")
         row = connection.execute(
             """INSERT INTO gearbox.freeze (system, starts_at, ends_at, reason, declared_by, declared_at)
@@ -99,6 +102,11 @@ def except_flow(dsn: str, freeze_id: int, flow: str, reason: str, by: str, now: 
             return False
         append(connection, [excepted_row(freeze_id, flow, told, keeper)], now)
     return True
+
+
+def hold_calendar(connection: Connection) -> None:
+    """Nobody declares a freeze until the caller's transaction ends; waits for who is about to."""
+    connection.execute("SELECT pg_advisory_xact_lock_shared(%s)", [_CALENDAR_LOCK])
 
 
 def in_force(connection: Connection, system: str, now: datetime) -> tuple[Freeze, ...]:

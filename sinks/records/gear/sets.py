@@ -146,10 +146,10 @@ def load(connection: Connection, change_set_id: int, numbers: Sequence[int] | No
     return _stored(head, rows)
 
 
-def status_of(connection: Connection, change_set_id: int) -> ChangeSetStatus:
-    row = connection.execute(
-        "SELECT status FROM gearbox.change_set WHERE change_set_id = %s", [change_set_id]
-    ).fetchone()
+def status_of(connection: Connection, change_set_id: int, *, is_held: bool = False) -> ChangeSetStatus:
+    """A set's status; held, nobody changes it until the caller's transaction ends, who is about to is waited for."""
+    query = f"SELECT status FROM gearbox.change_set WHERE change_set_id = %s{' FOR SHARE' if is_held else ''}"
+    row = connection.execute(query.encode(), [change_set_id]).fetchone()
     assert row is not None, "change sets are never deleted"
     status: ChangeSetStatus = row["status"]
     return status

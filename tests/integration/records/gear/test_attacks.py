@@ -177,13 +177,13 @@ def test_a_freeze_that_begins_between_the_last_look_and_the_sending_is_kept(
 ) -> None:
     carry = sets.status_of
 
-    def status_of(connection: Connection, change_set_id: int) -> ChangeSetStatus:
+    def status_of(connection: Connection, change_set_id: int, *, is_held: bool = False) -> ChangeSetStatus:
         now = engine.clock.now()
         if not freezes.listing(connection, now):
             freezes.declare(
                 engine.places.ledger, "*", now, now + timedelta(hours=1), "closing of the month", APPROVER, now
             )
-        return carry(connection, change_set_id)
+        return carry(connection, change_set_id, is_held=is_held)
 
     monkeypatch.setattr(sets, "status_of", status_of)
     applied = engine.shift({"WM-1": (1, 1)})

@@ -6,37 +6,40 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from datetime import UTC, timedelta
-from zoneinfo import ZoneInfo
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from schemas.errors import OutcomeUnknownError, OutsideError, RecordRefusedError, UnreachableError
-from sinks.records.gear import applying, approvals, freezes
-from sinks.records.gear.applying import Applied, apply_set
-from sinks.records.gear.flow import FedField
+from sinks.records.gear import batches
+from sinks.records.gear.applying import apply_set
+from sinks.records.gear.batches import Row
+from sinks.records.gear.changes import Verdict
+from sinks.records.gear.judging import Judgement
 from sinks.records.gear.places import Clock
-from sinks.records.gear.systems import System
-from sinks.records.targets.opening import open_target
-from sinks.records.targets.target import Batch, Target, Written
+from sinks.records.targets.target import Written
 from tests.conftest import FreshDatabase
 from tests.integration.records.gear.engine import (
-    APPROVER,
     AUTHOR,
-    FIELDS,
     MATERIALS,
     Engine,
-    Failing,
     make_engine,
-    small_flow,
+)
+from tests.integration.records.gear.row_by_row import (
+    approved,
+    assert_each_is_written_once,
+    by_the_row,
+    scripted,
+    states,
 )
 
 # A process that dies at the n-th time it comes to a point, each chunk being one row.
 DYING = """
 import os, signal, sys
 from sinks.records.gear import carrying
-from tests.integration.records.gear.test_carrying import by_the_row
+from tests.integration.records.gear.row_by_row import by_the_row
 from tests.integration.records.gear.engine import Engine
 
 def crash_point(point, met=[]):
@@ -52,31 +55,6 @@ by_the_row(Engine(sys.argv[1]), int(sys.argv[2]))
 @pytest.fixture
 def engine(fresh_database: FreshDatabase) -> Engine:
     return make_engine(fresh_database())
-
-
-def by_the_row(engine: Engine, number: int) -> Applied:
-    """Applies a set in chunks of one row."""
-    places = engine.slowed(rows_per_s=1000, chunk_rows=1)
-    return apply_set(number, engine.flow, places, AUTHOR, engine.clock)
-
-
-def approved(engine: Engine) -> int:
-    """A set that changes both fields of each row."""
-    number = engine.plan(dict.fromkeys(MATERIALS, (10, 5))).change_set_id
-    assert number is not None
-    engine.approve(number)
-    return number
-
-
-def states(engine: Engine) -> list[str]:
-    return [row["state"] for row in engine.erp("SELECT state FROM gearbox.chunk ORDER BY sent_at")]
-
-
-def assert_each_is_written_once(engine: Engine) -> None:
-    assert set(engine.held().values()) == {10, 5}
-    assert {row["row_version"] for row in engine.erp("SELECT row_version FROM erp.monthly_sales")} == {2}
-    told = [(json.loads(row["key"])["material"], row["field"]) for row in engine.audit()]
-    assert told == [(material, name) for material in MATERIALS for name in ("activated_qty", "in_use_qty")]
 
 
 @pytest.mark.parametrize("nth", [1, 2, 4])
@@ -102,27 +80,6 @@ def test_killed_when_the_next_is_sent_two_chunks_are_settled_in_their_order(engi
     assert_each_is_written_once(engine)
 
 
-class Scripted(Failing):
-    """A record system at which something happens when a batch comes to it."""
-
-    def __init__(self, target: Target, engine: Engine, when: Callable[[int, Callable[[], Written]], Written]) -> None:
-        super().__init__(target, engine.faults)
-        self._when, self._count = when, 0
-
-    def write(self, batch: Batch) -> Written:
-        self._count += 1
-        return self._when(self._count, lambda: super(Scripted, self).write(batch))
-
-
-def scripted(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch, when: Callable[[int, Callable[[], Written]], Written]
-) -> None:
-    def opened(system: System, address: str) -> Target:
-        return Scripted(open_target(system, address), engine, when)
-
-    monkeypatch.setattr(applying, "open_target", opened)
-
-
 @pytest.mark.parametrize("error", [UnreachableError, OutcomeUnknownError])
 @pytest.mark.parametrize("nth", [1, 2, 4])
 def test_erp_fails_at_any_chunk_and_what_went_before_is_written_down(
@@ -144,58 +101,6 @@ def test_erp_fails_at_any_chunk_and_what_went_before_is_written_down(
     monkeypatch.undo()
     by_the_row(engine, number)
     assert_each_is_written_once(engine)
-
-
-def test_a_set_rejected_while_a_chunk_is_written_goes_no_further_than_that(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    number = approved(engine)
-
-    def reject_in_the_second(count: int, write: Callable[[], Written]) -> Written:
-        if count == 2:
-            approvals.reject(engine.dsn, number, APPROVER, engine.clock.now(), reason="wrong month")
-        return write()
-
-    scripted(engine, monkeypatch, reject_in_the_second)
-    applied = by_the_row(engine, number)
-    assert (applied.status, applied.changes) == ("rejected", 4)
-    assert len(engine.audit()) == 4
-
-
-def test_a_freeze_declared_while_a_chunk_is_written_holds_the_next(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    number = approved(engine)
-
-    def freeze_in_the_second(count: int, write: Callable[[], Written]) -> Written:
-        if count == 2:
-            now = engine.clock.now()
-            freezes.declare(engine.dsn, "erp", now, now + timedelta(hours=1), "year end", APPROVER, now)
-        return write()
-
-    scripted(engine, monkeypatch, freeze_in_the_second)
-    applied = by_the_row(engine, number)
-    assert (applied.status, applied.changes, applied.waiting) == ("open", 4, 4)
-    assert "year end" in applied.reasons[0]
-
-
-def test_after_a_chunk_that_took_long_the_next_is_judged_anew(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its window has closed meanwhile."""
-    engine.flow = small_flow(fields={name: FedField(gear="nightly") for name in FIELDS}, expires_after_h=100)
-    number = approved(engine)
-    tomorrow = engine.clock.now().astimezone(ZoneInfo("Europe/Stockholm")) + timedelta(days=1)
-    at = [tomorrow.replace(hour=4, minute=59, second=59, microsecond=0)]
-    engine.clock = Clock(lambda: at[0].astimezone(UTC), lambda _seconds: None)
-
-    def take_long(count: int, write: Callable[[], Written]) -> Written:
-        if count == 2:
-            at[0] += timedelta(seconds=2)
-        return write()
-
-    scripted(engine, monkeypatch, take_long)
-    applied = by_the_row(engine, number)
-    assert (applied.changes, applied.waiting) == (4, 4)
-    assert "nightly" in applied.reasons[0]
 
 
 def test_of_a_chunk_that_erp_refuses_the_others_are_written_and_so_is_what_comes_after(engine: Engine) -> None:
@@ -271,3 +176,37 @@ def test_a_chunk_whose_turn_comes_late_goes_all_the_same(engine: Engine, monkeyp
     scripted(engine, monkeypatch, take_long)
     assert by_the_row(engine, number).status == "applied"
     assert_each_is_written_once(engine)
+
+
+def test_where_the_ledger_is_slow_a_chunk_goes_all_the_same(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What takes long each time is not waited for again and again."""
+    number = approved(engine)
+    times = [engine.clock.now()]
+    engine.clock = Clock(lambda: times[0], lambda _seconds: None)
+    made = batches.writes
+
+    def slow(*args: Any, **named: Any) -> Any:
+        times[0] += timedelta(seconds=1.5)
+        return made(*args, **named)
+
+    monkeypatch.setattr(batches, "writes", slow)
+    assert by_the_row(engine, number).status == "applied"
+    assert_each_is_written_once(engine)
+
+
+def test_an_error_elsewhere_leaves_no_written_chunk_untold(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    number = approved(engine)
+    verdicts, pieces = Judgement.verdicts, []
+
+    def crm_is_away_at_the_third(judgement: Judgement, rows: Sequence[Row]) -> list[Verdict]:
+        pieces.append(rows)
+        if len(pieces) == 3:
+            raise UnreachableError("crm does not answer")
+        return verdicts(judgement, rows)
+
+    monkeypatch.setattr(Judgement, "verdicts", crm_is_away_at_the_third)
+    with pytest.raises(UnreachableError, match="crm"):
+        by_the_row(engine, number)
+    assert states(engine) == ["applied", "applied"]
+    assert len(engine.audit()) == 4
+    assert sum(value is not None for value in engine.held().values()) == 4

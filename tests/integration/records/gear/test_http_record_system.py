@@ -129,6 +129,23 @@ def test_the_daemon_carries_what_may_go_by_rule_and_waits_for_a_system_that_is_a
     assert held(erp)["WM-1"] == 1
 
 
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_a_system_that_lets_us_in_no_more_turns_nothing_down_and_the_set_stays_open(
+    engine: HttpEngine, erp: HttpSystem, status: int
+) -> None:
+    number = engine.plan(dict.fromkeys(MATERIALS, (10, 5))).change_set_id
+    assert number is not None
+    engine.approve(number)
+    erp.faults.status = status
+    with pytest.raises(OutsideError, match=f"status {status}"):
+        engine.apply(number)
+    assert engine.audit("turned_down") == engine.audit("closed") == []
+    assert engine.erp("SELECT status FROM gearbox.change_set WHERE change_set_id = %s", number) == [{"status": "open"}]
+    erp.faults.status = 0
+    applied = engine.apply(number)
+    assert (applied.status, applied.changes, applied.left_out) == ("applied", 8, 0)
+
+
 def test_a_system_that_has_forgotten_stops_the_gearbox_until_somebody_says_so(
     engine: HttpEngine, erp: HttpSystem
 ) -> None:
