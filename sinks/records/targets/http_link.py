@@ -19,6 +19,10 @@ _TITLE_MOST: Final = 200
 
 GONE, NOT_NOW, NOT_AS_THOUGHT = 404, 409, 412
 """Statuses that a caller may ask to see; every other one above 299 is an error."""
+ROW_REFUSED: Final = (400, 409, 422)
+"""Statuses by which a record system refuses the row that is written; of any other, no row is at fault."""
+_LATER: Final = (408, 425, 429)
+"""Statuses below 500 that ask to come again."""
 
 
 @dataclass(frozen=True)
@@ -62,17 +66,20 @@ class Link:
         body: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
         expected: tuple[int, ...] = (),
+        refusals: tuple[int, ...] = (),
         most_s: float = REQUEST_MOST_S,
     ) -> Answer:
         """The answer, if it is a success or one of the expected statuses.
 
         Args:
             path: Relative to the base address, its parts quoted.
+            refusals: Statuses that blame what is sent.
 
         Raises:
-            UnreachableError: No answer within the time, or one that asks to come again later (5xx, 429).
-            RecordRefusedError: Any other 4xx.
-            OutsideError: A redirect, no JSON object, or more bytes than are read.
+            UnreachableError: No answer within the time, or one that asks to come again later (5xx, 408, 425, 429).
+            RecordRefusedError: One of the refusals.
+            OutsideError: Any other 4xx (a token, a right, a path), a redirect, no JSON object, or more bytes than are
+                read.
         """
         if most_s <= 0:
             raise UnreachableError(f"No time is left to ask record system {self.system!r}.")
@@ -89,7 +96,7 @@ class Link:
                 response.close()
         except httpx.HTTPError as error:
             raise UnreachableError(f"Record system {self.system!r} does not answer: {type(error).__name__}.") from error
-        return self._judged(response, data, expected)
+        return self._judged(response, data, expected, refusals)
 
     def malformed(self) -> OutsideError:
         return OutsideError(f"Record system {self.system!r} answers otherwise than was agreed.")
@@ -112,9 +119,11 @@ class Link:
                 raise UnreachableError(f"Record system {self.system!r} answers too slowly.")
         return bytes(data)
 
-    def _judged(self, response: httpx.Response, data: bytes, expected: tuple[int, ...]) -> Answer:
+    def _judged(
+        self, response: httpx.Response, data: bytes, expected: tuple[int, ...], refusals: tuple[int, ...]
+    ) -> Answer:
         status = response.status_code
-        if status == httpx.codes.TOO_MANY_REQUESTS or status >= httpx.codes.INTERNAL_SERVER_ERROR:
+        if status in _LATER or status >= httpx.codes.INTERNAL_SERVER_ERROR:
             wait = response.headers.get("Retry-After", "")
             later = f"; it may be asked again after {wait} s" if wait.isdecimal() and len(wait) < 10 else ""
             raise UnreachableError(f"Record system {self.system!r} answers with status {status}{later}.")
@@ -122,9 +131,10 @@ class Link:
             return Answer(status, self._object(data, {}))
         if status >= httpx.codes.BAD_REQUEST:
             title = str(self._object(data, {}).get("title", "")).strip().partition("\n")[0][:_TITLE_MOST]
-            raise RecordRefusedError(
-                f"Record system {self.system!r} refuses with status {status}{f': {title}' if title else ''}."
-            )
+            told = f"Record system {self.system!r} refuses with status {status}{f': {title}' if title else ''}."
+            if status in refusals:
+                raise RecordRefusedError(told)
+            raise OutsideError(f"{told} No row is at fault: see its address, its token and what that may do.")
         if not response.is_success:
             raise OutsideError(f"Record system {self.system!r} answers with status {status}, which is not followed.")
         body = self._object(data, None) if data else {}

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from schemas.records import RecordTable
 from sinks.records.targets.comparing import left_out_of_delete, left_out_of_update
-from sinks.records.targets.http_link import GONE, NOT_AS_THOUGHT, Link
+from sinks.records.targets.http_link import GONE, NOT_AS_THOUGHT, ROW_REFUSED, Link
 from sinks.records.targets.http_plan import OTHERWISE, from_values, to_values
 from sinks.records.targets.target import ROW_VERSION, Batch, LeftOut, RowWrite
 from sinks.records.values import Key, Value, to_json
@@ -87,6 +87,7 @@ class RowWriter:
             {"values": to_values(self.row.after)},
             {"If-None-Match": "*", **self._known_as},
             (NOT_AS_THOUGHT,),
+            ROW_REFUSED,
             self.most_s,
         )
         if answer.status == NOT_AS_THOUGHT:
@@ -102,6 +103,7 @@ class RowWriter:
             None if is_delete else {"values": to_values({name: self.row.after[name] for name in names})},
             {"If-Match": f'"{row_version}"', **self._known_as},
             (GONE, NOT_AS_THOUGHT),
+            ROW_REFUSED,
             self.most_s,
         )
         return None if answer.status in (GONE, NOT_AS_THOUGHT) else answer.body
