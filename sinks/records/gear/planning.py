@@ -2,7 +2,8 @@
 
 In:            a flow; a lake snapshot; the target's rows.
 Out:           a judged change set in the ledger, or none when nothing differs.
-Guarantee:     all of a plan is from one lake snapshot; equal content is kept once; no record is changed.
+Guarantee:     all of a plan is from one lake snapshot; equal content is kept once; no record is changed. What another
+               gearbox writes meanwhile is not taken for a person's edit: the plan is made anew.
 On failure:    nothing is kept.
 """
 
@@ -11,13 +12,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Final
 
 import pyarrow as pa
+from psycopg import Rollback
 
+from schemas.errors import UnreachableError
 from schemas.records import BY_NAME
 from sinks.records.billing import shape as billing
 from sinks.records.database import Connection, session
-from sinks.records.gear import model, sets
+from sinks.records.gear import model, overlap, sets
 from sinks.records.gear.changes import ChangeSet
 from sinks.records.gear.flow import Flow
 from sinks.records.gear.judge import judge
@@ -29,6 +33,11 @@ from sinks.records.gear.situation import consenting, last_writes, situation
 from sinks.records.gear.wanted import conform
 from sinks.records.targets.opening import open_target
 from sinks.records.targets.target import Target
+
+ROUNDS: Final = 3
+"""So often a plan is made whose fields another gearbox writes meanwhile."""
+ROUND_APART_S: Final = 1.0
+"""Most chunks are written and told in less."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +65,7 @@ def plan_flow(flow: Flow, places: Places, who: str, clock: Clock, snapshot: int 
 
     Raises:
         DecisionError: The record system was put back to an older state, and nobody has said so.
+        UnreachableError: Another gearbox writes the same fields, each time that the plan is made.
     """
     return plan_produced(flow, places, who, clock, lambda: model.run(flow, places.catalog, places.records, snapshot))
 
@@ -65,16 +75,40 @@ def plan_produced(flow: Flow, places: Places, who: str, clock: Clock, produce: P
     target = open_target(places.systems[flow.system], places.addresses[flow.system])
     try:
         with session(places.ledger) as connection:
-            settle_if_free(Link(connection, target, places, clock, who), flow.system)
-            refuse_if_put_back(connection, target, flow.system)
-            # The target is read first: a field edited while the model runs no longer holds what was planned upon.
-            held = target.read(flow.table, tuple(flow.fields))
-            produced, read = produce()
-            wanted, held = shaped(flow, produced, held, records_of(flow, target))
-            change_set = plan(flow, wanted, held, read, lambda pairs: last_writes(connection, flow, pairs))
-            return keep_judged(connection, flow, places, change_set, who, clock)
+            link = Link(connection, target, places, clock, who)
+            for number in range(ROUNDS):
+                if number:
+                    clock.sleep(ROUND_APART_S)
+                planned = _round(link, flow, produce)
+                if planned is not None:
+                    return planned
     finally:
         target.close()
+    raise UnreachableError(
+        f"Another gearbox writes into {flow.target} just now what {flow.name} would change. Plan again when it is "
+        f"done: vaxel gearbox plan {flow.name}"
+    )
+
+
+def _round(link: Link, flow: Flow, produce: Produced) -> Planned | None:
+    """A plan that is kept; None: nothing is, for another gearbox wrote some of the same fields meanwhile."""
+    connection, target = link.connection, link.target
+    settle_if_free(link, flow.system)
+    refuse_if_put_back(connection, target, flow.system)
+    since = overlap.mark(connection)
+    # The target is read first: a field edited while the model runs no longer holds what was planned upon.
+    held = target.read(flow.table, tuple(flow.fields))
+    produced, read = produce()
+    wanted, held = shaped(flow, produced, held, records_of(flow, target))
+    change_set = plan(flow, wanted, held, read, lambda pairs: last_writes(connection, flow, pairs))
+    with connection.transaction():
+        planned = keep_judged(connection, flow, link.places, change_set, link.who, link.clock)
+        # Last of all: behind this, the sets that the plan supersedes send nothing any more.
+        written = overlap.written_since(connection, flow.target, since)
+        if written.isdisjoint((change.key, change.field) for change in change_set.changes):
+            return planned
+        raise Rollback
+    return None
 
 
 def keep_judged(
