@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from vaxel.commands.gearbox_who import By, user
-from vaxel.commands.options import DEFAULT_DATA_DIR, AsJson, DataDir, command
+from vaxel.commands.options import DEFAULT_DATA_DIR, AsJson, DataDir, by_words, command
 
 people_app = typer.Typer(
     help="Who is known, and who holds which role. Flows name the role that approves their change sets; "
@@ -38,9 +38,14 @@ def add(name: Name, *, by: By = None, data_dir: DataDir = DEFAULT_DATA_DIR) -> N
     from sinks.records.gear import people  # noqa: PLC0415
 
     added = people.add(_ledger(data_dir), name, user(by), _now())
-    if added.is_new:
+    if added.is_first:
+        words = command("gearbox", "people", "add", "NAME", "--by", added.name, data_dir=data_dir)
+        typer.echo(f"{added.name} is known now, and holds the role people_keeper: adds others and gives them roles")
+        typer.echo(f"add somebody: {words}")
+    elif added.is_new:
+        words = command("gearbox", "people", "give", added.name, "ROLE", *by_words(by), data_dir=data_dir)
         typer.echo(f"{added.name} is known now")
-        typer.echo(f"give a role: {command('gearbox', 'people', 'give', added.name, 'ROLE', data_dir=data_dir)}")
+        typer.echo(f"give a role: {words}")
     else:
         typer.echo(f"{added.name} is known already")
 
@@ -106,7 +111,8 @@ def declare(
     end = instant(until, is_end=True)
     freeze_id = freezes.declare(_ledger(data_dir), system, begin, end, reason, user(by), now)
     typer.echo(f"freeze {freeze_id}: nothing moves in {_told(system)} from {_at(begin)} to {_at(end)}")
-    typer.echo(f"lift it: {command('gearbox', 'freeze', 'lift', freeze_id, data_dir=data_dir)}")
+    words = command("gearbox", "freeze", "lift", freeze_id, *by_words(by), data_dir=data_dir)
+    typer.echo(f"lift it: {words}")
 
 
 @freeze_app.command()

@@ -40,7 +40,7 @@ class Applied:
     """What one call wrote, and what is left of the set.
 
     Attributes:
-        rows: Rows sent by this call.
+        rows: Rows of which this call wrote something.
         changes: Fields written by this call.
         left_out: Fields that were not written: no longer as planned, or turned down by the record system.
         waiting: Changes that may go later,

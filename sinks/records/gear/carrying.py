@@ -203,9 +203,9 @@ class Carrier:
         self._landed = None
         crash_point("gear.settled")
         numbers = [number for row in rows for number in row.numbers]
-        self.count.rows += len(rows)
-        self.count.changes += len(numbers) - left_out
-        self.count.left_out += left_out
+        self.count.rows += sum(not left_out.issuperset(row.numbers) for row in rows) if left_out else len(rows)
+        self.count.changes += len(numbers) - len(left_out)
+        self.count.left_out += len(left_out)
         self.count.settled.update(numbers)
         self._told(self.count)
 

@@ -44,6 +44,7 @@ class Added:
 
     name: str
     is_new: bool
+    is_first: bool = False
 
 
 def roles() -> tuple[str, ...]:
@@ -73,7 +74,7 @@ def add(dsn: str, name: str, by: str, now: datetime) -> Added:
         append(connection, [added_row(shown, giver)], now)
         if is_first:
             _write_role(connection, shown, PEOPLE_KEEPER, giver, now, is_held=True)
-    return Added(shown, is_new=True)
+    return Added(shown, is_new=True, is_first=is_first)
 
 
 def give(dsn: str, name: str, role: str, by: str, now: datetime) -> bool:
@@ -127,7 +128,7 @@ def caller(connection: Connection, who: str) -> str:
         shown = person_name(who)
         raise UsageError(
             f"Nobody is known as {shown!r}: say who you are, --by NAME; or be added: "
-            f"vaxel gearbox people add {quote(shown)}."
+            f"vaxel gearbox people add {quote(shown)} --by WHO."
         )
     return name
 
@@ -141,7 +142,9 @@ def somebody(connection: Connection, who: str) -> str:
     name = _known(connection, who)
     if name is None:
         shown = person_name(who)
-        raise UsageError(f"Nobody is known as {shown!r}. Make them known: vaxel gearbox people add {quote(shown)}.")
+        raise UsageError(
+            f"Nobody is known as {shown!r}. Make them known: vaxel gearbox people add {quote(shown)} --by WHO."
+        )
     return name
 
 
@@ -159,7 +162,11 @@ def holder(connection: Connection, who: str, role: str, what: str) -> str:
     name = caller(connection, who)
     if role not in roles_of(connection, name):
         able = holders(connection, role)
-        then = f"{' and '.join(able)} can" if able else f"Nobody holds it yet: vaxel gearbox people give NAME {role}"
+        then = (
+            f"{' and '.join(able)} can"
+            if able
+            else f"Nobody holds it yet: vaxel gearbox people give NAME {role} --by WHO"
+        )
         raise UsageError(f"{name} cannot {what}: that needs the role {role}. {then}.")
     return name
 

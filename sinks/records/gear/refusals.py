@@ -25,3 +25,12 @@ def nothing_may_go(verdicts: Sequence[Verdict], asked_because: str | None = None
     ((most, _times),) = Counter(verdict.reason for verdict in verdicts).most_common(1)
     because = f"nothing of it may go: {most}"
     return because if asked_because is None else f"{asked_because}; {because}"
+
+
+def of_newer_facts(change_set_id: int, newer: int, snapshot: int) -> str:
+    """Why a plan of an older lake snapshot does not supersede an open one, and what to do if it shall."""
+    return (
+        f"Open change set {change_set_id} is of lake snapshot {newer}, and a plan of snapshot {snapshot} does not take "
+        f"its place: its facts are older. If it shall, reject that first: vaxel gearbox reject {change_set_id} "
+        "--reason WHY --by WHO"
+    )

@@ -17,6 +17,7 @@ from sinks.records.gear import whys
 from sinks.records.gear.audit import append
 from sinks.records.gear.chain import AuditRow
 from sinks.records.gear.changes import Change, ChangeSet, Verdict
+from sinks.records.gear.refusals import of_newer_facts
 
 _FLOW_LOCK = 7_305_824
 """First number of the advisory lock under which sets of one flow are kept."""
@@ -64,6 +65,9 @@ def keep(
 
     Args:
         refused_because: It is kept as refused, for this reason.
+
+    Raises:
+        UsageError: An open plan of the flow is of newer facts.
     """
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [_FLOW_LOCK, change_set.flow])
@@ -73,6 +77,8 @@ def keep(
                 close(connection, row["change_set_id"], "expired", "nobody applied it in time", who, now)
                 continue
             number, is_plan = int(row["change_set_id"]), change_set.kind == "plan"
+            if is_plan and change_set.lake_snapshot < row["lake_snapshot"]:
+                raise UsageError(of_newer_facts(number, row["lake_snapshot"], change_set.lake_snapshot))
             is_same = bool(change_set.changes) and row["content_hash"] == content_hash
             has_its_versions = is_plan or (
                 is_same and _versions(connection, number) == [c.row_version for c in change_set.changes]
@@ -147,7 +153,7 @@ def load(connection: Connection, change_set_id: int, numbers: Sequence[int] | No
 
 
 def status_of(connection: Connection, change_set_id: int, *, is_held: bool = False) -> ChangeSetStatus:
-    """A set's status; held, nobody changes it until the caller's transaction ends, who is about to is waited for."""
+    """A set's status; held, nobody changes it until the caller's transaction ends."""
     query = f"SELECT status FROM gearbox.change_set WHERE change_set_id = %s{' FOR SHARE' if is_held else ''}"
     row = connection.execute(query.encode(), [change_set_id]).fetchone()
     assert row is not None, "change sets are never deleted"
@@ -167,7 +173,7 @@ def open_sets(connection: Connection, system: str) -> dict[int, str]:
 
 def _open(connection: Connection, change_set: ChangeSet) -> list[dict[str, Any]]:
     return connection.execute(
-        """SELECT change_set_id, content_hash, expires_at FROM gearbox.change_set
+        """SELECT change_set_id, content_hash, expires_at, lake_snapshot FROM gearbox.change_set
            WHERE flow = %s AND kind = %s AND status = 'open' ORDER BY change_set_id FOR UPDATE""",
         [change_set.flow, change_set.kind],
     ).fetchall()

@@ -77,11 +77,11 @@ def write_down(
     rows: Sequence[Row],
     written: Written,
     who: str,
-) -> int:
-    """Writes down what became of a chunk; the number of changes that were left out."""
+) -> set[int]:
+    """Writes down what became of a chunk; numbers of the changes that were left out."""
     told, left_out = batches.outcome(change_set_id, change_set, rows, written, who)
     chunks.settle(link.connection, token, left_out, told, link.clock.now())
-    return len(left_out)
+    return set(left_out)
 
 
 def refuse_if_put_back(connection: Connection, target: Target, system: str) -> None:

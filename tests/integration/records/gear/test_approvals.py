@@ -99,7 +99,7 @@ def test_who_is_not_known_or_holds_no_such_role_does_not_decide(dsn: str) -> Non
 def test_a_role_that_nobody_holds_says_what_to_do(dsn: str) -> None:
     number = a_set(dsn)
     people.take_away(dsn, "Siri Dahl", ROLE, "Anna Holm", NOW)
-    with pytest.raises(UsageError, match=r"Nobody holds it yet: vaxel gearbox people give NAME sales_lead\.$"):
+    with pytest.raises(UsageError, match=r"Nobody holds it yet: vaxel gearbox people give NAME sales_lead --by WHO\.$"):
         approvals.approve(dsn, number, "Siri Dahl", NOW)
 
 

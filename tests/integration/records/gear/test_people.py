@@ -38,7 +38,7 @@ def told(ledger: Ledger) -> list[tuple[str, str, dict[str, object]]]:
 def test_the_first_person_keeps_the_people(ledger: Ledger) -> None:
     added = people.add(ledger.dsn, " Anna  Holm ", "installer", NOW)
 
-    assert added == people.Added("Anna Holm", is_new=True)
+    assert added == people.Added("Anna Holm", is_new=True, is_first=True)
     assert roles(ledger, "Anna Holm") == (people.PEOPLE_KEEPER,)
     assert told(ledger) == [
         ("person", "installer", {"person": "Anna Holm", "is_added": True}),
@@ -153,7 +153,7 @@ def test_somebody_is_left_to_keep_the_people(ledger: Ledger) -> None:
 
 def test_who_is_to_get_or_lose_a_role_is_made_known_first_and_is_not_who_calls(ledger: Ledger) -> None:
     known_people(ledger.dsn)
-    told = r"^Nobody is known as 'Eva Berg'. Make them known: vaxel gearbox people add 'Eva Berg'\.$"
+    told = r"^Nobody is known as 'Eva Berg'. Make them known: vaxel gearbox people add 'Eva Berg' --by WHO\.$"
     with pytest.raises(UsageError, match=told):
         people.give(ledger.dsn, "Eva Berg", people.CALENDAR_KEEPER, "Anna Holm", NOW)
     with pytest.raises(UsageError, match=told):

@@ -87,9 +87,12 @@ def people(call: Call) -> None:
 
 def test_people_are_added_and_given_roles_and_listed(call: Call) -> None:
     assert "nobody is known yet" in done(call, "people", "list")
-    assert done(call, "people", "add", " Anna  Holm").startswith("Anna Holm is known now\ngive a role: vaxel gearbox ")
+    first = done(call, "people", "add", " Anna  Holm")
+    assert first.startswith("Anna Holm is known now, and holds the role people_keeper")
+    assert "people add NAME --by 'Anna Holm'" in first
     assert done(call, "people", "add", "ANNA HOLM", "--by", "Anna Holm") == "Anna Holm is known already\n"
-    done(call, "people", "add", "Bo Ek", "--by", "Anna Holm")
+    second = done(call, "people", "add", "Bo Ek", "--by", "Anna Holm")
+    assert second.startswith("Bo Ek is known now\ngive a role: vaxel gearbox people give 'Bo Ek' ROLE --by 'Anna Holm'")
     assert done(call, "people", "give", "Bo Ek", "sales_lead", "--by", "Anna Holm") == "Bo Ek is sales_lead now\n"
     assert done(call, "people", "give", "Bo Ek", "sales_lead", "--by", "Anna Holm") == "Bo Ek is sales_lead already\n"
 

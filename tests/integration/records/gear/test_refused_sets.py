@@ -95,3 +95,25 @@ def test_a_set_that_was_written_in_part_ends_as_applied_though_the_rest_is_refus
     engine.shift({"WM-1": (10, 5), "WM-2": (21, 9)})
     applied = engine.apply(number)
     assert (applied.status, applied.changes, applied.refused) == ("applied", 2, 2)
+
+
+def test_a_plan_of_older_facts_does_not_take_the_place_of_an_open_one(engine: Engine) -> None:
+    engine.snapshot = 7
+    open_one = engine.plan({"WM-1": (10, 5)}).change_set_id
+    engine.snapshot = 2
+    with pytest.raises(
+        UsageError, match=rf"{open_one} is of lake snapshot 8, .* of snapshot 3 .*reject"
+    ):
+        engine.plan({"WM-1": (11, 5)})
+    (row,) = engine.erp("SELECT change_set_id, status FROM gearbox.change_set")
+    assert (row["change_set_id"], row["status"]) == (open_one, "open")
+
+
+def test_rows_of_which_nothing_was_written_are_not_told_as_written(engine: Engine) -> None:
+    number = engine.plan({"WM-1": (10, 5), "WM-2": (20, 8)}).change_set_id
+    assert number is not None
+    engine.approve(number)
+    engine.edit("WM-1", "activated_qty", 77)
+    engine.edit("WM-1", "in_use_qty", 78)
+    applied = engine.apply(number)
+    assert (applied.rows, applied.changes, applied.left_out) == (1, 2, 2)
