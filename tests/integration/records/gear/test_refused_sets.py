@@ -101,9 +101,7 @@ def test_a_plan_of_older_facts_does_not_take_the_place_of_an_open_one(engine: En
     engine.snapshot = 7
     open_one = engine.plan({"WM-1": (10, 5)}).change_set_id
     engine.snapshot = 2
-    with pytest.raises(
-        UsageError, match=rf"{open_one} is of lake snapshot 8, .* of snapshot 3 .*reject"
-    ):
+    with pytest.raises(UsageError, match=rf"{open_one} is of lake snapshot 8, .* of snapshot 3 .*reject"):
         engine.plan({"WM-1": (11, 5)})
     (row,) = engine.erp("SELECT change_set_id, status FROM gearbox.change_set")
     assert (row["change_set_id"], row["status"]) == (open_one, "open")
