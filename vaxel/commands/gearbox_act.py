@@ -208,7 +208,8 @@ def _each(things: list[Any], work: Callable[[Any], tuple[Any, int]], *, as_json:
             told = " ".join(str(error).split())
             name = f"change set {thing}" if isinstance(thing, int) else thing
             row, code = {"of": name, "error": told}, error.exit_code
-            typer.echo(f"vaxel: {name}: {told}", err=True)
+            is_named = told.lower().startswith(name.lower())
+            typer.echo(f"vaxel: {told}" if is_named else f"vaxel: {name}: {told}", err=True)
         rows.append(row)
         worst = max(worst, code)
     if as_json:
