@@ -64,7 +64,7 @@ def test_the_owner_is_refused_while_triggers_are_on(kept: Ledger, table: str, st
         connection.execute(statement.format(table).encode())
 
 
-ROW = AuditRow("restored", "gearbox", detail='{"system":"crm"}')
+ROW = AuditRow("closed", "gearbox", detail='{"system":"crm"}')
 
 
 def append(dsn: str, rows: list[AuditRow], at: datetime = NOW) -> tuple[int, bytes]:
@@ -102,7 +102,7 @@ def test_many_who_append_at_once_make_one_chain(ledger: Ledger) -> None:
 
 
 def test_any_text_goes_through_the_ledger_unchanged(ledger: Ledger) -> None:
-    odd = AuditRow("restored", 'Åsa "\\\t\n\x01 \u2028 😀', -1, 2**62, "", "\\N", "\\.", "\r", "'", ",", "{}", "\x7f")
+    odd = AuditRow("closed", 'Åsa "\\\t\n\x01 \u2028 😀', -1, 2**62, "", "\\N", "\\.", "\r", "'", ",", "{}", "\x7f")
     append(ledger.dsn, [odd])
     assert check_audit(ledger.dsn, KEYS, []).faults == []
 

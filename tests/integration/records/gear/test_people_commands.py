@@ -196,11 +196,11 @@ def test_what_runs_beside_signs_at_the_end_and_in_between(call: Call, ledger: Le
     told: list[str] = []
     with session(ledger.dsn) as connection:
         with checkpointing(known, tmp_path, told.append, every_s=0.01):
-            audit.append(connection, [AuditRow("restored", "gearbox")], NOW)
+            audit.append(connection, [AuditRow("closed", "gearbox")], NOW)
             while not lines(tmp_path / "audit" / "checkpoints.jsonl"):
                 pass
         with checkpointing(known, tmp_path, told.append, every_s=1000):
-            audit.append(connection, [AuditRow("restored", "gearbox")], NOW)
+            audit.append(connection, [AuditRow("closed", "gearbox")], NOW)
     assert len(lines(tmp_path / "audit" / "checkpoints.jsonl")) == 2
     assert told == []
 
@@ -210,7 +210,7 @@ def test_what_runs_beside_tells_once_that_it_cannot_sign(call: Call, ledger: Led
     known = places.places({}, "", ledger.owner)
     told: list[str] = []
     with session(ledger.dsn) as connection:
-        audit.append(connection, [AuditRow("restored", "gearbox")], NOW)
+        audit.append(connection, [AuditRow("closed", "gearbox")], NOW)
     with checkpointing(known, tmp_path, told.append, every_s=0.01):
         while not told:
             pass
