@@ -9,7 +9,6 @@ import typer
 
 from schemas.errors import OutsideError, VaxelError
 from vaxel.commands.gearbox_act import applied_row, print_applied
-from vaxel.commands.gearbox_text import counted
 from vaxel.commands.gearbox_who import known_places
 from vaxel.commands.options import DEFAULT_DATA_DIR, AsJson, DataDir
 
@@ -75,6 +74,8 @@ def _code(what: Any) -> int:
 
 
 def _tell(happened: Happened, *, as_json: bool) -> None:
+    from vaxel.commands.gearbox_text import counted  # noqa: PLC0415
+
     from sinks.records.gear.applying import Applied  # noqa: PLC0415
     from sinks.records.gear.planning import Planned  # noqa: PLC0415
     from sinks.records.gear.refusals import nothing_may_go  # noqa: PLC0415
