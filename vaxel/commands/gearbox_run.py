@@ -74,11 +74,10 @@ def _code(what: Any) -> int:
 
 
 def _tell(happened: Happened, *, as_json: bool) -> None:
-    from vaxel.commands.gearbox_text import counted  # noqa: PLC0415
-
     from sinks.records.gear.applying import Applied  # noqa: PLC0415
     from sinks.records.gear.planning import Planned  # noqa: PLC0415
     from sinks.records.gear.refusals import nothing_may_go  # noqa: PLC0415
+    from vaxel.commands.gearbox_text import counted  # noqa: PLC0415
 
     what = happened.what
     if as_json:
