@@ -33,6 +33,7 @@ from sinks.records.billing.line_numbers import invoice_no, period_of
 from sinks.records.billing.months import is_over_at, name_of, next_month
 from sinks.records.crash import crash_point
 from sinks.records.database import Connection, session
+from sinks.records.gear.calendar import instant_told
 from sinks.records.gear.people import holder
 
 ROLE: Final = "billing_approver"
@@ -108,8 +109,8 @@ def _lacking(period: date, found: Heard) -> str | None:
     """Which facts of the period are not there; None: something was heard behind its end."""
     if found.is_beyond(period):
         return None
-    until = "nothing" if found.until is None else f"nothing after {found.until:%Y-%m-%d %H:%M} UTC"
-    return f"the lake has heard {until}, and the month is over everywhere at {is_over_at(period):%Y-%m-%d %H:%M} UTC"
+    until = "nothing" if found.until is None else f"nothing after {instant_told(found.until)}"
+    return f"the lake has heard {until}, and the month is over everywhere at {instant_told(is_over_at(period))}"
 
 
 def _close(connection: Connection, ledger: Connection, period: date, name: str, now: datetime) -> Closed:
@@ -172,7 +173,7 @@ def _refuse_early(connection: Connection, period: date, waiting: Counter[int], n
     if period != turn:
         raise UsageError(f"Cannot close {name_of(period)}: it is the turn of {name_of(turn)}.")
     if now < is_over_at(period):
-        end = f"{is_over_at(period):%Y-%m-%d %H:%M} UTC"
+        end = instant_told(is_over_at(period))
         raise UsageError(f"Cannot close {name_of(period)}: it is over everywhere at {end}.")
     if waiting:
         number, count = min(waiting.items())

@@ -13,7 +13,7 @@ from psycopg.rows import tuple_row
 
 from sinks.records.database import Connection
 from sinks.records.gear import approvals, freezes, people
-from sinks.records.gear.calendar import Freeze
+from sinks.records.gear.calendar import Freeze, instant_told
 from sinks.records.gear.chain import AuditRow
 from sinks.records.gear.changes import Change, ChangeSet
 from sinks.records.gear.faults import Faults
@@ -146,7 +146,7 @@ def _check_restores(connection: Connection, faults: Faults) -> None:
         )
     for who, at, system, _ in sorted(_unlike(held, told), key=repr):
         faults.add(
-            "restored", f"That {system} was put back, by {who} at {at:%Y-%m-%d %H:%M} UTC, is not as the audit tells."
+            "restored", f"That {system} was put back, by {who} at {instant_told(at)}, is not as the audit tells."
         )
 
 

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 
 from schemas.gearbox_ledger import Decision
-from sinks.records.gear.calendar import Freeze, frozen_until, midnight_after, window_open
+from sinks.records.gear.calendar import Freeze, frozen_until, instant_told, midnight_after, window_open
 from sinks.records.gear.changes import Change, ChangeSet, Verdict
 from sinks.records.gear.flow import Flow, Gear
 from sinks.records.gear.judge_day import Rank, over_the_day
@@ -134,15 +133,11 @@ def _paces(flow: Flow, situation: Situation) -> dict[Gear, _Pace]:
         wait = None
         if frozen is not None:
             until, freeze = frozen
-            wait = Verdict("wait", f"frozen until {_shown(until)}: {freeze.reason}", until)
+            wait = Verdict("wait", f"frozen until {instant_told(until)}: {freeze.reason}", until)
         elif opens is not None and not is_pushed:
-            wait = Verdict("wait", f"its gear is {gear}: not before {_shown(opens)}", opens)
+            wait = Verdict("wait", f"its gear is {gear}: not before {instant_told(opens)}", opens)
         paces[gear] = _Pace(wait, is_pushed)
     return paces
-
-
-def _shown(at: datetime) -> str:
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _share_by_row(changes: Sequence[Change], verdicts: list[Verdict], ranks: list[Rank]) -> None:

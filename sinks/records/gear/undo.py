@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import UTC
 
 from schemas.errors import UsageError
 from schemas.records import BY_NAME
 from sinks.records.billing import credits as credit_lines
 from sinks.records.database import Connection, session
 from sinks.records.gear import chunks, put_backs, sets
+from sinks.records.gear.calendar import instant_told
 from sinks.records.gear.changes import Change, ChangeSet
 from sinks.records.gear.flow import Flow
 from sinks.records.gear.money import currency_of, gates_of
@@ -167,7 +167,7 @@ def _refuse_written_before_a_restore(connection: Connection, flow: Flow, change_
     ).fetchone()
     if since is None:
         raise UsageError(
-            f"{put_back.who} declared {flow.system} put back at {put_back.at.astimezone(UTC):%Y-%m-%d %H:%M} UTC: what "
+            f"{put_back.who} declared {flow.system} put back at {instant_told(put_back.at)}: what "
             f"change set {change_set_id} wrote before counts as never made, so there is nothing to undo. What is "
             f"missing, a plan tells: vaxel gearbox plan {flow.name}"
         )
