@@ -77,7 +77,7 @@ class Carrier:
         self.count = Count()
         self._link, self._flow, self._stored, self._judge, self._told = link, flow, stored, judge, told
         self._under_way: _UnderWay | None = None
-        self._landed: tuple[str, Sequence[Row], Written] | None = None
+        self._landed: _UnderWay | None = None
         # A record system is waited for most of the time: of one process' two connections, each is busy meanwhile.
         self._writer = ThreadPoolExecutor(1, "gearbox-write")
 
@@ -92,7 +92,8 @@ class Carrier:
         if isinstance(error, Exception | KeyboardInterrupt):
             with suppress(Exception):  # what is not told now, whoever comes next finds out; the error goes on
                 self._tell()
-                self._give_up()
+                self._wait()
+                self._tell()
 
     def carry(self, rows: Sequence[Row], judged_at: datetime) -> Carried:
         """Sends a chunk, and writes down what became of the one before."""
@@ -157,45 +158,35 @@ class Carrier:
 
     def _land(self) -> bool:
         """Waits for what is under way; where the record system refused it as a whole (False), its parts are carried."""
-        under_way, self._under_way = self._under_way, None
-        if under_way is None:
-            return True
-        link = self._link
+        under_way = self._under_way
         try:
-            written = under_way.written.result()
+            self._wait()
         except RecordRefusedError as error:
-            chunks.cancel(link.connection, under_way.token, link.clock.now())
+            assert under_way is not None, "nothing under way is refused by nobody"
             self._without_the_refused(under_way.rows, error)
             return False
-        except OutcomeUnknownError:
-            raise
-        except OutsideError:  # it says for sure that nothing was written
-            chunks.cancel(link.connection, under_way.token, link.clock.now())
-            raise
-        crash_point("gear.written")
-        self._landed = (under_way.token, under_way.rows, written)
         return True
 
-    def _give_up(self) -> None:
-        """Writes down what became of what is under way, and sends nothing any more."""
+    def _wait(self) -> None:
+        """Waits for what is under way; an error that says for sure that nothing was written cancels it."""
         under_way, self._under_way = self._under_way, None
         if under_way is None:
             return
         try:
-            written = under_way.written.result()
+            under_way.written.result()
         except OutcomeUnknownError:
-            return
+            raise
         except OutsideError:
             chunks.cancel(self._link.connection, under_way.token, self._link.clock.now())
-            return
-        self._landed = (under_way.token, under_way.rows, written)
-        self._tell()
+            raise
+        crash_point("gear.written")
+        self._landed = under_way
 
     def _tell(self) -> None:
         """Writes down what became of the chunk that has landed, if there is one."""
         if self._landed is None:
             return
-        token, rows, written = self._landed
+        token, rows, written = self._landed.token, self._landed.rows, self._landed.written.result()
         stored = self._stored
         left_out = write_down(  # 3
             self._link, token, stored.change_set_id, stored.change_set, rows, written, self._link.who

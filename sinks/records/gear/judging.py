@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import chain, compress
 
 from sinks.records.gear import batches
@@ -25,10 +26,10 @@ class Judgement:
     link: Link
     flow: Flow
     stored: Stored
-    size: Size = field(init=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "size", Size.of(self.stored.change_set))
+    @cached_property
+    def size(self) -> Size:
+        return Size.of(self.stored.change_set)
 
     def verdicts(self, rows: Sequence[Row]) -> list[Verdict]:
         """A verdict on each change of the rows, in order."""

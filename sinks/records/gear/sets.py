@@ -163,12 +163,8 @@ def status_of(connection: Connection, change_set_id: int, *, is_held: bool = Fal
 
 def open_sets(connection: Connection, system: str) -> dict[int, str]:
     """Numbers of the open sets of a record system with their flows, oldest first: in this order they are applied."""
-    rows = connection.execute(
-        """SELECT change_set_id, flow FROM gearbox.change_set WHERE system = %s AND status = 'open'
-           ORDER BY change_set_id""",
-        [system],
-    )
-    return {row["change_set_id"]: row["flow"] for row in rows}
+    query = "SELECT change_set_id, flow FROM gearbox.change_set WHERE system = %s AND status = 'open' ORDER BY 1"
+    return {row["change_set_id"]: row["flow"] for row in connection.execute(query, [system])}
 
 
 def _open(connection: Connection, change_set: ChangeSet) -> list[dict[str, Any]]:
