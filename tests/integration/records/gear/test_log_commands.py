@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from sinks.records.gear import people
-from tests.integration.records.gear import test_look_commands as looked
+from tests.integration.records.gear import looking
 from tests.integration.records.gear.conftest import Ledger
 from tests.integration.records.gear.filling import NOW, Filler, Wanted
-from tests.integration.records.gear.test_look_commands import IN_USE, KEY, Call, reported
+from tests.integration.records.gear.looking import IN_USE, KEY, Call, reported
 
 pytestmark = pytest.mark.postgres
 
-fill, call = looked.fill, looked.call
+fill, call = looking.fill, looking.call
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,13 @@ from datetime import date
 
 import pytest
 
-from tests.integration.records.gear import test_look_commands as looked
+from tests.integration.records.gear import looking
 from tests.integration.records.gear.filling import NOW, Filler, Wanted, ago
-from tests.integration.records.gear.test_look_commands import DORMANT, IN_USE, KEY, Call, reported
+from tests.integration.records.gear.looking import DORMANT, IN_USE, KEY, Call, reported
 
 pytestmark = pytest.mark.postgres
 
-fill, call = looked.fill, looked.call
+fill, call = looking.fill, looking.call
 FREE = "over the free size"
 
 
