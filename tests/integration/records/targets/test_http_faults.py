@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
@@ -19,27 +17,11 @@ from sinks.records.targets.http_plan import to_plan
 from sinks.records.targets.opening import open_target
 from sinks.records.targets.target import LeftOut, Written
 from sinks.records.values import Value
+from tests.integration.records.targets import three_rows
 from tests.integration.records.targets.systems_under_test import RestSystem, batch_for, delete, insert, update
+from tests.integration.records.targets.three_rows import CUT, three
 
-CUT = "not sent: the record system went away"
-
-
-@pytest.fixture
-def system(rest_system: RestSystem) -> RestSystem:
-    for name in "abc":
-        rest_system.put(name, qty=1, note="x")
-    return rest_system
-
-
-@pytest.fixture
-def target(system: RestSystem) -> Iterator[HttpTarget]:
-    opened = HttpTarget(system.table.system, system.address)
-    yield opened
-    opened.close()
-
-
-def three(system: RestSystem, **more: Any) -> Any:
-    return batch_for(system, *(update(name, qty=(1, 2), note=("x", " y ")) for name in "abc"), **more)
+system, target = three_rows.system, three_rows.target
 
 
 @pytest.mark.parametrize(("fault", "done"), [("drop_before_write", 1), ("drop_after_write", 2)])

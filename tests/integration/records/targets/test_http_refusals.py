@@ -2,35 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from schemas.errors import OutcomeUnknownError, OutsideError, RecordRefusedError, UnreachableError
 from sinks.records.targets.http import HttpTarget
-from sinks.records.targets.target import Batch, LeftOut, RowWrite, Written
+from sinks.records.targets.target import LeftOut, RowWrite, Written
+from tests.integration.records.targets import three_rows
 from tests.integration.records.targets.systems_under_test import RestSystem, batch_for, delete, insert, update
+from tests.integration.records.targets.three_rows import CUT, three
 
-CUT = "not sent: the record system went away"
+system, target = three_rows.system, three_rows.target
 ADDED, CHANGED, REMOVED = insert("d", note="z"), update("a", qty=(1, 2)), delete("a", qty=1)
-
-
-@pytest.fixture
-def system(rest_system: RestSystem) -> RestSystem:
-    for name in "abc":
-        rest_system.put(name, qty=1, note="x")
-    return rest_system
-
-
-@pytest.fixture
-def target(system: RestSystem) -> Iterator[HttpTarget]:
-    opened = HttpTarget(system.table.system, system.address)
-    yield opened
-    opened.close()
-
-
-def three(system: RestSystem) -> Batch:
-    return batch_for(system, *(update(name, qty=(1, 2), note=("x", " y ")) for name in "abc"))
 
 
 def test_a_refused_row_is_left_out_and_the_others_are_written(system: RestSystem, target: HttpTarget) -> None:
