@@ -13,6 +13,7 @@ import pytest
 
 from sinks.records.database import session
 from sinks.records.gear import approvals, freezes
+from sinks.records.gear.applying import Applied
 from sinks.records.gear.flow import FedField
 from sinks.records.gear.places import Clock
 from sinks.records.targets.target import Written
@@ -37,18 +38,27 @@ def engine(fresh_database: FreshDatabase) -> Engine:
     return make_engine(fresh_database())
 
 
+def applied_while(engine: Engine, monkeypatch: pytest.MonkeyPatch, number: int, happens: Callable[[], None]) -> Applied:
+    """The set, applied row by row; this happens when its second chunk comes to the record system."""
+
+    def in_the_second(count: int, write: Callable[[], Written]) -> Written:
+        if count == 2:
+            happens()
+        return write()
+
+    scripted(engine, monkeypatch, in_the_second)
+    return by_the_row(engine, number)
+
+
 def test_a_set_rejected_while_a_chunk_is_written_goes_no_further_than_that(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     number = approved(engine)
 
-    def reject_in_the_second(count: int, write: Callable[[], Written]) -> Written:
-        if count == 2:
-            approvals.reject(engine.dsn, number, APPROVER, engine.clock.now(), reason="wrong month")
-        return write()
+    def reject() -> None:
+        approvals.reject(engine.dsn, number, APPROVER, engine.clock.now(), reason="wrong month")
 
-    scripted(engine, monkeypatch, reject_in_the_second)
-    applied = by_the_row(engine, number)
+    applied = applied_while(engine, monkeypatch, number, reject)
     assert (applied.status, applied.changes) == ("rejected", 4)
     assert len(engine.audit()) == 4
 
@@ -58,14 +68,11 @@ def test_a_freeze_declared_while_a_chunk_is_written_holds_the_next(
 ) -> None:
     number = approved(engine)
 
-    def freeze_in_the_second(count: int, write: Callable[[], Written]) -> Written:
-        if count == 2:
-            now = engine.clock.now()
-            freezes.declare(engine.dsn, "erp", now, now + timedelta(hours=1), "year end", APPROVER, now)
-        return write()
+    def freeze() -> None:
+        now = engine.clock.now()
+        freezes.declare(engine.dsn, "erp", now, now + timedelta(hours=1), "year end", APPROVER, now)
 
-    scripted(engine, monkeypatch, freeze_in_the_second)
-    applied = by_the_row(engine, number)
+    applied = applied_while(engine, monkeypatch, number, freeze)
     assert (applied.status, applied.changes, applied.waiting) == ("open", 4, 4)
     assert "year end" in applied.reasons[0]
 
@@ -78,13 +85,10 @@ def test_after_a_chunk_that_took_long_the_next_is_judged_anew(engine: Engine, mo
     at = [tomorrow.replace(hour=4, minute=59, second=59, microsecond=0)]
     engine.clock = Clock(lambda: at[0].astimezone(UTC), lambda _seconds: None)
 
-    def take_long(count: int, write: Callable[[], Written]) -> Written:
-        if count == 2:
-            at[0] += timedelta(seconds=2)
-        return write()
+    def take_long() -> None:
+        at[0] += timedelta(seconds=2)
 
-    scripted(engine, monkeypatch, take_long)
-    applied = by_the_row(engine, number)
+    applied = applied_while(engine, monkeypatch, number, take_long)
     assert (applied.changes, applied.waiting) == (4, 4)
     assert "nightly" in applied.reasons[0]
 
