@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.examples import examples
-from tests.unit.test_power_curve import LATER, MINUTE_MS, a_curve, curves, cycles_in, cycles_of, found, pieces_of
+from tests.unit.power_curves import LATER, MINUTE_MS, a_curve, curves, cycles_in, cycles_of, found, pieces_of
 
 
 def course(drawn: str, upload_minutes: int = 4) -> dict[str, float]:
