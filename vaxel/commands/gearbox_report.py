@@ -46,21 +46,23 @@ def planned_lines(planned: Planned, data_dir: Path, by: str | None = None) -> li
     same = "" if planned.is_new else ", as planned before"
     sums = [f"{amount:,} {currency or 'in money'}" for currency, amount in sorted(found.moved.items())]
     money = "" if found.money is None else f", moving {' and '.join(sums) or f'{found.money} in money'}"
-    # Where no row may be touched, as after billing's close, all are new, though the table need not be empty.
-    new = f"{counted(found.changed_rows, 'row')} new to {table}"
-    where = f"{found.changed_rows:,} of {rows} of {table}" if found.target_rows else new
+    new = found.changed_rows - found.held_rows
+    # Where no row may be touched, as after billing's close, none counts as there, though the table need not be empty.
+    held = f"{found.held_rows:,} of {rows}" if found.target_rows else counted(found.held_rows, "row")
+    parts = [*([held] if found.held_rows else ()), *([counted(new, "new row")] if new else ())]
+    where = f"{' and '.join(parts)} of {table}"
     changes = counted(len(found.changes), "change")
     lines = [f"{found.flow}: change set {number}{same}: {changes} in {where}{money}, {snapshot}"]
     if planned.refused_because is not None:
         return [*lines, f"  refused: {planned.refused_because}", *tail]
-    judged = tallied(found)
-    lines += [f"  {verdict_told(count, one.decision, one.reason, one.not_before)}" for one, count in judged][
+    judged, approver = tallied(found), " and ".join(planned.approved_by) or None
+    lines += [f"  {verdict_told(count, one.decision, one.reason, one.not_before, approver)}" for one, count in judged][
         :REASONS_SHOWN
     ]
     if len(judged) > REASONS_SHOWN:
         lines.append(f"  and for {len(judged) - REASONS_SHOWN} more reasons")
     kept = {(one.decision, one.not_before) for one, _ in judged}
-    return [*lines, *tail, *step_lines(open_steps(number, kept, data_dir, is_approved=False, by=by))]
+    return [*lines, *tail, *step_lines(open_steps(number, kept, data_dir, is_approved=approver is not None, by=by))]
 
 
 def planned_row(planned: Planned) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from psycopg.rows import tuple_row
 
 from sinks.records.database import Connection
 from sinks.records.gear import approvals, freezes, people
-from sinks.records.gear.calendar import Freeze, instant_told
+from sinks.records.gear.calendar import Freeze
 from sinks.records.gear.chain import AuditRow
 from sinks.records.gear.changes import Change, ChangeSet
 from sinks.records.gear.faults import Faults
@@ -60,9 +60,9 @@ FROM gearbox.audit WHERE event IN ('planned', 'approved', 'rejected', 'person', 
 """
 # A restore counts from the tick before its own audit row.
 _RESTORES = """
-SELECT declared_by AS who, declared_at + interval '1 microsecond' AS at, system, reason FROM gearbox.restore
+SELECT declared_by AS who, (declared_at + interval '1 microsecond')::text AS at, system, reason FROM gearbox.restore
 """
-_TOLD_RESTORES = "SELECT who, at, detail FROM gearbox.audit WHERE event = 'restored'"
+_TOLD_RESTORES = "SELECT who, at::text, detail FROM gearbox.audit WHERE event = 'restored'"
 
 
 class _Set(NamedTuple):
@@ -145,9 +145,7 @@ def _check_restores(connection: Connection, faults: Faults) -> None:
             (who, at, *_of(detail, "system", "reason")) for who, at, detail in cursor.execute(_TOLD_RESTORES)
         )
     for who, at, system, _ in sorted(_unlike(held, told), key=repr):
-        faults.add(
-            "restored", f"That {system} was put back, by {who} at {instant_told(at)}, is not as the audit tells."
-        )
+        faults.add("restored", f"That {system} was put back, by {who} at {at}, is not as the audit tells.")
 
 
 def _content_of(detail: str | None) -> tuple[object, ...]:
@@ -155,10 +153,11 @@ def _content_of(detail: str | None) -> tuple[object, ...]:
 
 
 def _of(detail: str | None, *names: str) -> tuple[object, ...]:
-    """Values of a detail by their names; None each where it is no JSON object."""
+    """Values of a detail by their names, what is no value as JSON; None each where it is no JSON object."""
     try:
         told = json.loads(detail or "{}")
-        return tuple(told.get(name) for name in names)
+        values = (told.get(name) for name in names)
+        return tuple(json.dumps(value) if isinstance(value, list | dict) else value for value in values)
     except (ValueError, AttributeError):
         return (None,) * len(names)
 

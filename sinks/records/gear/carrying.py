@@ -101,11 +101,7 @@ class Carrier:
         waited = self._under_way is not None
         is_whole = self._land()
         is_late = self._link.clock.now() - judged_at > _FRESH
-        carried: Carried = "sent"
-        if waited and (is_late or not is_whole):
-            carried = "again"
-        elif not self._send(rows, writes):
-            carried = "over"
+        carried: Carried = "again" if waited and (is_late or not is_whole) else self._send(rows, writes)
         self._tell()
         # Each chunk of a flow that moves money is judged by what was moved before.
         if self._flow.money_field is not None:
@@ -120,37 +116,40 @@ class Carrier:
     def _writes(self, rows: Sequence[Row]) -> list[RowWrite]:
         return batches.writes(self._flow.table, rows, is_strict=self._stored.change_set.kind != "plan")
 
-    def _send(self, rows: Sequence[Row], writes: Sequence[RowWrite]) -> bool:
+    def _send(self, rows: Sequence[Row], writes: Sequence[RowWrite]) -> Carried:
         """Sends rows, unless a freeze was declared or begins, or the set was ended, since they were judged."""
         token = str(uuid4())
         deadline_at = self._noted(token, rows)  # 1
-        if deadline_at is None:
-            return False
+        if not isinstance(deadline_at, datetime):
+            return deadline_at
         crash_point("gear.sent")
         batch = Batch(token, self._stored.change_set_id, self._flow.table, writes, deadline_at)
         self._under_way = _UnderWay(token, rows, self._writer.submit(self._link.target.write, batch))  # 2
-        return True
+        return "sent"
 
-    def _noted(self, token: str, rows: Sequence[Row]) -> datetime | None:
-        """Writes down that rows are about to be sent, and gives when they must have been written; None: they may not.
+    def _noted(self, token: str, rows: Sequence[Row]) -> datetime | Literal["again", "over"]:
+        """Writes down that rows are about to be sent, and gives when they must have been written, or that they may not.
 
         Who ends the set, or declares a freeze, has done so before this, or does it behind it: nothing is looked at
-        before the locks are held, for waiting for them may take long.
+        before the locks are held. Where they were waited for, the judgement is old.
         """
         link, flow, stored = self._link, self._flow, self._stored
+        asked_at = link.clock.now()
         with link.connection.transaction():
             if sets.status_of(link.connection, stored.change_set_id, is_held=True) != "open":
-                return None
+                return "over"
             hold_calendar(link.connection)
             now = link.clock.now()
+            if now - asked_at > _FRESH:
+                return "again"
             freezes = in_force(link.connection, flow.system, now)
             if frozen_until(freezes, flow.system, flow.name, now) is not None:
-                return None
+                return "over"
             deadline_at = now + timedelta(seconds=link.places.systems[flow.system].chunk_s)
             freeze_at = next_freeze(freezes, flow.system, flow.name, now)
             if freeze_at is not None:
                 if freeze_at - now < _SHORTEST:
-                    return None
+                    return "over"
                 deadline_at = min(deadline_at, freeze_at)
             numbers = [number for row in rows for number in row.numbers]
             chunks.send(link.connection, token, stored.change_set_id, flow.system, numbers, len(rows), link.who, now)
@@ -169,18 +168,20 @@ class Carrier:
 
     def _wait(self) -> None:
         """Waits for what is under way; an error that says for sure that nothing was written cancels it."""
-        under_way, self._under_way = self._under_way, None
+        under_way = self._under_way
         if under_way is None:
             return
         try:
-            under_way.written.result()
+            under_way.written.result()  # where Ctrl-C ends the wait, it stays under way
         except OutcomeUnknownError:
+            self._under_way = None
             raise
         except OutsideError:
+            self._under_way = None
             chunks.cancel(self._link.connection, under_way.token, self._link.clock.now())
             raise
         crash_point("gear.written")
-        self._landed = under_way
+        self._under_way, self._landed = None, under_way
 
     def _tell(self) -> None:
         """Writes down what became of the chunk that has landed, if there is one."""
@@ -205,7 +206,7 @@ class Carrier:
             middle = len(rows) // 2
             for half in (rows[:middle], rows[middle:]):
                 going = self._judge(half)
-                if going and self._send(going, self._writes(going)):
+                if going and self._send(going, self._writes(going)) == "sent":
                     self.land()
             return
         link, stored = self._link, self._stored

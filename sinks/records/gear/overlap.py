@@ -7,17 +7,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from psycopg.rows import tuple_row
-
 from sinks.records.database import Connection
 from sinks.records.gear.audit import head
-from sinks.records.gear.last_write import Place
 
 # One statement, so that a chunk which is settled meanwhile is met here or there.
 _SINCE: Final = """
-SELECT key, field FROM gearbox.audit WHERE event = 'written' AND target_table = %(table)s AND audit_no > %(since)s
+SELECT field FROM gearbox.audit WHERE event = 'written' AND target_table = %(table)s AND audit_no > %(since)s
 UNION
-SELECT key, field
+SELECT field
 FROM gearbox.chunk CROSS JOIN unnest(change_nos) AS sent (change_no)
 JOIN gearbox.change_set USING (change_set_id) JOIN gearbox.change USING (change_set_id, change_no)
 WHERE chunk.state = 'sent' AND target_table = %(table)s
@@ -29,7 +26,9 @@ def mark(connection: Connection) -> int:
     return head(connection).audit_no
 
 
-def written_since(connection: Connection, target_table: str, since: int) -> set[Place]:
-    """Fields that were written since a mark, or are on their way: written or not, nobody knows yet."""
-    with connection.cursor(row_factory=tuple_row) as cursor:
-        return set(cursor.execute(_SINCE, {"table": target_table, "since": since}).fetchall())
+def written_since(connection: Connection, target_table: str, since: int) -> set[str]:
+    """Fields of which something was written since a mark, or is on its way: written or not, nobody knows yet.
+
+    Of whichever rows: one that was read too early may be equal to what is wanted, and not among the changes.
+    """
+    return {row["field"] for row in connection.execute(_SINCE, {"table": target_table, "since": since})}

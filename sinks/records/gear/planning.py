@@ -17,11 +17,11 @@ from typing import Final
 import pyarrow as pa
 from psycopg import Rollback
 
-from schemas.errors import UnreachableError
+from schemas.errors import OutsideError
 from schemas.records import BY_NAME
 from sinks.records.billing import shape as billing
 from sinks.records.database import Connection, session
-from sinks.records.gear import model, overlap, sets
+from sinks.records.gear import approvals, model, overlap, sets
 from sinks.records.gear.changes import ChangeSet
 from sinks.records.gear.flow import Flow
 from sinks.records.gear.judge import judge
@@ -48,12 +48,14 @@ class Planned:
         refused_because: A limit that the set as a whole is over. Changes that are refused one by one do not count,
             though the ledger keeps a set of which nothing may go as refused.
         is_new: False: the same content was open already, and stays; or was refused before, which is not said again.
+        approved_by: Of one that was open already: who has approved it, if nobody has rejected it.
     """
 
     change_set_id: int | None
     change_set: ChangeSet
     refused_because: str | None
     is_new: bool
+    approved_by: tuple[str, ...] = ()
 
 
 Produced = Callable[[], tuple[pa.Table, int]]
@@ -65,7 +67,7 @@ def plan_flow(flow: Flow, places: Places, who: str, clock: Clock, snapshot: int 
 
     Raises:
         DecisionError: The record system was put back to an older state, and nobody has said so.
-        UnreachableError: Another gearbox writes the same fields, each time that the plan is made.
+        OutsideError: Another gearbox writes the same fields, each time that the plan is made.
     """
     return plan_produced(flow, places, who, clock, lambda: model.run(flow, places.catalog, places.records, snapshot))
 
@@ -84,9 +86,9 @@ def plan_produced(flow: Flow, places: Places, who: str, clock: Clock, produce: P
                     return planned
     finally:
         target.close()
-    raise UnreachableError(
-        f"Another gearbox writes into {flow.target} just now what {flow.name} would change. Plan again when it is "
-        f"done: vaxel gearbox plan {flow.name}"
+    raise OutsideError(
+        f"Another gearbox writes into {flow.target} just now what {flow.name} feeds. Plan again when it is done, or end "
+        f"its set first (vaxel gearbox list --open): vaxel gearbox plan {flow.name}"
     )
 
 
@@ -104,10 +106,9 @@ def _round(link: Link, flow: Flow, produce: Produced) -> Planned | None:
     with connection.transaction():
         planned = keep_judged(connection, flow, link.places, change_set, link.who, link.clock)
         # Last of all: behind this, the sets that the plan supersedes send nothing any more.
-        written = overlap.written_since(connection, flow.target, since)
-        if written.isdisjoint((change.key, change.field) for change in change_set.changes):
-            return planned
-        raise Rollback
+        if not overlap.written_since(connection, flow.target, since).isdisjoint(flow.fields):
+            raise Rollback
+        return planned
     return None
 
 
@@ -137,8 +138,11 @@ def keep_judged(
         expires_after=timedelta(hours=flow.expires_after_h),
         refused_because=judged.refused_because or nothing_may_go(verdicts, change_set.asked_because),
     )
-    number = None if kept is None else kept.change_set_id
-    return Planned(number, change_set, judged.refused_because, kept is not None and kept.is_new)
+    if kept is None:
+        return Planned(None, change_set, judged.refused_because, is_new=False)
+    word = approvals.standing(connection, kept.change_set_id, change_set.content_hash())
+    by = word.approved_by if word.is_approved else ()
+    return Planned(kept.change_set_id, change_set, judged.refused_because, kept.is_new, by)
 
 
 def records_of(flow: Flow, target: Target) -> Mapping[str, pa.Table]:

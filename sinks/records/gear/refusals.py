@@ -31,6 +31,6 @@ def of_newer_facts(change_set_id: int, newer: int, snapshot: int) -> str:
     """Why a plan of an older lake snapshot does not supersede an open one, and what to do if it shall."""
     return (
         f"Open change set {change_set_id} is of lake snapshot {newer}, and a plan of snapshot {snapshot} does not take "
-        f"its place: its facts are older. If it shall, reject that first: vaxel gearbox reject {change_set_id} "
-        "--reason WHY --by WHO"
+        f"its place: its facts are older. If it shall, end that first: vaxel gearbox reject {change_set_id} "
+        "--reason WHY --by WHO, or apply it"
     )

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from psycopg.rows import tuple_row
 
@@ -71,14 +71,15 @@ def keep(
     """
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [_FLOW_LOCK, change_set.flow])
+        if change_set.undoes is not None:  # before the audit's lock: who says something of that set takes both
+            query = "SELECT FROM gearbox.change_set WHERE change_set_id = %s FOR KEY SHARE"
+            connection.execute(query, [change_set.undoes])
         content_hash = change_set.content_hash()
         for row in _open(connection, change_set):
             if row["expires_at"] <= now:  # nobody can approve or apply it any more
                 close(connection, row["change_set_id"], "expired", "nobody applied it in time", who, now)
                 continue
             number, is_plan = int(row["change_set_id"]), change_set.kind == "plan"
-            if is_plan and change_set.lake_snapshot < row["lake_snapshot"]:
-                raise UsageError(of_newer_facts(number, row["lake_snapshot"], change_set.lake_snapshot))
             is_same = bool(change_set.changes) and row["content_hash"] == content_hash
             has_its_versions = is_plan or (
                 is_same and _versions(connection, number) == [c.row_version for c in change_set.changes]
@@ -86,6 +87,8 @@ def keep(
             if is_same and has_its_versions and refused_because is None:
                 return Kept(number, is_new=False)
             if is_plan:
+                if change_set.lake_snapshot < row["lake_snapshot"]:
+                    raise UsageError(of_newer_facts(number, row["lake_snapshot"], change_set.lake_snapshot))
                 close(connection, number, "superseded", "a newer plan of the flow", who, now)
             elif is_same:  # it could not be applied any more
                 since = "nothing of it may go" if has_its_versions else "its rows were changed since"
@@ -157,8 +160,7 @@ def status_of(connection: Connection, change_set_id: int, *, is_held: bool = Fal
     query = f"SELECT status FROM gearbox.change_set WHERE change_set_id = %s{' FOR SHARE' if is_held else ''}"
     row = connection.execute(query.encode(), [change_set_id]).fetchone()
     assert row is not None, "change sets are never deleted"
-    status: ChangeSetStatus = row["status"]
-    return status
+    return cast(ChangeSetStatus, row["status"])
 
 
 def open_sets(connection: Connection, system: str) -> dict[int, str]:

@@ -16,7 +16,7 @@ What the record system has to offer, relative to its base address; bodies are JS
 * `POST batches/unknown`: `{"unknown": those of the `tokens` that are no closed batch and have no kept answer}`
 
 A row is written with `Idempotency-Key: TOKEN/N`: the answer is kept with the row, in one transaction, and given again
-for the same key. Of a batch that is closed, cancelled or past its plan's `deadline_at`, no more row is written: 409.
+for the same key. Of a batch that is closed, cancelled or past its plan's `deadline_at`, no more row is written: 410.
 400, 409 and 422 to the write of a row refuse that row. Any other 4xx, or one to any other request, is no row's fault (a
 token that has run out, a right that is missing, a wrong path): nothing goes on, and nothing is counted as turned down.
 """

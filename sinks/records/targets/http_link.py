@@ -23,6 +23,8 @@ ROW_REFUSED: Final = (400, 409, 422)
 """Statuses by which a record system refuses the row that is written; of any other, no row is at fault."""
 _LATER: Final = (408, 425, 429)
 """Statuses below 500 that ask to come again."""
+_OVER: Final = 410
+"""Of a batch that is closed, cancelled or past its deadline: no row of it is at fault."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,8 @@ class Link:
             refusals: Statuses that blame what is sent.
 
         Raises:
-            UnreachableError: No answer within the time, or one that asks to come again later (5xx, 408, 425, 429).
+            UnreachableError: No answer within the time, one that asks to come again later (5xx, 408, 425, 429), or one
+                that the batch is over (410).
             RecordRefusedError: One of the refusals.
             OutsideError: Any other 4xx (a token, a right, a path), a redirect, no JSON object, or more bytes than are
                 read.
@@ -127,6 +130,11 @@ class Link:
             wait = response.headers.get("Retry-After", "")
             later = f"; it may be asked again after {wait} s" if wait.isdecimal() and len(wait) < 10 else ""
             raise UnreachableError(f"Record system {self.system!r} answers with status {status}{later}.")
+        if status == _OVER:
+            raise UnreachableError(
+                f"Record system {self.system!r} writes nothing more of the batch: it is over, or past its deadline by "
+                "the system's clock."
+            )
         if status in expected:
             return Answer(status, self._object(data, {}))
         if status >= httpx.codes.BAD_REQUEST:

@@ -190,3 +190,15 @@ def test_many_faults_of_one_kind_are_counted(story: Story) -> None:
     faults = story.check().faults
     assert sum("not as it was written" in fault for fault in faults) == 20
     assert f"And {story.rows - 20} more of kind 'hash'." in faults
+
+
+def test_restores_that_no_gearbox_wrote_are_told(story: Story) -> None:
+    """Whatever is in them, the check goes on to its end."""
+    story.tamper(
+        "INSERT INTO gearbox.restore (system, declared_by, declared_at, reason) VALUES ('erp', 'Bo Ek', 'infinity', '')"
+    )
+    with session(story.owner) as connection, connection.transaction():
+        audit.append(connection, [AuditRow("restored", "Bo Ek", detail='{"system":["erp"],"reason":{}}')], LATER)
+    faults = story.check().faults
+    assert sum("was put back, by Bo Ek" in fault for fault in faults) == 2
+    assert any("infinity" in fault for fault in faults)

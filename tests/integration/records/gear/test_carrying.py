@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from datetime import timedelta
 from typing import Any
 
@@ -210,3 +211,20 @@ def test_an_error_elsewhere_leaves_no_written_chunk_untold(engine: Engine, monke
     assert states(engine) == ["applied", "applied"]
     assert len(engine.audit()) == 4
     assert sum(value is not None for value in engine.held().values()) == 4
+
+
+def test_ctrl_c_while_a_chunk_is_waited_for_leaves_none_untold(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    number = approved(engine)
+    result, waits = Future.result, []
+
+    def interrupted(future: Future[Any], timeout: float | None = None) -> Any:
+        waits.append(future)
+        if len(waits) == 3:  # each chunk is waited for, and then told
+            raise KeyboardInterrupt
+        return result(future, timeout)
+
+    monkeypatch.setattr(Future, "result", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        by_the_row(engine, number)
+    assert states(engine) == ["applied", "applied"]
+    assert len(engine.audit()) == 4

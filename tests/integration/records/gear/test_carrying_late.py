@@ -130,3 +130,20 @@ def test_who_declares_a_freeze_waits_for_a_chunk_that_is_about_to_be_sent(engine
         with pytest.raises(TimeoutError):
             declared.result(timeout=0.5)
     assert declared.result() == 1
+
+
+def test_a_chunk_that_waited_long_for_who_let_its_set_be_is_judged_anew(engine: Engine) -> None:
+    """Its window has closed while somebody held the set, and ended nothing."""
+    engine.flow = small_flow(fields={name: FedField(gear="nightly") for name in FIELDS}, expires_after_h=100)
+    number = approved(engine)
+    tomorrow = engine.clock.now().astimezone(ZoneInfo("Europe/Stockholm")) + timedelta(days=1)
+    at = [tomorrow.replace(hour=4, minute=59, second=50, microsecond=0)]
+    engine.clock = Clock(lambda: at[0].astimezone(UTC), lambda _seconds: None)
+    with psycopg.connect(engine.dsn) as other, ThreadPoolExecutor(1) as pool:
+        other.execute("SELECT FROM gearbox.change_set WHERE change_set_id = %s FOR UPDATE", [number])
+        applied = pool.submit(by_the_row, engine, number)
+        time.sleep(0.5)
+        at[0] += timedelta(minutes=10)
+        other.rollback()
+        assert (applied.result().changes, applied.result().waiting) == (0, 8)
+    assert states(engine) == []

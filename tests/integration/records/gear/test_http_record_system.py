@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 
 import pyarrow as pa
 import pytest
 
-from schemas.errors import DecisionError, OutsideError
+from schemas.errors import DecisionError, OutsideError, UnreachableError
 from schemas.records import BY_NAME
 from sinks.records.gear.daemon import Happened, queues
 from sinks.records.gear.places import Places
+from sinks.records.targets.clock import now_utc
 from tests.conftest import FreshDatabase
 from tests.integration.records.gear.engine import FIELDS, MATERIALS, MONTH, Engine, make_engine, produced
+from tests.integration.records.targets import http_system
 from tests.integration.records.targets.http_system import HttpSystem, Row, serving
 
 pytestmark = pytest.mark.postgres
@@ -154,3 +156,19 @@ def test_a_system_that_has_forgotten_stops_the_gearbox_until_somebody_says_so(
     erp.restore(before)
     with pytest.raises(DecisionError, match="vaxel gearbox restored erp"):
         engine.plan({"WM-1": (10, 5)})
+
+
+def test_a_batch_past_its_deadline_by_the_systems_clock_turns_no_row_down(
+    engine: HttpEngine, erp: HttpSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = engine.plan(dict.fromkeys(MATERIALS, (10, 5))).change_set_id
+    assert number is not None
+    engine.approve(number)
+    with monkeypatch.context() as ahead:
+        ahead.setattr(http_system, "now_utc", lambda: now_utc() + timedelta(hours=1))
+        with pytest.raises(UnreachableError, match="past its deadline by the system's clock"):
+            engine.apply(number)
+    assert engine.audit("turned_down") == []
+    assert set(held(erp).values()) == {None}
+    assert engine.apply(number).status == "applied"
+    assert set(held(erp).values()) == {10}

@@ -9,15 +9,26 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from schemas.errors import UnreachableError
+from schemas.errors import OutsideError
 from schemas.records import RecordTable
 from sinks.records.gear import applying, planning, sets
+from sinks.records.gear.flow import FedField
 from sinks.records.gear.places import Clock
 from sinks.records.gear.systems import System
 from sinks.records.targets.opening import open_target
 from sinks.records.targets.target import Batch, Target, Written
 from tests.conftest import FreshDatabase
-from tests.integration.records.gear.engine import MATERIALS, Engine, Failing, Faults, Wanted, make_engine
+from tests.integration.records.gear.engine import (
+    AUTHOR,
+    MATERIALS,
+    Engine,
+    Failing,
+    Faults,
+    Wanted,
+    make_engine,
+    produced,
+    small_flow,
+)  # fmt: skip
 
 pytestmark = pytest.mark.postgres
 
@@ -127,7 +138,7 @@ def test_rows_that_were_written_and_are_not_yet_audited_are_no_persons_edit(
     engine.clock = Clock(sleep=waited.append)
 
     def plan() -> None:
-        with pytest.raises(UnreachableError, match=r"Another gearbox writes into erp.monthly_sales just now") as error:
+        with pytest.raises(OutsideError, match=r"Another gearbox writes into erp.monthly_sales just now") as error:
             told.append(engine.plan(wanted(3)))
         assert "\n" not in str(error.value)
 
@@ -150,19 +161,46 @@ def test_a_plan_overlapped_each_time_keeps_nothing_and_ends_no_set(engine: Engin
     # What the other one plans is read as well, so that each second read is its own.
     for number in range(2, planning.ROUNDS + 1):
         meanwhile.behind_read += [lambda number=number: other(number), lambda: None]  # type: ignore[misc]
-    with pytest.raises(UnreachableError, match="Another gearbox writes"):
+    with pytest.raises(OutsideError, match="Another gearbox writes"):
         engine.plan(wanted(9))
     assert engine.erp("SELECT count(*) AS open FROM gearbox.change_set WHERE status = 'open'") == [{"open": 0}]
     assert set(engine.held().values()) == {planning.ROUNDS}
 
 
-def test_writes_of_other_fields_or_rows_overlap_nothing(engine: Engine, meanwhile: Meanwhile) -> None:
+def meanwhile_set(engine: Engine, meanwhile: Meanwhile) -> None:
+    """A set of one field of one row, applied when the next plan has read the target."""
     engine.shift(wanted(1))
     planned = engine.plan({"WM-1": (2, 1)})
     assert planned.change_set_id is not None
     engine.approve(planned.change_set_id)
-    meanwhile.behind_read.append(lambda: engine.apply(planned.change_set_id or 0))
+    flow = engine.flow
+    meanwhile.behind_read.append(
+        lambda: applying.apply_set(planned.change_set_id or 0, flow, engine.places, AUTHOR, engine.clock)
+    )
+
+
+def test_what_was_read_as_wanted_and_is_written_meanwhile_is_read_again(engine: Engine, meanwhile: Meanwhile) -> None:
+    meanwhile_set(engine, meanwhile)
     again = engine.plan({"WM-1": (1, 5), "WM-2": (5, 5)})
     assert [(change.field, change.before) for change in again.change_set.changes] == [
-        ("in_use_qty", "1"), ("activated_qty", "1"), ("in_use_qty", "1"),
+        ("activated_qty", "2"), ("in_use_qty", "1"), ("activated_qty", "1"), ("in_use_qty", "1"),
     ]  # fmt: skip
+
+
+def test_a_plan_that_would_find_nothing_is_made_anew_too(engine: Engine, meanwhile: Meanwhile) -> None:
+    meanwhile_set(engine, meanwhile)
+    again = engine.plan({"WM-1": (1, 1)})
+    assert [(change.field, change.before, change.after) for change in again.change_set.changes] == [
+        ("activated_qty", "2", "1")
+    ]
+
+
+def test_writes_of_other_fields_overlap_nothing(engine: Engine, meanwhile: Meanwhile) -> None:
+    meanwhile_set(engine, meanwhile)
+    engine.flow = small_flow(fields={"in_use_qty": FedField(gear="live")})
+    slept: list[float] = []
+    engine.clock = Clock(sleep=slept.append)
+    given = produced({"WM-1": (1, 5)}).drop_columns(["activated_qty"]), 99
+    again = planning.plan_produced(engine.flow, engine.places, AUTHOR, engine.clock, lambda: given)
+    assert [(change.field, change.before) for change in again.change_set.changes] == [("in_use_qty", "1")]
+    assert slept == []

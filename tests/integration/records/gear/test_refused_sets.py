@@ -115,3 +115,11 @@ def test_rows_of_which_nothing_was_written_are_not_told_as_written(engine: Engin
     engine.edit("WM-1", "in_use_qty", 78)
     applied = engine.apply(number)
     assert (applied.rows, applied.changes, applied.left_out) == (1, 2, 2)
+
+
+def test_equal_content_of_older_facts_is_the_set_that_is_open(engine: Engine) -> None:
+    engine.snapshot = 7
+    open_one = engine.plan({"WM-1": (10, 5)})
+    engine.snapshot = 2
+    again = engine.plan({"WM-1": (10, 5)})
+    assert (again.change_set_id, again.is_new) == (open_one.change_set_id, False)

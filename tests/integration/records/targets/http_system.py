@@ -128,7 +128,7 @@ class HttpSystem:
         if number in batch["answers"]:
             return 200, batch["answers"][number]
         if batch["state"] != "open" or now_utc() >= datetime.fromisoformat(batch["plan"]["deadline_at"]):
-            return 409, {"title": "the batch is over"}
+            return 410, {"title": "the batch is over"}
         self.faults.before_write()
         if self._counts_down("drop_before_write"):
             raise DroppedError
@@ -171,7 +171,7 @@ class HttpSystem:
             batch["state"] = "cancelled" if batch["state"] == "open" else batch["state"]
         elif parts[1:] == ["outcome"]:
             if batch["state"] == "cancelled":
-                return 409, {"title": "the batch is over"}
+                return 410, {"title": "the batch is over"}
             if batch["state"] == "open":
                 batch |= {"state": "closed", "outcome": body["outcome"]}
         elif parts[1:2] == ["rows"]:

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.errors import UsageError
-from schemas.gearbox_ledger import Decision
+from schemas.gearbox_ledger import Decision, Op
 from schemas.records import BY_NAME
 from sinks.records.gear.changes import Change, ChangeSet, Verdict
 from sinks.records.gear.figures import FieldFigures, Figures, FlowFigures, Freeze, SystemFigures
@@ -228,3 +228,26 @@ def test_every_metric_of_the_list_is_told_and_none_besides() -> None:
     assert {name for name, _, _ in told} == {metric.name for metric in METRICS}
     text = Meters(METRICS).text(told).decode()
     assert 'vaxel_gearbox_open_changes{flow="erp.sales_usage",waiting="go"} 3.0' in text
+
+
+@pytest.mark.parametrize(
+    ("ops", "target_rows", "told"),
+    [
+        (["update", "delete"], 16, "in 2 of 16 rows of"),
+        (["insert"], 16, "in 1 new row of"),
+        (["update", "insert", "insert"], 16, "in 1 of 16 rows and 2 new rows of"),
+        (["insert", "insert"], 0, "in 2 new rows of"),
+        (["delete"], 0, "in 1 row of"),
+    ],
+)
+def test_rows_that_are_new_are_told_apart(ops: list[Op], target_rows: int, told: str) -> None:
+    found = a_set([GO] * len(ops))
+    changes = tuple(replace(change, op=op) for change, op in zip(found.changes, ops, strict=True))
+    assert told in lines(7, replace(found, changes=changes, target_rows=target_rows))[0]
+
+
+def test_a_plan_that_is_open_and_approved_says_by_whom_and_what_is_next() -> None:
+    found = a_set([Verdict("needs_approval", "over the free size")])
+    told = planned_lines(Planned(7, found, None, is_new=False, approved_by=("Bea Berg", "Bo Ek")), HERE)
+    assert told[1].startswith("  1 approved by Bea Berg and Bo Ek, goes when")
+    assert told[-1].startswith("next: vaxel gearbox apply 7")
