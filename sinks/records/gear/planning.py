@@ -87,8 +87,8 @@ def plan_produced(flow: Flow, places: Places, who: str, clock: Clock, produce: P
     finally:
         target.close()
     raise OutsideError(
-        f"Another gearbox writes into {flow.target} just now what {flow.name} feeds. Plan again when it is done, or end "
-        f"its set first (vaxel gearbox list --open): vaxel gearbox plan {flow.name}"
+        f"Another gearbox writes into {flow.target} just now what {flow.name} feeds. Plan again when it is done, or "
+        f"end its set first (vaxel gearbox list --open): vaxel gearbox plan {flow.name}"
     )
 
 
